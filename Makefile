@@ -1,0 +1,45 @@
+# make demo    install, then check and fit the theophylline study and write its report
+# make test    install, then run the tests
+# make lint    style, types and the order of the rooms
+#
+# PY            the Python to build the environment with (3.11 or newer)
+# VENV          where the environment goes
+# TORCH_INDEX   an index to take torch from first, e.g. the one that carries its CPU build
+# JOBS          test processes
+PY          ?= python3
+VENV        ?= .venv
+TORCH_INDEX ?=
+JOBS        ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.run
+	$(BIN)/pbpkc demo
+
+# One thread a process: the matrices are small, and two processes would fight for the cores.
+test: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A new environment of Python 3.11 has a pip that knows no dependency groups, hence the upgrade.
+$(VENV)/.run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	$(PIP) install -U 'pip>=25.1'
+	$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) install -c constraints.txt -e . --group dev
+	touch $@

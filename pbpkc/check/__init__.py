@@ -1,0 +1,1 @@
+"""Proofs, expectations, and agreement of the generated code."""

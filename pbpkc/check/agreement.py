@@ -1,0 +1,374 @@
+"""Whether generated code says what the equations say.
+
+The numpy module (floats and arrays), the torch module, and torch's autograd are compared with a plain
+evaluation of the sympy expressions at random points. Two numbers agree when they differ by at most
+1e-12 of the sum of the absolute terms of their equation, so that cancellation does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pbpkc.check.reference_values import Expected, Points, Reference, TrialFunction, reference_values
+from pbpkc.check.sampling import sample_points, trial_functions
+from pbpkc.check.traced import Array
+from pbpkc.compiler.analysed import AnalysedSystem
+from pbpkc.compiler.module import GeneratedModule
+from pbpkc.compiler.system import System
+from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.runtime.layout import Layout
+from pbpkc.runtime.load import load_numpy, load_torch
+
+if TYPE_CHECKING:
+    from pbpkc.runtime.torch_model import TorchModel
+
+#: Largest difference, in sums of absolute terms. A few hundred roundings of 1.1e-16 stay far below it.
+TOLERANCE = 1e-12
+
+_AT = ("rhs", "rates", "jacobian", "d_rhs_dp", "observe", "d_observe_dy", "d_observe_dp")
+_OF = ("initial_state", "d_initial_dp", "noise", "d_noise_dp", "lloq")
+_SPARSE = ("jacobian", "d_rhs_dp", "d_observe_dy", "d_observe_dp", "d_initial_dp", "d_noise_dp")
+
+# Quantities whose entries exist in the simplified System only.
+_INTERNAL = ("constants", "d_constants", "rates")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of generated code beside what the equations give.
+
+    Parameters
+    ----------
+    target : str
+        ``numpy``, ``numpy arrays``, ``torch``, ``torch autograd`` or ``sparsity``.
+    quantity : str
+        The method: ``rhs``, ``jacobian`` ...
+    entry : str
+        Which entry, by names.
+    point : int
+        Index of the point.
+    expected, found : float
+    ratio : float
+        Difference over the sum of absolute terms; inf where one of them is not a number.
+    """
+
+    target: str
+    quantity: str
+    entry: str
+    point: int
+    expected: float
+    found: float
+    ratio: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.target}: {self.quantity} of {self.entry} is {self.found!r} at point {self.point}, "
+            f"the equations give {self.expected!r} (difference {self.ratio:.1e} of the sum of absolute terms)"
+        )
+
+
+@dataclass(frozen=True)
+class AgreementReport:
+    """What the comparison found.
+
+    Parameters
+    ----------
+    ok : bool
+        Whether every number agrees.
+    points : int
+    compared : mapping of str to int
+        How many numbers of each target were compared.
+    worst : Difference or None
+        The largest difference in sums of absolute terms, whether it is allowed or not.
+    failures : tuple of Difference
+        For each target and quantity that does not agree, its worst entry.
+    notes : tuple of str
+        What the points could not show.
+    """
+
+    ok: bool
+    points: int
+    compared: Mapping[str, int]
+    worst: Difference | None
+    failures: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """One sentence."""
+        targets = ", ".join(self.compared)
+        if self.ok:
+            ratio = self.worst.ratio if self.worst else 0.0
+            return (
+                f"{targets} and the equations agree at {self.points} points "
+                f"(largest difference {ratio:.1e} of the sum of absolute terms)"
+            )
+        return f"{len(self.failures)} quantities differ from the equations; the worst: {self.worst}"
+
+
+def agree(
+    analysed: AnalysedSystem,
+    generated: GeneratedModule,
+    *,
+    seed: int = 0,
+    points: int = 20,
+    torch: bool = True,
+    original: System | None = None,
+) -> AgreementReport:
+    """Compare generated code with the equations it came from.
+
+    Parameters
+    ----------
+    analysed : AnalysedSystem
+        What `generated` was made from.
+    generated : GeneratedModule
+    seed : int
+        Of the random points.
+    points : int
+        How many at least; see `sample_points`.
+    torch : bool
+        Whether the torch text is compared; it imports torch.
+    original : System, optional
+        The System before simplification. It then gives the expected numbers of everything but
+        `constants` and `rates`, which are the simplified System's own.
+
+    Raises
+    ------
+    ValueError
+        If `torch` is true and there is no torch text, or if `original` has other states, parameters,
+        inputs or observables than `analysed`.
+    """
+    references, notes = references_for(analysed, seed=seed, points=points, original=original)
+    found: list[Difference] = []
+    counts: dict[str, int] = {}
+    for reference in references:
+        for difference, count in _all_differences(generated, reference, torch):
+            counts[difference.target] = counts.get(difference.target, 0) + count
+            found.append(difference)
+    failures = tuple(d for d in found if not d.ratio <= TOLERANCE)
+    worst = max(found, key=lambda d: d.ratio, default=None)
+    return AgreementReport(not failures, len(references[0].points), counts, worst, _one_each(failures), notes)
+
+
+def references_for(
+    analysed: AnalysedSystem, *, seed: int = 0, points: int = 20, original: System | None = None
+) -> tuple[tuple[Reference, ...], tuple[str, ...]]:
+    """The expected numbers, and notes on what the points could not show.
+
+    With unknown terms there are two sets: one with a trial function for each term, which shows that
+    their derivatives are used rightly, and one with the defaults of the spec.
+    """
+    system = analysed.system
+    if original is not None:
+        _check_same_names(system, original)
+    where, one_sided = sample_points(system, seed, points)
+    trials = trial_functions(system)
+    needed = {u.name: trials[u.name] for u in system.unknowns if u.default is None}
+    choices = [trials, needed] if trials else [needed]
+    references = []
+    for unknowns in choices:
+        reference = reference_values(system, where, unknowns)
+        if original is not None:
+            reference = _with_original(reference, original, where, unknowns)
+        references.append(reference)
+    return tuple(references), tuple(f"only one side of a condition was seen: {text}" for text in one_sided)
+
+
+def first_difference(model: CompiledModel | TorchModel, reference: Reference, target: str) -> Difference | None:
+    """The first quantity of a loaded module that does not agree, None if all do.
+
+    Parameters
+    ----------
+    model : CompiledModel or TorchModel
+        Built with the unknown terms of `reference`.
+    reference : Reference
+    target : {"numpy", "numpy arrays", "torch"}
+    """
+    for difference, _ in differences(model, reference, target):
+        if not difference.ratio <= TOLERANCE:
+            return difference
+    return None
+
+
+def differences(
+    model: CompiledModel | TorchModel, reference: Reference, target: str
+) -> Iterator[tuple[Difference, int]]:
+    """The worst entry of each quantity of a loaded module, and how many numbers were compared."""
+    call = {"numpy": _numpy_scalars, "numpy arrays": _numpy_arrays, "torch": _torch_values}[target]
+    for quantity, values in call(model, reference.points):
+        yield _worst(model, reference.quantities[quantity], target, quantity, values)
+
+
+def _all_differences(
+    generated: GeneratedModule, reference: Reference, torch: bool
+) -> Iterator[tuple[Difference, int]]:
+    compiled = load_numpy(generated, reference.unknowns)
+    yield from _outside_the_pattern(compiled, reference)
+    yield from differences(compiled, reference, "numpy")
+    yield from differences(compiled, reference, "numpy arrays")
+    if torch:
+        model = load_torch(generated, reference.unknowns)
+        yield from differences(model, reference, "torch")
+        for quantity, values in _autograd(model, reference.points):
+            yield _worst(model, reference.quantities[quantity], "torch autograd", quantity, values)
+
+
+def _numpy_scalars(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
+    """Every quantity, point by point in Python floats, as a solver calls it."""
+    n = range(len(points))
+    prepared = [model.prepare(points.p[k]) for k in n]
+    derived = [model.prepare_derivatives(points.p[k], prepared[k]) for k in n]
+    yield "constants", np.array([[float(x) for x in row] for row in prepared]).reshape(len(points), -1)
+    yield "d_constants", np.array([[float(x) for x in row] for row in derived]).reshape(len(points), -1)
+    for quantity in _AT:
+        function = getattr(model, quantity)
+        more = [(derived[k],) if quantity.endswith("_dp") else () for k in n]
+        yield quantity, np.array(
+            [function(points.t[k], points.y[k], points.p[k], points.u[k], prepared[k], *more[k]) for k in n]
+        )
+    for quantity in _OF:
+        function = getattr(model, quantity)
+        yield quantity, np.array([function(points.p[k]) for k in n]).reshape(len(points), -1)
+
+
+def _numpy_arrays(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
+    """Every quantity, all points in one call."""
+    for quantity in _AT:
+        yield quantity, getattr(model, quantity)(points.t, points.y, points.p, points.u)
+    for quantity in _OF:
+        yield quantity, getattr(model, quantity)(points.p).reshape(len(points), -1)
+
+
+def _torch_values(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
+    import torch
+
+    t, y, p, u = (torch.as_tensor(x) for x in (points.t, points.y, points.p, points.u))
+    prepared = model.prepare(p)
+    derived = model.prepare_derivatives(p, prepared)
+    for quantity, columns in (("constants", prepared), ("d_constants", derived)):
+        values = np.empty((len(points), len(columns)))
+        for k, column in enumerate(columns):
+            values[:, k] = column if isinstance(column, (int, float)) else column.detach().numpy()
+        yield quantity, values
+    for quantity in _AT:
+        yield quantity, getattr(model, quantity)(t, y, p, u).detach().numpy()
+    for quantity in _OF:
+        yield quantity, getattr(model, quantity)(p).detach().numpy().reshape(len(points), -1)
+
+
+def _autograd(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
+    """Derivatives by torch's reverse mode, at the places of the analytic ones."""
+    import torch
+
+    t, y, p, u = (torch.as_tensor(x) for x in (points.t, points.y, points.p, points.u))
+    for quantity, function, argument in (
+        ("jacobian", model.rhs, 1),
+        ("d_rhs_dp", model.rhs, 2),
+        ("d_observe_dy", model.observe, 1),
+        ("d_observe_dp", model.observe, 2),
+    ):
+        dense = torch.func.vmap(torch.func.jacrev(function, argnums=argument))(t, y, p, u)
+        rows, columns = model.sparsity(quantity)
+        yield quantity, dense.detach().numpy()[:, rows, columns]
+
+
+def _worst(
+    model: Layout, expected: Expected, target: str, quantity: str, values: Array
+) -> tuple[Difference, int]:
+    if quantity in _SPARSE:
+        rows, columns = model.sparsity(quantity)
+    elif quantity == "d_constants":
+        entries = model.manifest["d_constants"]
+        rows, columns = np.array(entries["rows"], dtype=int), np.array(entries["cols"], dtype=int)
+    else:
+        rows, columns = np.arange(expected.value.shape[1]), None
+    where = (slice(None), rows) if columns is None else (slice(None), rows, columns)
+    value, size = expected.value[where], expected.size[where]
+    if values.shape != value.shape:
+        entry = f"shape {values.shape} in place of {value.shape}"
+        return Difference(target, quantity, entry, 0, np.nan, np.nan, np.inf), value.size
+    ratio = _ratios(values, value, size)
+    if not ratio.size:
+        return Difference(target, quantity, "no entry", 0, 0.0, 0.0, 0.0), 0
+    point, k = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    names = _entry_name(model, quantity, int(rows[k]), None if columns is None else int(columns[k]))
+    found = Difference(
+        target, quantity, names, int(point), float(value[point, k]), float(values[point, k]), float(ratio[point, k])
+    )
+    return found, value.size
+
+
+def _ratios(values: Array, expected: Array, size: Array) -> Array:
+    with np.errstate(all="ignore"):
+        error = np.abs(values - expected)
+        ratio = np.where(error == 0.0, 0.0, error / size)
+    same_nan = np.isnan(values) & np.isnan(expected)
+    same_infinity = np.isinf(values) & (values == expected)
+    ratio = np.where(same_nan | same_infinity, 0.0, ratio)
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
+def _outside_the_pattern(model: Layout, reference: Reference) -> Iterator[tuple[Difference, int]]:
+    """A derivative that is not zero but has no place in the manifest."""
+    for quantity in _SPARSE:
+        expected = reference.quantities[quantity]
+        rows, columns = model.sparsity(quantity)
+        value, size = expected.value.copy(), expected.size
+        value[:, rows, columns] = 0.0
+        ratio = _ratios(np.zeros_like(value), value, size)
+        if ratio.size:
+            point, i, j = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+            entry = _entry_name(model, quantity, int(i), int(j))
+            expected_value = float(value[point, i, j])
+            yield (
+                Difference(
+                    "sparsity", quantity, entry, int(point), expected_value, 0.0, float(ratio[point, i, j])
+                ),
+                int(value[0].size - len(rows)),
+            )
+
+
+def _entry_name(model: Layout, quantity: str, row: int, column: int | None) -> str:
+    names: Mapping[str, Sequence[str]] = {
+        "rhs": model.state_names, "jacobian": model.state_names, "d_rhs_dp": model.state_names,
+        "initial_state": model.state_names, "d_initial_dp": model.state_names, "rates": model.rate_names,
+        "observe": model.observable_names, "d_observe_dy": model.observable_names,
+        "d_observe_dp": model.observable_names, "lloq": model.observable_names,
+        "noise": [f"{o}, {part}" for o in model.observable_names for part in ("proportional", "additive")],
+        "constants": model.manifest["constants"], "d_constants": model.manifest["constants"],
+    }  # fmt: skip
+    name = names["noise" if quantity == "d_noise_dp" else quantity][row]
+    if column is None:
+        return name
+    by = model.state_names if quantity in ("jacobian", "d_observe_dy") else model.parameter_names
+    return f"{name} by {by[column]}"
+
+
+def _one_each(failures: Sequence[Difference]) -> tuple[Difference, ...]:
+    worst: dict[tuple[str, str], Difference] = {}
+    for failure in failures:
+        key = (failure.target, failure.quantity)
+        if key not in worst or worst[key].ratio < failure.ratio:
+            worst[key] = failure
+    return tuple(worst.values())
+
+
+def _with_original(
+    reference: Reference, original: System, where: Points, unknowns: Mapping[str, TrialFunction]
+) -> Reference:
+    outside = reference_values(original, where, unknowns).quantities
+    own = reference.quantities
+    return replace(reference, quantities={k: own[k] if k in _INTERNAL else outside[k] for k in own})
+
+
+def _check_same_names(system: System, original: System) -> None:
+    groups: Mapping[str, Callable[[System], Sequence[Any]]] = {
+        "states": lambda s: s.states, "parameters": lambda s: s.parameters,
+        "inputs": lambda s: s.inputs, "observables": lambda s: s.outputs,
+    }  # fmt: skip
+    for word, group in groups.items():
+        if [e.name for e in group(system)] != [e.name for e in group(original)]:
+            raise ValueError(f"original: its {word} are not those of the simplified System")

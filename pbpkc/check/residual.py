@@ -1,0 +1,100 @@
+"""Whether the generated residual vanishes on the reference solution, in integrated form.
+
+A solver's solution satisfies the equations at its steps, not its interpolant's derivative between them. So
+the residual is checked through integrals: over each step of the solver, y(b) - y(a) must equal the integral
+of dydt - r, where r is the generated residual. For r = dydt - rhs that integrand is the right-hand side,
+however dydt is chosen.
+
+The solution is Radau's, an implicit Runge-Kutta method of collocation type: its own weights at its own
+nodes integrate the right-hand side to the accuracy of its Newton iteration, stiff or not (Hairer & Wanner
+1996, Solving Ordinary Differential Equations II, section IV.5). With other points on an interpolant the
+error of a state times the stiffness of its equation would hide a wrong term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.solve.dense import DenseSolution
+
+Array = NDArray[np.float64]
+
+#: Nodes and weights of the three-stage Radau IIA method.
+_ROOT = 6.0**0.5
+NODES = np.array([(4.0 - _ROOT) / 10.0, (4.0 + _ROOT) / 10.0, 1.0])
+WEIGHTS = np.array([(16.0 - _ROOT) / 36.0, (16.0 + _ROOT) / 36.0, 1.0 / 9.0])
+
+#: Accepted defect of a step in units of rtol |y| + atol.
+ACCEPTED = 100.0
+
+#: Residual of states y (T, S) and derivatives dydt (T, S) at times t (T,) with inputs u (T, K): (T, S).
+Residual = Callable[[Array, Array, Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """The worst step of one run.
+
+    Parameters
+    ----------
+    state : str
+    time : float, h
+        Where the step begins.
+    ratio : float
+        Defect over rtol |y| + atol.
+    steps : int
+        Steps looked at.
+    """
+
+    state: str
+    time: float
+    ratio: float
+    steps: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the residual vanishes within what the solver promises."""
+        return self.ratio <= ACCEPTED
+
+
+def worst_defect(solution: DenseSolution, residual: Residual, state_names: tuple[str, ...]) -> Defect:
+    """The largest integrated residual over the steps of a Radau solution.
+
+    Parameters
+    ----------
+    solution : DenseSolution
+        Of the method ``radau``.
+    residual : callable
+        The generated residual, ``r = dydt - rhs``, with inputs given beside.
+    state_names : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If the solution comes from another method.
+    """
+    if solution.solver.method != "radau":
+        raise ValueError(f"solution is by {solution.solver.method!r}; accepted is 'radau'")
+    rtol, atol = solution.solver.rtol, np.asarray(solution.solver.atol)
+    worst = Defect("", solution.begin, 0.0, len(solution.steps))
+    for step in solution.steps:
+        width = step.end - step.begin
+        at = step.begin + width * NODES
+        y = step.states(at)
+        first, last = step.states([step.begin, step.end])
+        u = step.segment.inputs_at(at)
+        # Any dydt serves: it cancels. The chord's slope keeps the numbers of one size.
+        slope = np.broadcast_to((last - first) / width, y.shape)
+        integral = width * WEIGHTS @ (slope - residual(at, y, slope, u))
+        scale = rtol * np.maximum(np.abs(first), np.abs(last)) + atol
+        ratio = np.abs(last - first - integral) / scale
+        place = int(np.argmax(ratio))
+        if not np.isfinite(ratio[place]):
+            return Defect(state_names[place], step.begin, float("inf"), len(solution.steps))
+        if ratio[place] > worst.ratio:
+            worst = Defect(state_names[place], step.begin, float(ratio[place]), len(solution.steps))
+    return worst

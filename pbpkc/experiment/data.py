@@ -1,0 +1,340 @@
+"""Clinical data: a NONMEM-style CSV read through the `data` block of a scenario.
+
+Each individual becomes one run: its doses, its covariates, and what was measured on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.experiment.data_columns import Columns, match_columns
+from pbpkc.experiment.data_doses import DoseReader
+from pbpkc.experiment.data_observations import Observation, ObservationReader
+from pbpkc.experiment.data_rows import Problems, Row, read_rows
+from pbpkc.experiment.nca_csv import decode, read_table
+from pbpkc.experiment.regimen import DoseEvent, Regimen
+from pbpkc.experiment.scenario import (
+    definitions_in,
+    dose_event,
+    find_scenario,
+    settings,
+    starts_of,
+    with_needed,
+)
+from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors
+from pbpkc.language.evaluate import NotEvaluable, evaluate, evaluate_definitions
+from pbpkc.language.expression import Expr
+from pbpkc.language.model import Model, Scenario
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One individual of a data file.
+
+    Parameters
+    ----------
+    id : str
+    covariates : mapping of str to float
+        Canonical; only those the file tells.
+    regimen : Regimen
+        From time 0, or the first row if that is earlier, to the last row, or later if ``run`` says so.
+    time : ndarray, shape (n,), h
+    observable : ndarray of int, shape (n,)
+        Index among the model's observables.
+    dv, lloq, sd : ndarray, shape (n,)
+        In the unit of the observable; nan where there is none.
+    censored : ndarray of bool, shape (n,)
+        Below quantification.
+    order : ndarray of int, shape (n,)
+        Row of each observation, to be given to `simulate`: a dose on a later row of the same time is not
+        yet seen.
+    line : ndarray of int, shape (n,)
+        Line of the file.
+    """
+
+    id: str
+    covariates: Mapping[str, float]
+    regimen: Regimen
+    time: Array
+    observable: NDArray[np.int64]
+    dv: Array
+    censored: NDArray[np.bool_]
+    lloq: Array
+    sd: Array
+    order: NDArray[np.int64]
+    line: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The individuals of a data file.
+
+    Parameters
+    ----------
+    path : str
+        As it was named.
+    sha256 : str
+        Of the bytes of the file.
+    scenario : str
+    subjects : tuple of Subject
+        In the order of the file.
+    observable_names, observable_units : tuple of str
+    overrides : mapping of str to float
+        Canonical values of what the scenario sets for everyone.
+    held : tuple of str
+        Masked parameters among them, not estimated.
+    notes : tuple of Diagnostic
+        What the reader should know.
+    """
+
+    path: str
+    sha256: str
+    scenario: str
+    subjects: tuple[Subject, ...]
+    observable_names: tuple[str, ...]
+    observable_units: tuple[str, ...]
+    overrides: Mapping[str, float] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
+
+
+def data_scenario(model: Model, name: str | None = None) -> Scenario:
+    """The scenario that reads data: the named one, or the only one there is.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scenario, none or several with a data block, or the named one has none.
+    """
+    if name is not None:
+        scenario = find_scenario(model, name)
+        if scenario.data is None:
+            raise ValueError(f"scenario {name!r} has no data block")
+        return scenario
+    having = [s for s in model.scenarios.values() if s.data is not None]
+    if len(having) != 1:
+        found = ", ".join(s.name for s in having) or "none"
+        raise ValueError(f"scenario must be named: those with a data block are {found}")
+    return having[0]
+
+
+def read_dataset(
+    model: Model, scenario: str | None = None, path: str | Path | None = None, scored: bool = True
+) -> Dataset:
+    """The individuals of a data file.
+
+    Parameters
+    ----------
+    model : Model
+    scenario : str, optional
+        The only one with a data block if not named.
+    path : str or Path, optional
+        Another file, read through the same block; from the working directory. The block's own path is
+        relative to the spec.
+    scored : bool
+        Measured values are needed. Without, observation rows only say when to look, and DV may be absent.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        If the scenario does not exist or has no data block.
+    SpecError
+        With everything that is wrong with the file.
+    """
+    chosen = data_scenario(model, scenario)
+    block = chosen.data
+    assert block is not None
+    name, content = _content(model, chosen, path)
+    table = read_table(decode(content, name))
+    definitions = definitions_in(model, chosen)
+    overrides, held = settings(model, chosen, definitions)
+    lookup = evaluate_definitions(definitions, {})
+
+    columns, wrong, notes = match_columns(model, block, table, lookup, scored)
+    if "ID" not in columns.words or "TIME" not in columns.words:
+        raise SpecError(wrong)
+    problems = Problems()
+    rows = read_rows(table, columns, problems)
+    doses = DoseReader(model, block, columns, rows, problems)
+    observations = ObservationReader(model, block, columns, lookup, scored, problems)
+    builder = _Builder(model, chosen, columns, definitions, doses, observations, problems, scored)
+    subjects = builder.subjects(rows)
+    if not rows and not wrong and not problems.all():
+        problems.add("data-empty", "no row is left after 'keep'", block.span, severity="error")
+    if scored and rows and not any(s.time.size for s in subjects):
+        problems.add("data-no-observations", "the file has no value that can be scored", rows[0].place(None))
+    found = [*wrong, *notes, *problems.all()]
+    raise_if_errors(found)
+    return Dataset(
+        name, hashlib.sha256(content).hexdigest(), chosen.name, tuple(subjects),
+        tuple(o.name for o in model.observables), tuple(o.unit.text for o in model.observables),
+        overrides, held, tuple(found),
+    )  # fmt: skip
+
+
+def _content(model: Model, scenario: Scenario, path: str | Path | None) -> tuple[str, bytes]:
+    """Name and bytes of the data file."""
+    block = scenario.data
+    assert block is not None
+    if path is not None:
+        name, place, span = str(path), Path(path), None
+    else:
+        spec = block.span.file.name if block.span else model.files[0].name
+        name, place, span = block.path, Path(spec).parent / block.path, block.span
+    try:
+        return name, place.read_bytes()
+    except FileNotFoundError:
+        message = f"the data file '{name}' does not exist"
+    except IsADirectoryError:
+        message = f"'{name}' is a directory, not a data file"
+    except OSError as error:
+        message = f"the data file '{name}' cannot be read: {error.strerror}"
+    help = (
+        "a path in a spec is relative to the spec"
+        if span
+        else "the path is relative to the working directory"
+    )
+    raise SpecError([Diagnostic("data-file", message, (Label(span),) if span else (), help=help)])
+
+
+@dataclass
+class _Builder:
+    """Rows to individuals."""
+
+    model: Model
+    scenario: Scenario
+    columns: Columns
+    definitions: Mapping[str, Expr]
+    doses: DoseReader
+    observations: ObservationReader
+    problems: Problems
+    scored: bool
+
+    def subjects(self, rows: list[Row]) -> list[Subject]:
+        groups: dict[str, list[Row]] = {}
+        previous: str | None = None
+        for row in rows:
+            if row.id in groups and row.id != previous:
+                self.problems.add(
+                    "data-id-again",
+                    f"ID {row.id} appears again after other individuals; its rows are joined",
+                    row.place(self.columns.words["ID"]), severity="warning", kind=row.id,
+                )  # fmt: skip
+            groups.setdefault(row.id, []).append(row)
+            previous = row.id
+        return [self._subject(identity, group) for identity, group in groups.items()]
+
+    def _subject(self, identity: str, rows: list[Row]) -> Subject:
+        time = self.columns.words["TIME"]
+        times = [time.canonical(row.numbers["TIME"]) for row in rows]
+        for before, after, row in zip(times, times[1:], rows[1:], strict=False):
+            if after < before:
+                self.problems.add(
+                    "data-time-backwards",
+                    f"ID {identity}: the time goes back from {before:g} h to {after:g} h", row.place(time),
+                    help="sort the rows of each individual by time, or give each occasion an ID of its own",
+                )  # fmt: skip
+        events: list[DoseEvent] = [dose_event(self.model, dose) for dose in self.scenario.doses]
+        begin, end = min(0.0, *times), max(times)
+        begin = min([begin, *(self._value(dose.time) for dose in events)])
+        if self.scenario.run is not None:
+            end = max(end, self._value(self.scenario.run))
+        seen: list[Observation] = []
+        for row in rows:
+            if row.kind == "dose":
+                event = self.doses.read(row)
+                if event is not None:
+                    events.append(event)
+            elif row.kind == "observation":
+                observation = self.observations.read(row)
+                if observation is not None:
+                    seen.append(observation)
+        self._remark(identity, rows, events, seen)
+        regimen = Regimen(
+            tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions)
+        )
+        return Subject(
+            identity, self._covariates(identity, rows), with_needed(regimen),
+            np.array([o.time for o in seen]), np.array([o.observable for o in seen], dtype=np.int64),
+            np.array([o.dv for o in seen]), np.array([o.censored for o in seen], dtype=bool),
+            np.array([o.lloq for o in seen]), np.array([o.sd for o in seen]),
+            np.array([o.order for o in seen], dtype=np.int64),
+            np.array([o.line for o in seen], dtype=np.int64),
+        )  # fmt: skip
+
+    def _value(self, quantity: float | Expr) -> float:
+        if not isinstance(quantity, Expr):
+            return quantity
+        try:
+            return float(evaluate(quantity, evaluate_definitions(self.definitions, {})))
+        except (NotEvaluable, ArithmeticError, ValueError):
+            return 0.0  # binding the regimen says what is wrong with it
+
+    def _remark(
+        self, identity: str, rows: list[Row], events: list[DoseEvent], seen: list[Observation]
+    ) -> None:
+        """What is allowed but worth a word."""
+        place = rows[0].place(self.columns.words["ID"])
+        if not seen:
+            what = "value that can be scored" if self.scored else "observation row"
+            self.problems.add("data-nothing-observed", f"ID {identity} has no {what}", place, severity="note")
+            return
+        if not events:
+            self.problems.add("data-no-dose", f"ID {identity} has no dose", place, severity="note")
+            return
+        first = min(self._value(event.time) for event in events)
+        early = [o for o in seen if o.time < first]
+        if early:
+            row = next(r for r in rows if r.order == early[0].order)
+            self.problems.add(
+                "data-before-dose", f"ID {identity} is observed before its first dose",
+                row.place(self.columns.words["TIME"]), severity="note",
+                notes=("such a value is predicted from the initial amounts alone",),
+            )  # fmt: skip
+
+    def _covariates(self, identity: str, rows: list[Row]) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for name, column in self.columns.covariates.items():
+            told = [row for row in rows if name in row.covariates]
+            if not told:
+                self.problems.add(
+                    "data-no-covariate",
+                    f"ID {identity} has no value of covariate '{name}'; the model's is used",
+                    rows[0].place(column), severity="note", kind=name,
+                )  # fmt: skip
+                continue
+            first = told[0].covariates[name]
+            other = next((row for row in told if row.covariates[name] != first), None)
+            if other is not None:
+                self.problems.add(
+                    "data-covariate-varies", f"ID {identity}: covariate '{name}' changes from {first:g} to "
+                    f"{other.covariates[name]:g}", other.place(column),
+                    notes=("one that changes in time ('hold') comes with a later version",), kind=name,
+                    also=Label(told[0].place(column), "first value"),
+                )  # fmt: skip
+                continue
+            value = column.canonical(first)
+            definition = self.model.definitions[name]
+            bounds = definition.bounds
+            if bounds is not None and not bounds[0] <= value <= bounds[1]:
+                unit = definition.unit
+                low, high = (f"{(bound - float(unit.offset)) / float(unit.factor):g}" for bound in bounds)
+                self.problems.add(
+                    "data-covariate-bounds", f"ID {identity}: covariate '{name}' is outside its bounds "
+                    f"{low} to {high} {unit}", told[0].place(column), kind=name,
+                    also=Label(definition.span, "bounds told here") if definition.span else None,
+                )  # fmt: skip
+            values[name] = value
+        return values

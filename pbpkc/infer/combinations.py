@@ -1,0 +1,158 @@
+"""The search for combinations of parameters whose variance is small, small whole weights first.
+
+Where a Michaelis-Menten elimination is seen far below its Km, neither Vmax nor Km is determined, Vmax/Km
+is. On a log scale such a quotient is a linear combination with weights (1, -1), so candidates are all
+vectors of small whole numbers, judged by the delta method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations, product
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.infer.covariance import Spread
+
+Array = NDArray[np.float64]
+
+# Weights of two are tried among at most this many parameters, and four together among at most that many.
+_FEW = 6
+_SEVERAL = 10
+
+# Among candidates that are about as well determined as the best (its bound times this), the simplest wins.
+_AS_GOOD = 3.0
+
+# A combination has to be determined this much better than any of its weak members to be worth naming.
+_GAIN = 0.5
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that may be combined with each other.
+
+    Parameters
+    ----------
+    indices : array of int, shape (m,)
+        Into the parameters of the fit.
+    weak : array of bool, shape (m,)
+        Those not determined alone. Every combination holds at least one of them.
+    bounds : array, shape (m,)
+        Relative Cramer-Rao bounds, inf where there is none.
+    spread : Spread
+        Of all parameters.
+    theta : array, shape (k,), optional
+        All estimates; given for natural-scale parameters, where a bound is relative to the sum's value.
+    """
+
+    indices: NDArray[np.int64]
+    weak: NDArray[np.bool_]
+    bounds: Array
+    spread: Spread
+    theta: Array | None = None
+
+
+def find_combinations(group: Group, limit: float) -> list[Array]:
+    """Weight vectors over all parameters, shape (k,), of determined combinations.
+
+    Parameters
+    ----------
+    group : Group
+    limit : float
+        Largest relative bound of a combination that is called determined.
+
+    Returns
+    -------
+    list of array
+        Independent of each other beyond parameters that are determined alone, best and simplest first;
+        fewer than the group has weak members.
+    """
+    candidates = np.array(list(_candidates(len(group.indices), group.weak)), dtype=float)
+    if not len(candidates):
+        return []
+    k = len(group.spread.length)
+    weights = np.zeros((len(candidates), k))
+    weights[:, group.indices] = candidates
+    bounds = np.sqrt(group.spread.variances(weights))
+    if group.theta is not None:
+        size = np.abs(weights @ group.theta)
+        bounds = np.where(size > 0.0, bounds / np.where(size > 0.0, size, 1.0), np.nan)
+    member = np.where((candidates != 0.0) & group.weak, group.bounds, np.inf).min(axis=1)
+    good = np.isfinite(bounds) & (bounds < limit) & (bounds <= _GAIN * member)
+    candidates, weights, bounds = candidates[good], weights[good], bounds[good]
+    effort = np.abs(candidates).sum(axis=1)
+    relative = bounds / np.linalg.norm(candidates, axis=1)
+
+    chosen: list[Array] = []
+    reached = np.zeros((0, int(group.weak.sum())))
+    open_ = np.ones(len(candidates), dtype=bool)
+    while open_.any() and len(chosen) < int(group.weak.sum()):
+        near = open_ & (relative <= _AS_GOOD * relative[open_].min())
+        # Simplest first, then best; the order of enumeration settles what is left.
+        best = min(np.flatnonzero(near), key=lambda i: (effort[i], bounds[i], int(i)))
+        chosen.append(weights[best])
+        reached = np.vstack([reached, candidates[best][group.weak]])
+        open_ &= _independent(reached, candidates[:, group.weak])
+    return chosen
+
+
+def determined_directions(group: Group, limit: float) -> list[Array]:
+    """Combinations with real weights, for where no small whole ones are determined.
+
+    These are the directions of the group's weak members that carry most information once all other
+    parameters are left free.
+
+    Parameters
+    ----------
+    group : Group
+        Of log-scale parameters.
+    limit : float
+        Largest bound of a direction, its largest weight being one.
+
+    Returns
+    -------
+    list of array, shape (k,)
+        The largest weight is 1; best determined first. Empty where fewer than two members are weak.
+    """
+    weak = group.indices[group.weak]
+    if len(weak) < 2:
+        return []
+    values, vectors = np.linalg.eigh(group.spread.marginal_information(weak))
+    found = []
+    for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
+        direction = vector / vector[np.argmax(np.abs(vector))]
+        if value <= 0.0 or np.linalg.norm(direction) >= limit * np.sqrt(value):
+            break
+        weights = np.zeros(len(group.spread.length))
+        weights[weak] = direction
+        found.append(weights)
+    return found
+
+
+def _candidates(m: int, weak: NDArray[np.bool_]) -> Iterator[tuple[int, ...]]:
+    """Whole vectors of at least two entries without a common divisor, one of each pair of opposites."""
+    steps = (1, -1, 2, -2) if m <= _FEW else (1, -1)
+    most = 4 if m <= _SEVERAL else 3
+    for count in range(2, min(m, most) + 1):
+        for members in combinations(range(m), count):
+            if not any(weak[i] for i in members):
+                continue
+            for values in product(steps, repeat=count):
+                if values[0] < 0 or reduce(gcd, values) != 1:
+                    continue
+                vector = [0] * m
+                for i, value in zip(members, values, strict=True):
+                    vector[i] = value
+                yield tuple(vector)
+
+
+def _independent(reached: Array, rows: Array) -> NDArray[np.bool_]:
+    """Which rows are not in the space that the reached rows span."""
+    basis = np.linalg.qr(reached.T)[0]
+    rest = rows - (rows @ basis) @ basis.T
+    independent: NDArray[np.bool_] = np.linalg.norm(rest, axis=1) > 1e-9 * np.maximum(1.0, np.linalg.norm(rows, axis=1))
+    return independent

@@ -1,0 +1,225 @@
+"""The fit of all subjects, in one process or several."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pbpkc.infer.options import FitOptions
+from pbpkc.infer.problem import FitProblem, FitSubject
+from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow, Timing
+from pbpkc.infer.subject import fit_subject
+from pbpkc.infer.transform import FittedParameter
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a fit has come.
+
+    Parameters
+    ----------
+    done : float
+        Subjects, with the part of the one in work.
+    total : int
+    subject : str
+        The one that was worked on last.
+    """
+
+    done: float
+    total: int
+    subject: str
+
+
+class Store(Protocol):
+    """Where finished subjects are kept, so that an interrupted fit can go on."""
+
+    def get(self, key: str) -> SubjectFit | None:
+        """The stored fit with this key, None if there is none."""
+        ...
+
+    def put(self, fit: SubjectFit) -> None:
+        """Keep a finished subject."""
+        ...
+
+
+def fit(
+    problem: FitProblem,
+    options: FitOptions | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    store: Store | None = None,
+) -> FitResult:
+    """Estimates of every subject.
+
+    Parameters
+    ----------
+    problem : FitProblem
+    options : FitOptions, optional
+    progress : callable, optional
+        Called after every search and every subject (after subjects only, with several processes).
+    store : Store, optional
+        Asked for a finished subject before it is fitted, told of each one after.
+
+    Returns
+    -------
+    FitResult
+        In the order of the subjects and with the same numbers, whatever the number of processes. A subject
+        that fails is told with its reason; the others are delivered.
+
+    Raises
+    ------
+    ValueError
+        If a prior leaves nothing within the bounds (``map``).
+    """
+    options = options or FitOptions()
+    wall, cpu = time.perf_counter(), time.process_time()
+    total = len(problem.subjects)
+    fits: dict[str, SubjectFit] = {}
+    open_: list[FitSubject] = []
+    for subject in problem.subjects:
+        known = store.get(problem.key(subject, options)) if store is not None else None
+        if known is None:
+            open_.append(subject)
+        else:
+            fits[subject.id] = known
+    reused, told, elsewhere = len(fits), [], 0.0
+
+    def keep(done: SubjectFit) -> None:
+        fits[done.id] = done
+        if store is not None:
+            store.put(done)
+        if progress is not None:
+            progress(Progress(float(len(fits)), total, done.id))
+
+    workers = min(options.workers, len(open_))
+    if workers > 1:
+        try:
+            for done, seconds in _parallel(problem, open_, options, workers):
+                elsewhere += seconds
+                keep(done)
+        except (BrokenProcessPool, OSError) as error:
+            told.append(f"further processes could not be used ({type(error).__name__}); this one did the rest")
+    for subject in open_:
+        if subject.id not in fits:
+            keep(fit_subject(problem, subject, options, _hear(progress, len(fits), total, subject, options)))
+
+    ordered = tuple(fits[subject.id] for subject in problem.subjects)
+    return FitResult(
+        fits=ordered,
+        parameters=tuple(_describe(parameter) for parameter in problem.parameters),
+        observables=tuple({"name": o.name, "unit": o.unit} for o in problem.observables),
+        options=options.identity(),
+        provenance={"fingerprint": problem.fingerprint, **problem.provenance},
+        summary=summarise(problem.parameters, ordered),
+        time_unit=problem.time_unit,
+        timing=Timing(
+            wall_seconds=time.perf_counter() - wall,
+            cpu_seconds=time.process_time() - cpu + elsewhere,
+            workers=max(workers, 1),
+            reused=reused,
+            notes=tuple(told),
+        ),
+    )
+
+
+def _hear(
+    progress: Callable[[Progress], None] | None, done: int, total: int, subject: FitSubject, options: FitOptions
+) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    tell = progress
+    # A search counts for its share, short of the whole: the subject is done when its verdict is.
+    return lambda made: tell(Progress(done + made / (options.starts + 1), total, subject.id))
+
+
+def _parallel(
+    problem: FitProblem, subjects: list[FitSubject], options: FitOptions, workers: int
+) -> Iterator[tuple[SubjectFit, float]]:
+    """Fits as they are finished, each with the CPU seconds it took."""
+    # A started interpreter knows nothing of this one's threads; a forked copy of a process that has loaded
+    # numerical libraries may hang in them.
+    import multiprocessing
+
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: list[Future[tuple[SubjectFit, float]]] = [
+            pool.submit(_one, _alone(problem, subject), options) for subject in subjects
+        ]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
+    """The problem of one subject, so that no process is sent the data of all."""
+    return FitProblem(
+        problem.parameters,
+        (subject,),
+        problem.observables,
+        problem.fingerprint,
+        {},
+        problem.time_unit,
+        problem.time_factor,
+    )
+
+
+def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:
+    began = time.process_time()
+    return fit_subject(problem, problem.subjects[0], options), time.process_time() - began
+
+
+def summarise(parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, ...]) -> tuple[SummaryRow, ...]:
+    """Means over the subjects that have estimates: geometric for parameters on a log scale.
+
+    Parameters
+    ----------
+    parameters : tuple of FittedParameter
+    fits : tuple of SubjectFit
+
+    Returns
+    -------
+    tuple of SummaryRow
+        In the order of the parameters; empty where no subject has estimates.
+    """
+    there = [one for one in fits if one.theta]
+    rows = []
+    for i, parameter in enumerate(parameters if there else ()):
+        values = np.array([one.theta[i] for one in there]) / float(parameter.unit.factor)
+        log = parameter.scale == "log"
+        seen = np.log(values) if log else values
+        mean = float(np.mean(seen))
+        rows.append(
+            SummaryRow(
+                parameter=parameter.name,
+                unit=parameter.unit.text,
+                n=len(there),
+                kind="geometric" if log else "arithmetic",
+                mean=math.exp(mean) if log else mean,
+                spread=float(np.std(seen, ddof=1)) if len(there) > 1 else math.nan,
+                low=float(values.min()),
+                high=float(values.max()),
+            )
+        )
+    return tuple(rows)
+
+
+def _describe(parameter: FittedParameter) -> Mapping[str, object]:
+    factor = float(parameter.unit.factor)
+    prior = parameter.prior
+    return {
+        "name": parameter.name,
+        "unit": parameter.unit.text,
+        "canonical_per_unit": factor,
+        "scale": parameter.scale,
+        "low": parameter.low / factor,
+        "high": parameter.high / factor,
+        "start": parameter.start / factor,
+        "prior": None if prior is None else {"family": prior.family, "canonical_arguments": dict(prior.arguments)},
+    }

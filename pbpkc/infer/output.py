@@ -1,0 +1,182 @@
+"""The files of a fit: written whole or not at all, and read back to go on where a run stopped.
+
+``estimates.csv``, ``subjects.csv``, ``predictions.csv`` and ``fit.json`` hold the same bytes for the same
+input, options and seed, for any number of processes. What differs between runs (times, processes) stands
+in ``timing.json`` alone. While a fit runs, finished subjects are kept in ``partial/``, which goes when the
+files are written.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from pbpkc.infer.codec import from_plain, to_plain
+from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow
+
+#: Of ``fit.json``.
+FORMAT = 1
+
+#: The files a finished fit leaves, in the order in which they are written; ``fit.json`` last, since its
+#: presence says that the others are there.
+FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json")
+
+_PARTIAL = "partial"
+
+
+@dataclass
+class FitFolder:
+    """A directory that keeps finished subjects, as a `pbpkc.infer.fit.Store`.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it does not exist.
+    resume : bool
+        Whether subjects of an earlier run with identical input and options are taken over. A different
+        spec, dose, value, option or seed is another key and is fitted anew.
+    """
+
+    path: Path
+    resume: bool = True
+    _known: dict[str, SubjectFit] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.path = Path(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.resume:
+            self._known = {fit.key: fit for fit in (*_finished(self.path), *_partial(self.path))}
+
+    def get(self, key: str) -> SubjectFit | None:
+        """The subject fitted earlier under this key, None if there is none."""
+        return self._known.get(key)
+
+    def put(self, fit: SubjectFit) -> None:
+        """Keep a finished subject until the files are written."""
+        folder = self.path / _PARTIAL
+        folder.mkdir(exist_ok=True)
+        write_text(folder / f"{fit.key}.json", _json(to_plain(fit)))
+
+    def write(self, result: FitResult) -> tuple[Path, ...]:
+        """Write the files of a finished fit and drop what was kept on the way.
+
+        Returns
+        -------
+        tuple of Path
+            In the order of `FILES`.
+        """
+        texts = {
+            "estimates.csv": table(EstimateRow, result.estimates),
+            "subjects.csv": table(SubjectRow, result.subjects),
+            "predictions.csv": table(PredictionRow, result.predictions),
+            "timing.json": _json(to_plain(result.timing)),
+            "fit.json": _json(document(result)),
+        }
+        written = tuple(write_text(self.path / name, texts[name]) for name in FILES)
+        folder = self.path / _PARTIAL
+        if folder.is_dir():
+            for left in folder.glob("*.json"):
+                left.unlink(missing_ok=True)
+            # Somebody else's file in it is no reason to fail.
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        return written
+
+
+def document(result: FitResult) -> Mapping[str, object]:
+    """What ``fit.json`` holds: everything needed to repeat the run, and its numbers."""
+    return {
+        "format": FORMAT,
+        "provenance": to_plain(result.provenance),
+        "versions": versions(),
+        "options": to_plain(result.options),
+        "outcome": result.outcome,
+        "objective": "minus twice the log likelihood; for method map plus minus twice the log prior density "
+        "of the scaled parameters",
+        "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
+        "time_unit": result.time_unit,
+        "parameters": to_plain(result.parameters),
+        "observables": to_plain(result.observables),
+        "summary": to_plain(result.summary),
+        "subjects": [to_plain(fit) for fit in result.fits],
+    }
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of what computed the result."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in ("pbpkc", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
+
+
+def table(kind: type, rows: Iterable[object]) -> str:
+    """Rows of one dataclass as CSV: numbers as Python prints them, nan as an empty cell."""
+    names = [f.name for f in fields(kind)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(getattr(row, name)) for name in names])
+    return text.getvalue()
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file so that a reader sees the old or the new one, never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        # mkstemp makes files for the owner only; what is delivered follows the user's mask.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else ""
+    return str(value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finished(path: Path) -> list[SubjectFit]:
+    """Subjects of a finished run; none where there is no file, or one that cannot be read."""
+    try:
+        stored = json.loads((path / "fit.json").read_text(encoding="utf-8"))
+        if stored["format"] != FORMAT:
+            return []
+        return [from_plain(SubjectFit, entry) for entry in stored["subjects"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _partial(path: Path) -> list[SubjectFit]:
+    found = []
+    for file in sorted((path / _PARTIAL).glob("*.json")):
+        try:
+            found.append(from_plain(SubjectFit, json.loads(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError):
+            continue
+    return found

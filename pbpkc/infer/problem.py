@@ -1,0 +1,114 @@
+"""What is to be fitted: parameters, subjects with their data, and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pbpkc.infer.observations import Observations
+from pbpkc.infer.options import FitOptions
+from pbpkc.infer.predictor import Predictor
+from pbpkc.infer.transform import FittedParameter
+
+
+@dataclass(frozen=True)
+class FitSubject:
+    """One individual.
+
+    Parameters
+    ----------
+    id : str
+    observations : Observations
+    predictor : Predictor
+        Predicts at exactly these observations, in their order.
+    identity : str
+        Text that changes when anything the predictor depends on changes (doses, covariates, fixed
+        parameters, solver options); used to tell whether a stored result is still good.
+    """
+
+    id: str
+    observations: Observations
+    predictor: Predictor
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class FitObservable:
+    """An observable: its name and the text of its unit."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class FitProblem:
+    """Everything a fit needs.
+
+    Parameters
+    ----------
+    parameters : tuple of FittedParameter
+    subjects : tuple of FitSubject
+    observables : tuple of FitObservable
+        Those that `Observations.observable` counts.
+    fingerprint : str
+        Of the model's equations.
+    provenance : mapping of str to (str or number)
+        What the caller wants in ``fit.json``: names and hashes of spec and data, solver options, versions.
+    time_unit : str
+    time_factor : float
+        Hours in one time unit of reports.
+
+    Raises
+    ------
+    ValueError
+        If there are no subjects or parameters, or two subjects share an id.
+    """
+
+    parameters: tuple[FittedParameter, ...]
+    subjects: tuple[FitSubject, ...]
+    observables: tuple[FitObservable, ...]
+    fingerprint: str = ""
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    time_unit: str = "h"
+    time_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            raise ValueError("parameters is empty; at least one masked parameter is needed")
+        if not self.subjects:
+            raise ValueError("subjects is empty; at least one is needed")
+        ids = [subject.id for subject in self.subjects]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two subjects have the same id")
+
+    def key(self, subject: FitSubject, options: FitOptions) -> str:
+        """SHA-256 of everything the fit of one subject depends on."""
+        seen = subject.observations
+        material = {
+            "format": _KEY_FORMAT,
+            "fingerprint": self.fingerprint,
+            "options": options.identity(),
+            "parameters": [
+                [p.name, p.unit.text, p.low, p.high, p.start, p.scale, _prior(p)] for p in self.parameters
+            ],
+            "observables": [[o.name, o.unit] for o in self.observables],
+            "time": [self.time_unit, self.time_factor],
+            "id": subject.id,
+            "subject": subject.identity,
+            "data": [
+                *(getattr(seen, name).tolist() for name in ("time", "observable", "dv", "censored", "lloq", "sd")),
+                list(seen.error),
+            ],
+        }
+        return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
+
+
+#: Raised when a change of the fit makes results stored by earlier versions differ.
+_KEY_FORMAT = 1
+
+
+def _prior(parameter: FittedParameter) -> list[object] | None:
+    prior = parameter.prior
+    return None if prior is None else [prior.family, sorted(prior.arguments.items())]

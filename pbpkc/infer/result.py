@@ -1,0 +1,298 @@
+"""What a fit gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pbpkc.infer.identifiability import Identifiability
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class EstimateRow:
+    """One line of ``estimates.csv``.
+
+    Parameters
+    ----------
+    id, parameter, unit : str
+    estimate, ci_low, ci_high, start : float
+        In `unit`; `start` is where the search that found the estimate began.
+    standard_error : float
+        On the scale of the fit: of ln(parameter), dimensionless, for ``scale log``; in `unit` otherwise.
+        nan, as the interval, where the data (with priors, where they count) do not determine it.
+    at_bound : {"no", "lower", "upper"}
+    identifiable : {"yes", "no"}
+    """
+
+    id: str
+    parameter: str
+    estimate: float
+    unit: str
+    standard_error: float
+    ci_low: float
+    ci_high: float
+    start: float
+    at_bound: str
+    identifiable: str
+
+
+@dataclass(frozen=True)
+class SubjectRow:
+    """One line of ``subjects.csv``.
+
+    Parameters
+    ----------
+    id : str
+    n : int
+        Observations scored.
+    objective : float
+        Minus twice the log likelihood at the estimate, for ``map`` with minus twice the log prior density,
+        by the reference solver. nan where there is no estimate.
+    rss : float
+        Sum of squared differences between measured and predicted, unweighted, in the data's unit; censored
+        values left out unless the rule for them puts a value in their place.
+    starts : int
+        Searches made.
+    converged : {"yes", "no"}
+    reason : str
+        Why there is no estimate or no convergence, and what may help; empty otherwise.
+    """
+
+    id: str
+    n: int
+    objective: float
+    rss: float
+    starts: int
+    converged: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """One line of ``predictions.csv``, by the reference solver at the estimate.
+
+    `time` is in the time unit of reports, `dv`, `pred` and `residual` in the observable's unit;
+    `weighted_residual` is the residual over the standard deviation of the error model (for a lognormal
+    error that of the logarithms). Both residuals are nan for values scored as censored or left out.
+    """
+
+    id: str
+    time: float
+    observable: str
+    dv: float
+    pred: float
+    residual: float
+    weighted_residual: float
+    cens: int
+
+
+@dataclass(frozen=True)
+class StartRecord:
+    """One search of a subject: where it began and ended (canonical units), and how.
+
+    `objective` is nan and `end` empty where not even the start could be evaluated.
+    """
+
+    number: int
+    start: tuple[float, ...]
+    end: tuple[float, ...]
+    objective: float
+    converged: bool
+    reason: str
+    evaluations: int
+    failures: int
+
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class SubjectFit:
+    """Everything about one subject, plain numbers only, so that it can be stored and read back.
+
+    Parameters
+    ----------
+    id, key : str
+        `key` is the hash of all that the fit depends on.
+    seed : int
+    outcome : {"converged", "not converged", "failed"}
+        ``failed``: there is no estimate.
+    reason, suggestion : str
+    notes : tuple of str
+        What a reader has to know: parameters at bounds, a second optimum, a solver that disagrees.
+    estimates : tuple of EstimateRow
+    subject : SubjectRow
+    predictions : tuple of PredictionRow
+    best : int
+        Number of the search that found the estimate, 0 where there is none.
+    starts : tuple of StartRecord
+    theta : tuple of float
+        Estimates, canonical units.
+    covariance, correlation : matrix, k x k
+        On the scale of the fit, in the order of the parameters; nan for undetermined ones.
+    quantile : float
+        Behind the 95 % intervals: of Student's t where standard errors use n - p, else of the normal.
+    degrees_of_freedom : int
+        n - p for plain least squares, else 0.
+    residual_sd : float
+        sqrt(rss / (n - p)) for plain least squares, else nan.
+    search_objective : float
+        The objective as the search saw it, before the reference solver's word.
+    identifiability : Identifiability or None
+    """
+
+    id: str
+    key: str
+    seed: int
+    outcome: Literal["converged", "not converged", "failed"]
+    reason: str
+    suggestion: str
+    notes: tuple[str, ...]
+    estimates: tuple[EstimateRow, ...]
+    subject: SubjectRow
+    predictions: tuple[PredictionRow, ...]
+    best: int
+    starts: tuple[StartRecord, ...]
+    theta: tuple[float, ...]
+    covariance: Matrix
+    correlation: Matrix
+    quantile: float
+    degrees_of_freedom: int
+    residual_sd: float
+    search_objective: float
+    identifiability: Identifiability | None
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One parameter over the subjects that have an estimate of it.
+
+    Parameters
+    ----------
+    parameter, unit : str
+    n : int
+    kind : {"geometric", "arithmetic"}
+        Geometric where the parameter is estimated on a log scale.
+    mean : float
+        In `unit`.
+    spread : float
+        Standard deviation over subjects: of the logarithm (geometric), or in `unit`. nan for one subject.
+    low, high : float
+        Smallest and largest estimate, in `unit`.
+    """
+
+    parameter: str
+    unit: str
+    n: int
+    kind: str
+    mean: float
+    spread: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a run cost; nothing else in a result depends on the machine.
+
+    Parameters
+    ----------
+    wall_seconds : float
+    cpu_seconds : float
+        Of all processes together.
+    workers : int
+    reused : int
+        Subjects taken from an earlier run.
+    notes : tuple of str
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    workers: int
+    reused: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The fit of all subjects.
+
+    Parameters
+    ----------
+    fits : tuple of SubjectFit
+        In the order of the data.
+    parameters : tuple of mapping
+        What was estimated: name, unit, scale, bounds, prior, start.
+    observables : tuple of mapping
+    options : mapping
+    provenance : mapping
+        As the caller gave it, with the fingerprint.
+    summary : tuple of SummaryRow
+    time_unit : str
+        Of the predictions.
+    timing : Timing
+        Not part of what is compared between runs.
+    """
+
+    fits: tuple[SubjectFit, ...]
+    parameters: tuple[Mapping[str, object], ...]
+    observables: tuple[Mapping[str, object], ...]
+    options: Mapping[str, object]
+    provenance: Mapping[str, object]
+    summary: tuple[SummaryRow, ...]
+    time_unit: str
+    timing: Timing = field(compare=False)
+
+    @property
+    def estimates(self) -> tuple[EstimateRow, ...]:
+        """Lines of ``estimates.csv``."""
+        return tuple(row for fit in self.fits for row in fit.estimates)
+
+    @property
+    def subjects(self) -> tuple[SubjectRow, ...]:
+        """Lines of ``subjects.csv``."""
+        return tuple(fit.subject for fit in self.fits)
+
+    @property
+    def predictions(self) -> tuple[PredictionRow, ...]:
+        """Lines of ``predictions.csv``."""
+        return tuple(row for fit in self.fits for row in fit.predictions)
+
+    @property
+    def outcome(self) -> Literal["done", "partial", "failed"]:
+        """``done``: every subject converged; ``failed``: none has an estimate; else ``partial``."""
+        if all(fit.outcome == "failed" for fit in self.fits):
+            return "failed"
+        return "done" if all(fit.outcome == "converged" for fit in self.fits) else "partial"
+
+    def subject(self, id: str) -> SubjectFit:
+        """The fit of one subject.
+
+        Raises
+        ------
+        ValueError
+            If there is none with this id.
+        """
+        for fit in self.fits:
+            if fit.id == id:
+                return fit
+        raise ValueError(f"id is {id!r}; there are {', '.join(fit.id for fit in self.fits)}")
+
+    def to_frames(self) -> dict[str, pd.DataFrame]:
+        """``estimates``, ``subjects``, ``predictions``, ``summary`` as pandas tables."""
+        import pandas as pd
+
+        tables = {
+            "estimates": (EstimateRow, self.estimates),
+            "subjects": (SubjectRow, self.subjects),
+            "predictions": (PredictionRow, self.predictions),
+            "summary": (SummaryRow, self.summary),
+        }
+        return {
+            name: pd.DataFrame([vars(row) for row in rows], columns=list(kind.__dataclass_fields__))
+            for name, (kind, rows) in tables.items()
+        }

@@ -1,0 +1,215 @@
+"""A spec in Python: its stages, and the jobs that can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+
+    from pbpkc.check.run import CheckReport
+    from pbpkc.compiler.driver import Compiled
+    from pbpkc.compiler.module import GeneratedModule
+    from pbpkc.compiler.system import System
+    from pbpkc.infer.fit import FitResult
+    from pbpkc.jobs.simulate import Simulation
+    from pbpkc.language.model import Model
+    from pbpkc.runtime.compiled import CompiledModel
+    from pbpkc.runtime.torch_model import TorchModel
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A spec that was read and resolved; compiled when something first needs it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the spec; data files of its scenarios are looked for beside it.
+    model : Model
+    """
+
+    path: Path
+    model: Model
+
+    @cached_property
+    def stages(self) -> Compiled:
+        """Every stage of the compilation, with both targets' text."""
+        from pbpkc.compiler.driver import compile_model
+
+        return compile_model(self.model)
+
+    @property
+    def system(self) -> System:
+        """The equations, simplified: dy/dt = N v."""
+        return self.stages.analysed.system
+
+    @property
+    def generated(self) -> GeneratedModule:
+        """The generated code as text, and its manifest."""
+        return self.stages.generated
+
+    @cached_property
+    def compiled(self) -> CompiledModel:
+        """The numpy module, loaded."""
+        from pbpkc.runtime.load import load_numpy
+
+        return load_numpy(self.generated)
+
+    def torch(self, unknowns: Mapping[str, Callable[..., Any]] | None = None) -> TorchModel:
+        """The torch module, loaded: residual, rhs, observe and their analytic derivatives.
+
+        Parameters
+        ----------
+        unknowns : mapping of name to callable, optional
+            Functions of tensors in place of the spec's defaults.
+        """
+        from pbpkc.runtime.load import load_torch
+
+        return load_torch(self.generated, dict(unknowns) if unknowns else None)
+
+    def with_settings(
+        self,
+        set: Sequence[str] = (),
+        mask: Sequence[str] = (),
+        unmask: Sequence[str] = (),
+        unknown: Sequence[str] = (),
+    ) -> LoadedModel:
+        """The same spec with values, masks or unknown terms changed for this run.
+
+        Parameters
+        ----------
+        set : sequence of str
+            ``"ka = 1.5 [1/h]"``; a masked parameter is held there.
+        mask : sequence of str
+            ``"APAP.kp.liver in (0.1, 10) scale log"``.
+        unmask : sequence of str
+            ``"vmax_sult"`` (held at the median of its prior) or ``"vmax_sult = 400 [umol/h/kg^0.75]"``.
+        unknown : sequence of str
+            ``"paps = exp(-c / 300 [umol/L])"``.
+
+        Raises
+        ------
+        SpecError
+            For a name or a value that does not fit.
+        """
+        from pbpkc.jobs.settings import changed
+
+        model = changed(self.model, set, mask, unmask, unknown)
+        return self if model is self.model else LoadedModel(self.path, model)
+
+    def simulate(
+        self,
+        scenario: str | Sequence[str] | None = None,
+        *,
+        times: ArrayLike | None = None,
+        set: Sequence[str] = (),
+        unknown: Sequence[str] = (),
+        solver: str = "lsoda",
+        rtol: float = 1e-8,
+        atol: float | Sequence[float] | None = None,
+    ) -> Simulation:
+        """Run scenarios with the reference solver.
+
+        Parameters
+        ----------
+        scenario : str or sequence of str, optional
+            All hand-written scenarios if left out.
+        times : array, h, optional
+            When to sample; an even grid with the times of the events if left out.
+        set, unknown : sequence of str
+            As in `with_settings`.
+        solver : {"lsoda", "bdf", "radau"}
+        rtol, atol : float
+            Tolerances; `atol` in the unit of each state.
+
+        Raises
+        ------
+        SpecError
+            For a setting that does not fit, or a data file that cannot be read.
+        ValueError
+            For a scenario that does not exist, or times that do not fit.
+        """
+        from pbpkc.jobs.simulate import simulate
+        from pbpkc.solve.options import SolverOptions
+
+        options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
+        names = [scenario] if isinstance(scenario, str) else scenario
+        return simulate(self.with_settings(set=set, unknown=unknown), names, times, options)
+
+    def check(self, *, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
+        """Proofs, agreement of the generated code, expectations."""
+        from pbpkc.jobs.check import check
+
+        return check(self, torch=torch, progress=progress)
+
+    def fit(
+        self,
+        data: str | Path | None = None,
+        *,
+        scenario: str | None = None,
+        method: str = "ml",
+        blq: str = "m3",
+        starts: int = 3,
+        seed: int = 0,
+        mask: Sequence[str] = (),
+        unmask: Sequence[str] = (),
+        set: Sequence[str] = (),
+        unknown: Sequence[str] = (),
+        rtol: float = 1e-8,
+        workers: int = 1,
+    ) -> FitResult:
+        """Estimate the masked parameters of each subject of a data file.
+
+        Parameters
+        ----------
+        data : path, optional
+            In place of the file the scenario names.
+        scenario : str, optional
+            Whose data block reads the file; the only one that has one if left out.
+        method : {"ml", "map"}
+            Maximum likelihood, or with the priors added.
+        blq : {"m3", "drop", "half", "zero"}
+            What a value below quantification counts as.
+        starts, seed : int
+            Starting points per subject; the seed belongs to the subject.
+        mask, unmask, set, unknown : sequence of str
+            As in `with_settings`.
+        rtol : float
+            Of the solver.
+        workers : int
+            Processes. The result is the same for any number.
+
+        Raises
+        ------
+        SpecError
+            For problems in the data file or a setting.
+        """
+        from pbpkc.jobs.fit import FitJob, fit
+
+        job = FitJob(data, scenario, method, blq, starts, seed, rtol, workers)
+        return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
+
+
+def load(path: str | Path) -> LoadedModel:
+    """Read and resolve a spec.
+
+    Parameters
+    ----------
+    path : path of a ``.pbpk`` file
+
+    Raises
+    ------
+    SpecError
+        With every problem found; ``str(error)`` is what the command line would print.
+    """
+    from pbpkc.compiler.driver import read
+    from pbpkc.language.resolve import resolve
+
+    return LoadedModel(Path(path), resolve(read(path)))

@@ -1,0 +1,189 @@
+"""Run scenarios with the reference solver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbpkc.experiment.data import read_dataset
+from pbpkc.experiment.regimen import BoundRegimen, bind
+from pbpkc.experiment.scenario import (
+    DEFAULT_SAMPLES,
+    Experiment,
+    experiment,
+    find_scenario,
+    parameter_vector,
+    sampling_times,
+)
+from pbpkc.jobs.variants import Variants
+from pbpkc.language.model import Model
+from pbpkc.solve.options import SolverOptions
+from pbpkc.solve.reference import simulate as solve
+from pbpkc.solve.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.runtime.compiled import CompiledModel
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scenario, or one individual of a data scenario.
+
+    Parameters
+    ----------
+    scenario, id : str
+        `id` is empty for a hand-written scenario.
+    trajectory : Trajectory
+    dose : float
+        Sum of the doses given, umol.
+    duration : float
+        Of the first infusion, h; 0 without one.
+    """
+
+    scenario: str
+    id: str
+    trajectory: Trajectory
+    dose: float
+    duration: float
+    dosed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What `simulate` gives: one `Run` for each scenario or individual.
+
+    ``result.observables["Cp"]`` is the curve of an observable in the first run; `to_frame` holds all.
+    """
+
+    model: Model
+    runs: tuple[Run, ...]
+    options: SolverOptions
+    fingerprint: str
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The first run's."""
+        return self.runs[0].trajectory
+
+    @property
+    def time(self) -> Array:
+        """Sampling times of the first run, h."""
+        return self.trajectory.time
+
+    @property
+    def observables(self) -> Mapping[str, Array]:
+        """Curves of the first run by name, each in its unit."""
+        t = self.trajectory
+        return dict(zip(t.observable_names, t.observables.T, strict=True))
+
+    @property
+    def states(self) -> Mapping[str, Array]:
+        """States of the first run by name."""
+        t = self.trajectory
+        return dict(zip(t.state_names, t.y.T, strict=True))
+
+    @property
+    def failures(self) -> tuple[Run, ...]:
+        """Runs that the solver did not finish."""
+        return tuple(r for r in self.runs if not r.trajectory.outcome.ok)
+
+    def to_frame(self, states: bool = False) -> pd.DataFrame:
+        """All runs as one table: scenario, id, time, observables, and the states if asked for."""
+        import pandas as pd
+
+        frames = []
+        for run in self.runs:
+            frame = run.trajectory.to_frame(states)
+            frame.insert(0, "scenario", run.scenario)
+            frame.insert(1, "id", run.id)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+
+def simulate(
+    loaded: LoadedModel,
+    scenarios: Sequence[str] | None,
+    times: ArrayLike | None,
+    options: SolverOptions,
+    samples: int = DEFAULT_SAMPLES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulation:
+    """Run scenarios; see `LoadedModel.simulate`.
+
+    `samples` is the number of evenly spaced times where none are given; `progress` is told how many of how
+    many runs are done.
+    """
+    model = loaded.model
+    names = list(scenarios) if scenarios else [s.name for s in model.scenarios.values() if s.data is None]
+    if not names:
+        raise ValueError("the spec has no scenario to run; name a data scenario, or write one")
+    variants = Variants(loaded)
+    work: list[Callable[[], Run]] = []
+    for name in names:
+        if find_scenario(model, name).data is None:
+            plan = experiment(model, name)
+            work.append(lambda plan=plan: _run_scenario(variants, plan, times, options, samples))
+        else:
+            work.extend(_individuals(loaded, variants, name, times, options, samples))
+    runs = []
+    for done, job in enumerate(work):
+        runs.append(job())
+        if progress is not None:
+            progress(done + 1, len(work))
+    return Simulation(model, tuple(runs), options, loaded.generated.fingerprint)
+
+
+def _run_scenario(
+    variants: Variants, plan: Experiment, times: ArrayLike | None, options: SolverOptions, samples: int
+) -> Run:
+    _, compiled = variants.for_settings(plan.overrides)
+    p = parameter_vector(compiled, plan.overrides)
+    bound = bind(plan.regimen, {**named(compiled, p), **plan.overrides})
+    return _solve(plan.name, "", compiled, p, bound, times, options, samples)
+
+
+def _individuals(
+    loaded: LoadedModel, variants: Variants, name: str, times: ArrayLike | None, options: SolverOptions, samples: int
+) -> list[Callable[[], Run]]:
+    dataset = read_dataset(loaded.model, name, scored=False)
+    jobs: list[Callable[[], Run]] = []
+    for subject in dataset.subjects:
+
+        def job(subject=subject) -> Run:  # type: ignore[no-untyped-def]
+            overrides = {**dataset.overrides, **subject.covariates}
+            _, compiled = variants.for_settings(overrides)
+            p = parameter_vector(compiled, overrides)
+            bound = bind(subject.regimen, {**named(compiled, p), **overrides})
+            return _solve(name, subject.id, compiled, p, bound, times, options, samples)
+
+        jobs.append(job)
+    return jobs
+
+
+def named(compiled: CompiledModel, p: Array) -> dict[str, float]:
+    """Parameters by name."""
+    return dict(zip(compiled.parameter_names, (float(x) for x in p), strict=True))
+
+
+def _solve(
+    scenario: str, id: str, compiled: CompiledModel, p: Array, bound: BoundRegimen, times: ArrayLike | None,
+    options: SolverOptions, samples: int,
+) -> Run:  # fmt: skip
+    at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
+    trajectory = solve(compiled, p, bound, at, options)
+    bolus = sum(e.value for e in bound.events if e.kind == "bolus")
+    starts = [e for e in bound.events if e.kind == "start"]
+    stops = [e for e in bound.events if e.kind == "stop"]
+    infused = sum(e.value * (s.time - e.time) for e, s in zip(starts, stops, strict=False))
+    duration = stops[0].time - starts[0].time if starts and stops else 0.0
+    dosed = tuple(dict.fromkeys(e.species for e in bound.events))
+    return Run(scenario, id, trajectory, float(bolus + infused), float(duration), dosed)

@@ -1,0 +1,1 @@
+"""Text -> Model: source, diagnostics, units, syntax, names."""

@@ -1,0 +1,242 @@
+"""Processes, flows and vessels: who loses, who gains, and at what rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.diagnostics import similar
+from pbpkc.language.expression import Expr, add, mul, number, sub
+from pbpkc.language.model import Arrow, Definition
+from pbpkc.language.source import Span
+from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_unit
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
+def rate_definition(table: Table, name: str) -> Definition:
+    """The rate of a process or flow line, with its unit checked against the states it moves."""
+    node, indices = table.scope.processes[name]
+    if isinstance(node, n.FlowLine):
+        return _flow_rate(table, name, node, indices)
+    context = Context(indices, where="a rate")
+    wanted = _moved_dimension(table, node, context) / table.time
+    expr = table.binder.bind_as(node.rate, wanted, context, f"the rate of '{name}' is an amount per time"
+                                if wanted == AMOUNT / table.time else f"the rate of '{name}' has the unit of its states per time")  # fmt: skip
+    return Definition(name, "rate", expr, canonical_unit(expr.dim), node.doc, span=node.span)
+
+
+def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) -> Definition:
+    context = Context(indices, where="a flow")
+    flow = FLOW if table.time != ONE else VOLUME
+    q = table.binder.bind_as(node.at, flow, context, f"the flow '{name}' is a volume per time")
+    left, right = (_end(table, ref, context) for ref in (node.left, node.right))
+    if left is None and right is None or (left is None or right is None) and node.arrow == "<->":
+        raise table.binder.fail("outside", f"the flow '{name}' exchanges with the outside", node.span,
+                                help="a flow joins two nodes, or leaves one")  # fmt: skip
+    if left is None:
+        raise table.binder.fail("outside", f"the flow '{name}' comes from outside, where there is no concentration", node.span,
+                                help="write a process with its rate")  # fmt: skip
+    rate = mul(q, _cout(table, left, node.left))
+    if node.arrow == "<->":
+        assert right is not None
+        rate = mul(q, sub(_cout(table, left, node.left), _cout(table, right, node.right)))
+    return Definition(name, "rate", rate, canonical_unit(rate.dim), node.doc, span=node.span)
+
+
+def _cout(table: Table, state: str, ref: n.Ref) -> Expr:
+    if state in table.scope.states:
+        raise table.binder.fail("misplaced", f"'{state}' is a state without a volume, and a flow carries a concentration", ref.span,
+                                help="write a process with its rate")  # fmt: skip
+    node, species = state.rsplit(".", 1)
+    return table.quantity(node, species, "Cout", ref.span)
+
+
+def _end(table: Table, ref: n.Ref, context: Context) -> str | None:
+    """The state at an arrow's end; None for `outside`.
+
+    Raises
+    ------
+    Unbound
+        After reporting what stands there instead of a state.
+    """
+    first = ref.parts[0].name
+    if first == "outside":
+        return None
+    binder, scope = table.binder, table.scope
+    if first in scope.sites:
+        raise binder.fail("misplaced", f"'{first}' is a site, where blood is sampled; nothing can be put or taken there", ref.span,
+                          help="name the tissue or the blood itself")  # fmt: skip
+    name = table.indexed(ref.parts[0], context)
+    table.read_names.add(first)
+    if name in scope.states and len(ref.parts) == 1:
+        return name
+    if name not in scope.nodes:
+        near = similar(ref.text, [*scope.nodes, *scope.states])
+        raise binder.fail("unknown-name", f"'{ref.text}' is no node and no state", ref.span,
+                          help=f"a name with a similar spelling exists: '{near}'" if near else "declare it")  # fmt: skip
+    if any(p.name in ("blood", "tissue") for p in ref.parts[1:]):
+        from pbpkc.language.gather import not_yet
+
+        table.problems.append(not_yet(f"permeability-limited tissue ('{ref.text}')", ref))
+        raise Unbound()
+    species, rest = table.species_of(ref.parts[1:], ref)
+    if rest:
+        raise binder.fail("no-state", f"'{ref.text}' is a quantity; an arrow joins nodes", ref.span,
+                          help=f"write {name}.{species}")  # fmt: skip
+    return f"{name}.{species}"
+
+
+def _state_dimension(table: Table, state: str) -> Dimension:
+    return table.state_units[state].dimension if state in table.state_units else AMOUNT
+
+
+def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimension:
+    terms = [*node.left, *node.right]
+    refs = [t.ref for t in terms] + ([node.otherwise] if node.otherwise else [])
+    found: list[tuple[str, Dimension, n.Ref]] = []
+    for ref in refs:
+        state = _end(table, ref, context)
+        if state is not None:
+            found.append((state, _state_dimension(table, state), ref))
+    if not found:
+        raise table.binder.fail("outside", f"the process '{node.name}' has the outside on both sides", node.span)
+    for state, dimension, ref in found[1:]:
+        if dimension != found[0][1]:
+            raise table.binder.fail("unit-mismatch", f"'{found[0][0]}' and '{state}' have different units, and one rate moves both",
+                                    ref.span, help="declare the states in one unit")  # fmt: skip
+    return found[0][1]
+
+
+def read_arrows(table: Table) -> Iterator[Arrow]:
+    """Every arrow of the spec: processes and flows as written, odes, and blood for each species it carries."""
+    for name, (node, indices) in table.scope.processes.items():
+        try:
+            yield _flow(table, name, node, indices) if isinstance(node, n.FlowLine) else _process(table, name, node, indices)
+        except Unbound:
+            continue
+    for ode, indices in table.scope.odes:
+        try:
+            yield _ode(table, ode, indices)
+        except Unbound:
+            continue
+    yield from _vessels(table)
+
+
+def _flow(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) -> Arrow:
+    rate = table.rate(name, node.span)
+    context = Context(indices)
+    left, right = _end(table, node.left, context), _end(table, node.right, context)
+    assert left is not None
+    produces: tuple[tuple[str, Expr], ...] = ((right, number(1)),) if right else ()
+    return Arrow(name, "flow", rate.name, node.arrow == "<->", ((left, Fraction(1)),), produces, right is None, node.doc,
+                 span=node.span)  # fmt: skip
+
+
+def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) -> Arrow:
+    rate = table.rate(name, node.span)
+    context = Context(indices, unknowns=False, where="a split")
+    consumes: dict[str, Fraction] = {}
+    produces: dict[str, list[Expr]] = {}
+    is_open = False
+    for term in node.left:
+        state = _end(table, term.ref, context)
+        if state is None:
+            is_open = True
+        else:
+            consumes[state] = consumes.get(state, Fraction(0)) + term.count
+    share: Expr | None = None
+    if node.split is not None:
+        share = table.binder.bind_as(node.split, ONE, context, "a split is a fraction")
+        if len(node.right) != 1:
+            raise table.binder.fail("split", "a process that splits has one product", node.span,
+                                    help="the share goes to it, the rest to what stands after `else`")  # fmt: skip
+    for term in node.right:
+        state = _end(table, term.ref, context)
+        amount: Expr = number(term.count)
+        if state is None:
+            is_open = True
+        else:
+            produces.setdefault(state, []).append(mul(share, amount) if share and term.count != 1 else share or amount)
+    if share is not None and node.otherwise is not None:
+        rest = sub(number(1), share)
+        count = node.right[0].count
+        state = _end(table, node.otherwise, context)
+        if state is None:
+            is_open = True
+        else:
+            produces.setdefault(state, []).append(rest if count == 1 else mul(rest, number(count)))
+    for state in consumes:
+        if state in table.scope.nodes or table.scope.nodes.get(state.rsplit(".", 1)[0]) is None:
+            continue
+        if table.scope.nodes[state.rsplit(".", 1)[0]].kind == "sink":
+            raise table.binder.fail("sink", f"'{state}' is a sink, and nothing leaves a sink", node.span,
+                                    help="declare it as a pool or a lumen")  # fmt: skip
+    return Arrow(name, "process", rate.name, node.arrow == "<->", tuple(consumes.items()),
+                 tuple((s, add(*c)) for s, c in produces.items()), is_open, node.doc, span=node.span)  # fmt: skip
+
+
+def _ode(table: Table, node: n.Ode, indices: dict[str, int]) -> Arrow:
+    context = Context(indices, unknowns=False, where="an ode")
+    state = table.indexed(node.target.parts[0], context)
+    if state not in table.scope.states or len(node.target.parts) > 1:
+        near = similar(node.target.text, table.scope.states)
+        raise table.binder.fail("unknown-name", f"'{node.target.text}' is no state", node.target.span,
+                                help=f"a state with a similar name exists: '{near}'" if near
+                                else "declare it: state x = 1 [1]; amounts in nodes change by arrows")  # fmt: skip
+    table.read_names.add(node.target.parts[0].name)
+    wanted = _state_dimension(table, state) / table.time
+    name = f"ode {state}"
+
+    def make() -> Definition:
+        expr = table.binder.bind_as(node.value, wanted, context, f"the ode of '{state}' has its unit per time")
+        return Definition(name, "rate", expr, canonical_unit(expr.dim), derived=True, span=node.span)
+
+    if name in table.definitions:
+        raise table.binder.fail("duplicate-name", f"'{state}' has two odes", node.span)
+    rate = table.define(name, make, node.span)
+    return Arrow(name, "ode", rate.name, True, (), ((state, number(1)),), True, span=node.span)
+
+
+def carriers(table: Table) -> dict[str, list[str]]:
+    """Species carried by each circulation."""
+    carried: dict[str, list[str]] = {}
+    for name, block in table.scope.species.items():
+        for ref in block.carried:
+            if ref.text not in table.scope.circulations:
+                near = similar(ref.text, table.scope.circulations)
+                try:
+                    raise table.binder.fail("unknown-name", f"there is no circulation '{ref.text}'", ref.span,
+                                            help=f"a circulation with a similar name exists: '{near}'" if near else None)  # fmt: skip
+                except Unbound:
+                    continue
+            carried.setdefault(ref.text, []).append(name)
+            table.read_names.add(name)
+    return carried
+
+
+def _vessels(table: Table) -> Iterator[Arrow]:
+    carried = carriers(table)
+    for network, (source, target), edge in table.circulations.edges():
+        for species in carried.get(network.name, []):
+            name = f"flow.{source}.{target}.{species}"
+            span = network.spans[source]
+
+            def make(source: str = source, species: str = species, flow: str = edge.flow, name: str = name,
+                     span: Span = span) -> Definition:  # fmt: skip
+                q = table.definitions[flow]
+                rate = mul(table.name(q), table.quantity(source, species, "Cout", span))
+                return Definition(name, "rate", rate, canonical_unit(rate.dim), derived=True, span=span)
+
+            try:
+                rate = table.define(name, make, span)
+            except Unbound:
+                continue
+            yield Arrow(name, "circulation", rate.name, False, ((f"{source}.{species}", Fraction(1)),),
+                        ((f"{target}.{species}", number(1)),), span=span)  # fmt: skip
+
+

@@ -1,0 +1,373 @@
+"""Binding expressions: names looked up, units checked, functions expanded."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+
+from pbpkc.language import nodes as n
+from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.evaluate import NotEvaluable, evaluate
+from pbpkc.language.expression import Apply, Const, Expr, Name, add, number
+from pbpkc.language.functions import (
+    ARITY,
+    FIGURES,
+    MODIFIERS,
+    Mismatch,
+    Modifier,
+    alike,
+    builtin,
+    demand,
+    michaelis_menten,
+)
+from pbpkc.language.scope import Scope, running, too_many
+from pbpkc.language.source import Span
+from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, UnitError, canonical_text, parse_unit
+
+
+class Unbound(Exception):
+    """An expression could not be bound; the reason is already among the problems."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is special where an expression stands.
+
+    Parameters
+    ----------
+    indices : mapping
+        Running indices.
+    local : mapping
+        Arguments of a function or an unknown term.
+    figures : bool
+        Inside `check`: figures of curves are known.
+    unknowns : bool
+        Unknown terms may be called.
+    where : str
+        Words for the message when they may not.
+    """
+
+    indices: Mapping[str, int] = field(default_factory=dict)
+    local: Mapping[str, Expr] = field(default_factory=dict)
+    figures: bool = False
+    unknowns: bool = True
+    where: str = "here"
+
+
+#: Gives the bound form of a reference; raises `Unbound` after reporting.
+Lookup = Callable[[n.Ref, Context], Expr]
+
+
+@dataclass
+class ExpressionBinder:
+    """Turns syntax into bound expressions.
+
+    Parameters
+    ----------
+    scope : Scope
+    lookup : callable
+        Binds references.
+    figure : callable
+        Binds a call of a figure (``auc(...)``) inside `check`.
+    time : Dimension
+        Of time: ONE in a model with ``time [1]``.
+    unit_free : bool
+        Unit mismatches are notes (``units none``).
+    problems : list of Diagnostic
+    """
+
+    scope: Scope
+    lookup: Lookup
+    figure: Callable[[n.Call, Context], Expr]
+    time: Dimension
+    unit_free: bool
+    problems: list[Diagnostic]
+    unknown_units: dict[str, tuple[tuple[Dimension, ...], Dimension]] = field(default_factory=dict)
+    expanding: list[str] = field(default_factory=list)
+
+    def fail(
+        self, code: str, message: str, span: Span | None, *, notes: tuple[str, ...] = (), help: str | None = None,
+        others: tuple[Label, ...] = (),
+    ) -> Unbound:  # fmt: skip
+        """Report a problem and give the exception to raise."""
+        labels = ((Label(span),) if span else ()) + others
+        self.problems.append(Diagnostic(code, message, labels, notes, help))
+        return Unbound()
+
+    def unit(self, text: n.UnitText | None) -> Unit:
+        """The unit of a unit text; dimensionless where there is none."""
+        if text is None:
+            return parse_unit("1")
+        try:
+            return parse_unit(text.text)
+        except UnitError as error:
+            raise self.fail("bad-unit", str(error), text.span, help=error.help) from error
+
+    def bind(self, node: n.SyntaxExpr, context: Context) -> Expr:
+        """The bound form of an expression.
+
+        Raises
+        ------
+        Unbound
+            After reporting why.
+        """
+        try:
+            return self._bind(node, context)
+        except Mismatch as error:
+            raise self.mismatch(error.what, error.left, error.right, node.span) from error
+
+    def bind_as(self, node: n.SyntaxExpr, dimension: Dimension, context: Context, what: str) -> Expr:
+        """Bind an expression that must have a dimension; `what` says of it what must hold."""
+        expr = self.bind(node, context)
+        if expr.dim != dimension:
+            if self.unit_free:
+                self._note(what, expr, dimension, node.span)
+                return expr
+            raise self.mismatch(what, expr, dimension, node.span)
+        return expr
+
+    def constant(self, node: n.SyntaxExpr, dimension: Dimension, what: str, context: Context | None = None) -> float:
+        """The canonical number of an expression without names."""
+        expr = self.bind_as(node, dimension, context or Context(), what)
+        try:
+            return float(evaluate(expr, _nothing))
+        except NotEvaluable as error:
+            raise self.fail("not-constant", f"{what}; it must be a number", node.span,
+                            help="write the number itself") from error  # fmt: skip
+        except (ArithmeticError, ValueError) as error:
+            raise self.fail("bad-number", f"{what}; it cannot be computed ({error})", node.span) from error
+
+    # ---------------------------------------------------------------- mismatches
+
+    def mismatch(self, what: str, left: Expr, right: Expr | Dimension, span: Span) -> Unbound:
+        """Report two units that do not agree, with the factor between them."""
+        other = right.dim if isinstance(right, Expr) else right
+        right_text = shown_unit(right) if isinstance(right, Expr) else f"[{canonical_text(right)}]"
+        quotient = left.dim / other
+        notes = [f"they differ by the factor [{canonical_text(quotient)}]"]
+        if quotient in (MASS / AMOUNT, AMOUNT / MASS):
+            notes.append("a mass becomes an amount through the molar mass (mw) of a species")
+        labels = (Label(right.span, right_text),) if isinstance(right, Expr) and right.span else ()
+        return self.fail(
+            "unit-mismatch", f"{what}; found {shown_unit(left)} where {right_text} is needed", left.span or span,
+            notes=tuple(notes), others=labels, help="check the numbers' units, and what the expression leaves out",
+        )  # fmt: skip
+
+    def _note(self, what: str, left: Expr, right: Dimension, span: Span) -> None:
+        text = f"{what}; found {shown_unit(left)} where [{canonical_text(right)}] is needed"
+        self.problems.append(Diagnostic("unit-mismatch", text, (Label(span),), severity="note"))
+
+    def _alike(self, what: str, exprs: list[Expr], span: Span) -> None:
+        try:
+            alike(what, exprs)
+        except Mismatch as error:
+            if not self.unit_free:
+                raise
+            assert isinstance(error.right, Expr)
+            self._note(what, error.left, error.right.dim, span)
+
+    # ---------------------------------------------------------------- the kinds of node
+
+    def _bind(self, node: n.SyntaxExpr, context: Context) -> Expr:
+        match node:
+            case n.Quantity():
+                return self._quantity(node)
+            case n.Ref():
+                if len(node.parts) == 1 and node.parts[0].index is None:
+                    name = node.parts[0].name
+                    if name in context.local:
+                        return context.local[name]
+                    if name in context.indices:
+                        return number(context.indices[name], node.span)
+                return self.lookup(node, context)
+            case n.Operation():
+                return self._operation(node, context)
+            case n.Reduce():
+                return self._reduce(node, context)
+            case n.Call():
+                return self._call(node, context)
+
+    def _quantity(self, node: n.Quantity) -> Expr:
+        unit = self.unit(node.unit)
+        return Const(unit.dimension, node.value, unit, span=node.span)
+
+    def _operation(self, node: n.Operation, context: Context) -> Expr:
+        if node.op == "if":
+            return self._condition(node, context)
+        args = [self._bind(a, context) for a in node.args]
+        span = node.span
+        match node.op:
+            case "add" | "sub":
+                word = "sum" if node.op == "add" else "difference"
+                self._alike(f"both terms of a {word} have one unit", args, span)
+                return Apply(args[0].dim, node.op, tuple(args), span=span)
+            case "mul":
+                return Apply(args[0].dim * args[1].dim, "mul", tuple(args), span=span)
+            case "div":
+                return Apply(args[0].dim / args[1].dim, "div", tuple(args), span=span)
+            case "neg":
+                if isinstance(args[0], Const):
+                    return Const(args[0].dim, -args[0].value, args[0].unit, span=span)
+                return Apply(args[0].dim, "neg", tuple(args), span=span)
+            case "pow":
+                return self._power(args[0], args[1], span)
+            case _:  # comparisons and their junctions
+                if node.op not in ("and", "or"):
+                    self._alike("both sides of a comparison have one unit", args, span)
+                return Apply(ONE, node.op, tuple(args), span=span)
+
+    def _power(self, base: Expr, exponent: Expr, span: Span) -> Expr:
+        demand("an exponent is dimensionless", exponent, ONE)
+        if base.dim.is_one:
+            return Apply(ONE, "pow", (base, exponent), span=span)
+        try:
+            value = evaluate_exact(exponent)
+        except NotEvaluable:
+            raise self.fail(
+                "dimensional-power", f"the base has the unit {shown_unit(base)} and its exponent is no constant", span,
+                help="divide by a reference first: (BW / 70 [kg])^theta",
+            ) from None  # fmt: skip
+        return Apply(base.dim**value, "pow", (base, exponent), span=span)
+
+    def _condition(self, node: n.Operation, context: Context) -> Expr:
+        truth, yes, no = (self._bind(a, context) for a in node.args)
+        self._alike("both values of if(...) have one unit", [yes, no], node.span)
+        return Apply(yes.dim, "if", (truth, yes, no), span=node.span)
+
+    def _reduce(self, node: n.Reduce, context: Context) -> Expr:
+        if node.name != "sum":
+            raise self.fail("unknown-function", f"'{node.name}' cannot run over an index", node.span,
+                            help="only sum(expression for i in 1..n) can")  # fmt: skip
+        if too_many(node.over, self.problems):
+            raise Unbound()
+        terms = []
+        for indices in running(node.over):
+            inner = Context({**context.indices, **indices}, context.local, context.figures, context.unknowns, context.where)
+            terms.append(self._bind(node.expr, inner))
+        self._alike("all terms of a sum have one unit", terms, node.span)
+        return add(*terms)
+
+    # ---------------------------------------------------------------- calls
+
+    def _call(self, node: n.Call, context: Context) -> Expr:
+        name = node.name
+        if name == "t" or name in FIGURES:
+            if context.figures and name in FIGURES:
+                return self.figure(node, context)
+            raise self.fail("figure", f"{name}(...) is known in `check` alone", node.span,
+                            help="read an observable's figure in a line like check cmax(scenario.Cp) in (1, 2) [mg/L]")  # fmt: skip
+        if node.named:
+            raise self.fail("named-argument", f"{name} takes no named arguments", node.span,
+                            help="named arguments (cv = 50 [%]) belong to distributions and error models")  # fmt: skip
+        if name == "tad":
+            return self._tad(node)
+        if name in self.scope.functions:
+            return self._expand(self.scope.functions[name], node, context)
+        if name in self.scope.unknowns:
+            return self._unknown(name, node, context)
+        if name == "mm":
+            return self._mm(node, context)
+        if name in MODIFIERS:
+            raise self.fail("modifier", f"{name}(...) modifies mm and means nothing alone", node.span,
+                            help=f"write it as a further argument: mm(vmax, km, c, {name}(...))")  # fmt: skip
+        if name in ("auto", "remainder"):
+            raise self.fail("misplaced", f"{name}(...) cannot stand here", node.span,
+                            help="auto(...) is a value of kp; remainder(...) of volume and flow")  # fmt: skip
+        if name not in ARITY:
+            known = [*ARITY, "mm", "tad", "if", *self.scope.functions, *self.scope.unknowns]
+            near = similar(name, known)
+            raise self.fail("unknown-function", f"there is no function '{name}'", node.span,
+                            help=f"a function with a similar name exists: '{near}'" if near else
+                            "functions are " + ", ".join(known))  # fmt: skip
+        self._count(node, ARITY[name])
+        return builtin(name, [self._bind(a, context) for a in node.args])
+
+    def _count(self, node: n.Call, wanted: int | None) -> None:
+        found = len(node.args)
+        if (wanted is None and found < 1) or (wanted is not None and found != wanted):
+            need = "at least one argument" if wanted is None else f"{wanted} argument" + "s" * (wanted != 1)
+            raise self.fail("arguments", f"{node.name} takes {need}; found {found}", node.span)
+
+    def _tad(self, node: n.Call) -> Expr:
+        self._count(node, 1)
+        arg = node.args[0]
+        if not isinstance(arg, n.Ref) or arg.text not in self.scope.species:
+            near = similar(arg.text, self.scope.species) if isinstance(arg, n.Ref) else None
+            raise self.fail("unknown-name", "tad takes the name of a species", arg.span,
+                            help=f"a species with a similar name exists: '{near}'" if near else "write tad(APAP)")  # fmt: skip
+        return Name(self.time, f"tad({arg.text})", span=node.span)
+
+    def _expand(self, function: n.Function, node: n.Call, context: Context) -> Expr:
+        if function.name in self.expanding:
+            path = " -> ".join([*self.expanding[self.expanding.index(function.name) :], function.name])
+            raise self.fail("cycle", f"the function '{function.name}' is defined by itself: {path}", function.span)
+        self._count(node, len(function.arguments))
+        args = [self._bind(a, context) for a in node.args]
+        inner = Context({}, dict(zip(function.arguments, args, strict=True)), context.figures, context.unknowns, context.where)
+        self.expanding.append(function.name)
+        try:
+            return self._bind(function.body, inner)
+        finally:
+            self.expanding.pop()
+
+    def _unknown(self, name: str, node: n.Call, context: Context) -> Expr:
+        if not context.unknowns:
+            raise self.fail("unknown-misplaced", f"the unknown term '{name}' cannot be called in {context.where}", node.span,
+                            help="an unknown may stand in a rate, a let, a param of covariates, a flow or an observe")  # fmt: skip
+        arguments, result = self.unknown_units[name]
+        self._count(node, len(arguments))
+        args = []
+        for arg, dimension in zip(node.args, arguments, strict=True):
+            expr = self._bind(arg, context)
+            demand(f"an argument of '{name}' has the unit it was declared with", expr, dimension)
+            args.append(expr)
+        return Apply(result, f"unknown:{name}", tuple(args), span=node.span)
+
+    def _mm(self, node: n.Call, context: Context) -> Expr:
+        if len(node.args) < 3:
+            raise self.fail("arguments", f"mm takes vmax, km and a concentration; found {len(node.args)}", node.span)
+        args: list[Expr | Modifier] = [self._bind(a, context) for a in node.args[:3]]
+        for extra in node.args[3:]:
+            if not isinstance(extra, n.Call) or extra.name not in MODIFIERS:
+                raise self.fail("modifier", "mm takes vmax, km, a concentration, then modifiers", extra.span,
+                                help="modifiers are competitive(ci, ki), uncompetitive(ci, ki), substrate(ki)")  # fmt: skip
+            self._count(extra, MODIFIERS[extra.name])
+            args.append(Modifier(extra.name, tuple(self._bind(a, context) for a in extra.args)))
+        return michaelis_menten(args)
+
+
+def _nothing(name: str) -> float:
+    raise KeyError(name)
+
+
+_EXACT: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.sub,
+}  # fmt: skip
+
+
+def evaluate_exact(expr: Expr) -> Fraction:
+    """The exact value of a constant exponent.
+
+    Raises
+    ------
+    NotEvaluable
+        When it reads a name or is not rational.
+    """
+    if isinstance(expr, Const):
+        return expr.canonical
+    if isinstance(expr, Apply) and expr.op in _EXACT:
+        args = [evaluate_exact(a) for a in expr.args]
+        if expr.op == "div" and args[1] == 0:
+            raise NotEvaluable("division by zero")
+        return reduce(_EXACT[expr.op], args) if expr.op != "neg" else -args[0]
+    raise NotEvaluable("the exponent is no constant")
+
+
+def shown_unit(expr: Expr) -> str:
+    """A unit for messages: as it was written where the expression is one number, else canonical."""
+    if isinstance(expr, Const):
+        return str(expr.unit)
+    return f"[{canonical_text(expr.dim)}]"

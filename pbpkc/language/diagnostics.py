@@ -1,0 +1,138 @@
+"""Problems in specs and data as values, and how they are shown.
+
+A problem states a fact, marks the text it is about, and says what to change. A stage collects all
+it can see and raises one `SpecError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from pbpkc.language.source import Span
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A marked stretch of text with a word on it."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One problem, or one remark.
+
+    Parameters
+    ----------
+    code : str
+        Stable short name, for example ``unknown-name``.
+    message : str
+        States the fact; it stands alone.
+    labels : tuple of Label
+        The first is where the problem is; others show what it collides with.
+    notes : tuple of str
+        Context.
+    help : str, optional
+        What to change.
+    severity : {"error", "warning", "note"}
+    """
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def span(self) -> Span | None:
+        """Where the problem is, if it has a place."""
+        return self.labels[0].span if self.labels else None
+
+    def render(self) -> str:
+        """The problem as plain text: heading, place, marked lines, notes, help."""
+        lines = [f"{self.severity}[{self.code}]: {self.message}"]
+        for index, label in enumerate(self.labels):
+            lines.extend(_render_label(label, first=index == 0))
+        lines.extend(f"  note: {note}" for note in self.notes)
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+    def to_json(self) -> Mapping[str, object]:
+        """The problem as plain data, for ``--format json``."""
+        span = self.span
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "file": span.file.name if span else None,
+            "line": span.line if span else None,
+            "column": span.column if span else None,
+            "text": span.text if span else None,
+            "labels": [
+                {
+                    "file": label.span.file.name,
+                    "line": label.span.line,
+                    "column": label.span.column,
+                    "text": label.text,
+                }
+                for label in self.labels
+            ],
+            "notes": list(self.notes),
+            "help": self.help,
+        }
+
+
+class SpecError(Exception):
+    """All the problems one stage found in a spec or a data file."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n\n".join(d.render() for d in self.diagnostics))
+
+
+class InternalError(Exception):
+    """A promise inside pbpkc was broken; the user is asked for a report."""
+
+
+def raise_if_errors(diagnostics: Iterable[Diagnostic]) -> None:
+    """Raise one `SpecError` with everything, if any of it is an error."""
+    found = tuple(diagnostics)
+    if any(d.severity == "error" for d in found):
+        raise SpecError(d for d in found if d.severity == "error")
+
+
+def similar(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like a misspelt name, or None."""
+    pool = sorted(set(candidates))
+    folded = {c.lower(): c for c in pool}
+    if name.lower() in folded:
+        return folded[name.lower()]
+    found = get_close_matches(name, pool, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def _render_label(label: Label, first: bool) -> list[str]:
+    span = label.span
+    line, column = span.line, span.column
+    source = span.file.line(line)
+    # Tabs would shift the marker, so they are shown as one blank each.
+    shown = source.replace("\t", " ")
+    width = max(1, min(span.end - span.start, len(source) - column + 1))
+    gutter = str(line)
+    blank = " " * len(gutter)
+    arrow = "-->" if first else ":::"
+    mark = ("^" if first else "-") * width
+    return [
+        f"{blank}{arrow} {span.file.name}:{line}:{column}",
+        f"{blank} |",
+        f"{gutter} | {shown}",
+        f"{blank} | {' ' * (column - 1)}{mark}{' ' + label.text if label.text else ''}",
+    ]

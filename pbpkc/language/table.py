@@ -1,0 +1,673 @@
+"""The table of named quantities, filled as they are read.
+
+A definition is bound when something first reads it, so declarations have no order and a cycle shows as
+the path that closes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, ExpressionBinder, Unbound
+from pbpkc.language.circulation import Circulations
+from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.expression import Apply, Const, Expr, Name, add, div, mul, names_in, sub, walk
+from pbpkc.language.gather import Gathered, not_yet
+from pbpkc.language.model import Definition
+from pbpkc.language.priors import read_bounds, read_mask, read_prior
+from pbpkc.language.scope import (
+    NODE_ATTRIBUTES,
+    QUANTITIES,
+    SPECIES_ATTRIBUTES,
+    Scope,
+    index_values,
+    member_name,
+)
+from pbpkc.language.source import Span
+from pbpkc.language.units import (
+    AMOUNT,
+    FLOW,
+    MASS,
+    ONE,
+    TIME,
+    VOLUME,
+    Dimension,
+    Unit,
+    canonical_unit,
+    parse_unit,
+)
+
+#: Dimension of each attribute of a species (None: read elsewhere).
+_SPECIES_DIMENSION: dict[str, Dimension] = {
+    "mw": MASS / AMOUNT, "logp": ONE, "fup": ONE, "bp": ONE, "kp": ONE, "kb": ONE, "kpu": ONE,
+}  # fmt: skip
+
+_METHODS = ("rodgers_rowland",)
+
+
+class Table:
+    """Definitions by name, made on demand.
+
+    Parameters
+    ----------
+    gathered : Gathered
+    scope : Scope
+
+    Attributes
+    ----------
+    definitions : dict of str to Definition
+        In the order in which they were first read.
+    problems : list of Diagnostic
+    binder : ExpressionBinder
+    touched : dict of str to str
+        States that something reads, with the reason.
+    """
+
+    def __init__(self, gathered: Gathered, scope: Scope) -> None:
+        head = gathered.head
+        self.gathered, self.scope = gathered, scope
+        self.problems: list[Diagnostic] = list(scope.problems)
+        self.definitions: dict[str, Definition] = {}
+        self.failed: set[str] = set()
+        self.stack: list[str] = []
+        self.read_states: dict[str, Span] = {}
+        self.read_names: set[str] = set()
+        self.unit_free = head is not None and head.unit_free
+        self.time_unit = parse_unit("h")
+        self.time: Dimension = TIME
+        self.binder = ExpressionBinder(
+            scope, self.reference, self._no_figure, self.time, self.unit_free, self.problems
+        )
+        if head is not None and head.time is not None:
+            self._read_time(head.time)
+        self.settings = {self._path(s.target): s for s in scope.sets}
+        self.attributes = self._collect_attributes()
+        self.state_units = self._read_state_units()
+        self.circulations = Circulations(self)
+
+    # ---------------------------------------------------------------- small pieces
+
+    def _read_time(self, text: n.UnitText) -> None:
+        try:
+            unit = self.binder.unit(text)
+        except Unbound:
+            return
+        if unit.dimension not in (TIME, ONE) or (unit.dimension == ONE and unit.factor != 1):
+            self.problems.append(
+                Diagnostic("bad-unit", f"[{text.text}] is no unit of time", (Label(text.span),),
+                           help="write time [min], or time [1] for a model without units")  # fmt: skip
+            )
+            return
+        self.time_unit = unit
+        self.time = self.binder.time = unit.dimension
+
+    def _read_state_units(self) -> dict[str, Unit]:
+        units: dict[str, Unit] = {}
+        for name, line in self.scope.states.items():
+            try:
+                expr = self.binder.bind(line.value, Context(unknowns=False, where="the start of a state"))
+            except Unbound:
+                units[name] = parse_unit("1")
+                self.failed.add(name)
+                continue
+            written = next((e.unit for e in walk(expr) if isinstance(e, Const) and e.unit.dimension == expr.dim), None)
+            units[name] = written or canonical_unit(expr.dim)
+        return units
+
+    def _path(self, ref: n.Ref) -> str:
+        return ref.text
+
+    def _no_figure(self, node: n.Call, context: Context) -> Expr:
+        raise self.binder.fail("figure", f"{node.name}(...) is known in `check` alone", node.span)
+
+    def _collect_attributes(self) -> dict[str, n.Attribute]:
+        """``liver.volume`` and ``APAP.kp.liver`` to their lines; wrong words are reported."""
+        found: dict[str, n.Attribute] = {}
+        for name, block in self.scope.nodes.items():
+            for attribute in block.attributes:
+                word = attribute.ref.text
+                if word == "ps":
+                    self.problems.append(
+                        Diagnostic("misplaced", "`ps` belongs to the species, not to the tissue", (Label(attribute.span),),
+                                   help="write it in the species: ps.liver = ...")  # fmt: skip
+                    )
+                elif not self._accept(word, _node_words(block.kind), f"a {block.kind}", attribute):
+                    pass
+                elif f"{name}.{word}" in found:
+                    self._twice(attribute, found[f"{name}.{word}"])
+                else:
+                    found[f"{name}.{word}"] = attribute
+        for name, species in self.scope.species.items():
+            for attribute in species.attributes:
+                first = attribute.ref.parts[0].name
+                if not self._accept(first, SPECIES_ATTRIBUTES, "a species", attribute):
+                    continue
+                if first == "ps":
+                    self.problems.append(not_yet("permeability-limited tissue (`ps`)", attribute))
+                    continue
+                if len(attribute.ref.parts) > 1 and not self._is_tissue(attribute):
+                    continue
+                key = f"{name}.{attribute.ref.text}"
+                if key in found:
+                    self._twice(attribute, found[key])
+                else:
+                    found[key] = attribute
+        for key, setting in list(self.settings.items()):
+            parts = setting.target.parts
+            if len(parts) > 1 and (parts[0].name in self.scope.species or key.rsplit(".", 1)[0] in self.scope.nodes):
+                first = _part_of(parts[1:], setting.target)
+                found[key] = n.Attribute(first, setting.value, "", span=setting.span)
+        return found
+
+    def _accept(self, word: str, words: tuple[str, ...], what: str, attribute: n.Attribute) -> bool:
+        if word in words:
+            return True
+        near = similar(word, words)
+        self.problems.append(
+            Diagnostic("unknown-attribute", f"{what} has no attribute '{word}'", (Label(attribute.ref.span),),
+                       help=f"an attribute with a similar name exists: '{near}'" if near
+                       else f"{what} has " + (", ".join(words) or "none"))  # fmt: skip
+        )
+        return False
+
+    def _twice(self, attribute: n.Attribute, first: n.Attribute) -> None:
+        self.problems.append(
+            Diagnostic("duplicate-name", f"'{attribute.ref.text}' is given twice",
+                       (Label(attribute.span, "again here"), Label(first.span, "first here")))  # fmt: skip
+        )
+
+    def _is_tissue(self, attribute: n.Attribute) -> bool:
+        word = attribute.ref.parts[0].name
+        target = _part_of(attribute.ref.parts[1:], attribute.ref)
+        if word not in ("kp", "kb", "kpu") or len(attribute.ref.parts) != 2:
+            self.problems.append(
+                Diagnostic("unknown-attribute", f"'{attribute.ref.text}' is no attribute of a species",
+                           (Label(attribute.ref.span),), help="only kp, kb and kpu are given by tissue: kp.liver = 3")  # fmt: skip
+            )
+            return False
+        tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
+        if target.text in tissues:
+            return True
+        near = similar(target.text, tissues)
+        self.problems.append(
+            Diagnostic("unknown-name", f"there is no tissue '{target.text}'", (Label(target.span),),
+                       help=f"a tissue with a similar name exists: '{near}'" if near else None)  # fmt: skip
+        )
+        return False
+
+    # ---------------------------------------------------------------- definitions on demand
+
+    def define(self, name: str, make: Callable[[], Definition], span: Span | None) -> Definition:
+        """The definition of a name, made now if it is the first time.
+
+        Raises
+        ------
+        Unbound
+            After reporting a cycle, or when making it failed before.
+        """
+        if name in self.definitions:
+            return self.definitions[name]
+        if name in self.failed:
+            raise Unbound()
+        if name in self.stack:
+            path = " -> ".join([*self.stack[self.stack.index(name) :], name])
+            self.failed.add(name)
+            raise self.binder.fail("cycle", f"'{name}' is defined by itself: {path}", span,
+                                   help="break the circle: one of these must not read the next")  # fmt: skip
+        self.stack.append(name)
+        try:
+            definition = make()
+        except Unbound:
+            self.failed.add(name)
+            raise
+        finally:
+            self.stack.pop()
+        self.definitions[name] = definition
+        return definition
+
+    def name(self, definition: Definition, span: Span | None = None) -> Name:
+        """A reference to a definition."""
+        return Name(definition.expr.dim, definition.name, span=span)
+
+    def value(self, name: str, span: Span | None = None) -> Definition:
+        """A declared covariate, input, param, let or masked parameter."""
+        node, indices = self.scope.values[name]
+        if isinstance(node, n.Masked):
+            return self.define(name, lambda: self._masked(name, node, indices), span)
+        return self.define(name, lambda: self._value(name, node, indices), span)
+
+    def _value(self, name: str, node: n.Value, indices: dict[str, int] | Context) -> Definition:
+        assert not isinstance(indices, Context)
+        where = {"covariate": "a covariate", "input": "an input"}.get(node.keyword, f"a {node.keyword}")
+        allowed = node.keyword in ("param", "let")
+        setting = self.settings.get(name)
+        syntax = setting.value if setting else node.value
+        expr = self.binder.bind(syntax, Context(indices, unknowns=allowed, where=where))
+        bounds = None
+        if node.keyword in ("covariate", "input"):
+            if names_in(expr):
+                raise self.binder.fail("not-constant", f"the value of {where} is a number", syntax.span)
+            if node.bounds is not None:
+                bounds = read_bounds(node.bounds, expr.dim, self.binder, Context())
+                value = self.binder.constant(syntax, expr.dim, f"the value of {where} is a number")
+                if not bounds[0] <= value <= bounds[1]:
+                    raise self.binder.fail("out-of-bounds", f"the value of '{name}' lies outside its bounds", syntax.span,
+                                           others=(Label(node.bounds.span, "the bounds"),))  # fmt: skip
+        return Definition(name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span)
+
+    def _masked(self, name: str, node: n.Masked, indices: dict[str, int]) -> Definition:
+        context = Context(indices, unknowns=False, where="a prior")
+        prior, dimension, unit, median = read_prior(node.prior, self.binder, context)
+        mask = read_mask(prior, dimension, median, node, self.binder, context)
+        canonical = canonical_unit(dimension)
+        expr = Const(dimension, Fraction(repr(median)) if math.isfinite(median) else Fraction(0), canonical, span=node.span)
+        setting = self.settings.get(name)
+        if setting is not None:  # a `set` holds a masked name at a value
+            value = self.binder.bind_as(setting.value, dimension, Context(), f"'{name}' keeps its unit")
+            return Definition(name, "param", value, unit, node.doc, node.source, span=node.span)
+        if name in self.scope.defaults:
+            below = self.binder.bind(self.scope.defaults[name][0].value, Context(self.scope.defaults[name][1]))
+            if below.dim != dimension:
+                raise self.binder.mismatch(f"the prior of '{name}' has the unit of the param it covers", expr, below, node.span)
+        return Definition(name, "masked", expr, unit, node.doc, node.source, mask, span=node.span)
+
+    # ---------------------------------------------------------------- attributes
+
+    def attribute(self, owner: str, word: str, span: Span | None) -> Definition:
+        """``liver.volume``, ``APAP.fup``; an absent one is reported with what asks for it."""
+        key = f"{owner}.{word}"
+        if owner in self.scope.nodes and word in ("flow", "outflow") and key not in self.definitions:
+            derived = self.circulations.node_flow(owner, word, span)
+            if derived is not None:
+                return derived
+        line = self.attributes.get(key)
+        if line is None and key not in self.definitions:
+            what = f"species '{owner}'" if owner in self.scope.species else f"'{owner}'"
+            raise self.binder.fail("missing-attribute", f"{what} has no {word}, which is needed here", span,
+                                   help=f"give {word} a value in its block")  # fmt: skip
+        return self.define(key, lambda: self._attribute(key, owner, word, line), span)
+
+    def _attribute(self, key: str, owner: str, word: str, line: n.Attribute | None) -> Definition:
+        assert line is not None
+        kind, value = "attribute", line.value
+        if owner in self.scope.nodes:
+            dimension = VOLUME if word in ("volume", "vascular") else FLOW
+            if self.time == ONE and word != "volume":
+                dimension = VOLUME
+            if isinstance(value, n.Call) and value.name == "remainder":
+                expr = self._remainder_volume(owner, value)
+            elif word == "vascular":
+                expr = self.binder.bind(value, self._constant_context("an attribute"))
+                if expr.dim == ONE:
+                    expr = mul(expr, self.name(self.attribute(owner, "volume", line.span)))
+            else:
+                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), f"{word} of '{owner}'")
+        else:
+            dimension = _SPECIES_DIMENSION[word.split(".")[0]]
+            if isinstance(value, n.Call) and value.name == "auto":
+                expr = self._auto(word, value)
+            else:
+                what = f"{word} of '{owner}'"
+                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), what)
+        return Definition(key, kind, expr, shown(expr), "", line.source, span=line.span)
+
+    def _constant_context(self, where: str) -> Context:
+        return Context(unknowns=False, where=where)
+
+    def _auto(self, word: str, call: n.Call) -> Expr:
+        method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
+        if method not in _METHODS:
+            near = similar(method, _METHODS)
+            raise self.binder.fail("unknown-method", f"there is no method '{method}' to predict a partition coefficient",
+                                   call.span, help=f"write auto({near or _METHODS[0]})")  # fmt: skip
+        if word.split(".")[0] != "kp":
+            raise self.binder.fail("misplaced", "auto(...) predicts kp, tissue to plasma", call.span,
+                                   help=f"write kp = auto({method})")  # fmt: skip
+        if self.gathered.organism is None:
+            raise self.binder.fail("no-organism", "auto(...) needs to know the organism", call.span,
+                                   help='write it in the head: model m "..." { organism human }')  # fmt: skip
+        return Apply(ONE, f"auto:{method}", (), span=call.span)
+
+    def _remainder_volume(self, owner: str, call: n.Call) -> Expr:
+        if len(call.args) != 1 or call.named:
+            raise self.binder.fail("arguments", "remainder takes the total", call.span, help="write remainder(BW / 1 [kg/L])")
+        total = self.binder.bind_as(call.args[0], VOLUME, self._constant_context("a volume"), "the total of remainder(...)")
+        others = []
+        for node, block in self.scope.nodes.items():
+            line = self.attributes.get(f"{node}.volume")
+            if node == owner or block.kind not in ("blood", "tissue") or line is None:
+                continue
+            if isinstance(line.value, n.Call) and line.value.name == "remainder":
+                raise self.binder.fail("remainder", "only one volume can be the remainder", call.span,
+                                       others=(Label(line.span, "another one"),))  # fmt: skip
+            others.append(self.name(self.attribute(node, "volume", call.span)))
+        return sub(total, add(*others)) if others else total
+
+    # ---------------------------------------------------------------- references
+
+    def reference(self, ref: n.Ref, context: Context) -> Expr:
+        """The bound form of a dotted reference."""
+        first, rest = self._first(ref, context)
+        self.read_names.add(first.split("<")[0])
+        if not rest:
+            return self._single(first, ref, context)
+        if first in self.scope.nodes:
+            return self._of_node(first, rest, ref, context)
+        if first in self.scope.sites:
+            return self._of_site(first, rest, ref, context)
+        if first in self.scope.species:
+            word = ".".join(p.name for p in rest)
+            if word.split(".")[0] not in SPECIES_ATTRIBUTES:
+                near = similar(word, SPECIES_ATTRIBUTES)
+                raise self.binder.fail("unknown-attribute", f"a species has no attribute '{word}'", ref.span,
+                                       help=f"an attribute with a similar name exists: '{near}'" if near else None)  # fmt: skip
+            if word.split(".")[0] == "ps":
+                self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
+                raise Unbound()
+            if word == "pka":
+                raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span)
+            if word.startswith(("kp.", "kb.", "kpu.")):
+                return self.name(self.partition(first, word.split(".", 1)[1], word.split(".")[0], ref.span), ref.span)
+            return self.name(self.attribute(first, word, ref.span), ref.span)
+        raise self._unknown(ref, first)
+
+    def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
+        part = ref.parts[0]
+        return self.indexed(part, context), ref.parts[1:]
+
+    def indexed(self, part: n.Part | n.Member, context: Context) -> str:
+        """A name with its index worked out, checked against the declared family."""
+        if part.index is None:
+            size = self.scope.families.get(part.name)
+            if size and part.name not in self.scope.where:
+                raise self.binder.fail("bad-index", f"'{part.name}' is a family of {_times(size)} and needs an index", part.span,
+                                       help=f"write {part.name}<1>")  # fmt: skip
+            return part.name
+        try:
+            index = index_values(part.index, context.indices)
+        except KeyError as error:
+            raise self.binder.fail("bad-index", f"{error} is no running index here", part.span,
+                                   help="name the index with `for i in 1..6`") from error  # fmt: skip
+        except ValueError as error:
+            raise self.binder.fail("bad-index", f"'<{part.index}>' is no index", part.span) from error
+        name = member_name(part.name, index)
+        known = (self.scope.values, self.scope.nodes, self.scope.states, self.scope.processes, self.scope.observes)
+        if not any(name in table for table in known):
+            size = self.scope.families.get(part.name)
+            if size:
+                raise self.binder.fail("bad-index", f"'{name}' is outside the family of {_times(size)}", part.span)
+            raise self._unknown(part, name)
+        return name
+
+    def _unknown(self, node: n.Ref | n.Part | n.Member, name: str) -> Unbound:
+        near = similar(name, self.scope.names())
+        others = ()
+        if near and near in self.scope.where:
+            others = (Label(self.scope.where[near], "declared here"),)
+        return self.binder.fail("unknown-name", f"'{name}' is not declared", node.span, others=others,
+                                help=f"a name with a similar spelling exists: '{near}'" if near else "declare it")  # fmt: skip
+
+    def _single(self, name: str, ref: n.Ref, context: Context) -> Expr:
+        scope = self.scope
+        if name == "t":
+            return Name(self.time, "t", span=ref.span)
+        if name in scope.values:
+            return self.name(self.value(name, ref.span), ref.span)
+        if name in scope.states:
+            self.read_states.setdefault(name, ref.span)
+            return Name(self.state_units[name].dimension, name, span=ref.span)
+        if name in scope.processes:
+            return self.name(self.rate(name, ref.span), ref.span)
+        if name in scope.nodes or name in scope.sites or name in scope.species:
+            kind = "node" if name in scope.nodes else "site" if name in scope.sites else "species"
+            raise self.binder.fail("no-quantity", f"'{name}' is a {kind}; say which quantity of it is meant", ref.span,
+                                   help=f"write {name}.C, {name}.A or {name}.volume" if kind == "node"
+                                   else f"write {name}.Cp" if kind == "site" else f"write {name}.mw")  # fmt: skip
+        if name in scope.unknowns or name in scope.functions:
+            raise self.binder.fail("no-call", f"'{name}' is a function; give its arguments", ref.span)
+        if name in scope.observes:
+            raise self.binder.fail("misplaced", f"the observable '{name}' can be read in `check` alone", ref.span,
+                                   help=f"as scenario.{name}; elsewhere name the expression with `let`")  # fmt: skip
+        raise self._unknown(ref, name)
+
+    def rate(self, name: str, span: Span | None) -> Definition:
+        """The rate of a process or a flow."""
+        from pbpkc.language.arrows import rate_definition
+
+        return self.define(name, lambda: rate_definition(self, name), span)
+
+    # ---------------------------------------------------------------- quantities of nodes
+
+    def species_of(self, rest: tuple[n.Part, ...], ref: n.Ref) -> tuple[str, tuple[n.Part, ...]]:
+        """The species a reference names, or the only one there is; and what follows it."""
+        if rest and rest[0].name in self.scope.species:
+            self.read_names.add(rest[0].name)
+            return rest[0].name, rest[1:]
+        names = list(self.scope.species)
+        if len(names) == 1:
+            self.read_names.add(names[0])
+            return names[0], rest
+        if not names:
+            raise self.binder.fail("no-species", f"'{ref.text}' needs a species and none is declared", ref.span)
+        if rest and rest[0].name not in (*QUANTITIES, "blood", "tissue"):
+            near = similar(rest[0].name, [*names, *QUANTITIES])
+            raise self.binder.fail("unknown-name", f"'{rest[0].name}' is no species", rest[0].span,
+                                   help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names))  # fmt: skip
+        raise self.binder.fail("which-species", f"'{ref.text}' leaves open which species is meant", ref.span,
+                               help=f"write {ref.parts[0].name}.{names[0]}.{rest[0].name if rest else 'A'}")  # fmt: skip
+
+    def _of_node(self, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
+        if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
+            if rest[0].name == "like":
+                raise self.binder.fail("misplaced", "`like` is no number", ref.span)
+            return self.name(self.attribute(node, rest[0].name, ref.span), ref.span)
+        if rest[0].name in ("blood", "tissue"):
+            self.problems.append(not_yet(f"permeability-limited tissue (`.{rest[0].name}`)", ref))
+            raise Unbound()
+        species, rest = self.species_of(rest, ref)
+        if len(rest) != 1:
+            raise self.binder.fail("no-quantity", f"'{ref.text}' does not say which quantity is meant", ref.span,
+                                   help=f"write {node}.{species}.A, .C, .Cp, .Cu or .Cout")  # fmt: skip
+        quantity = rest[0].name
+        if quantity not in QUANTITIES:
+            near = similar(quantity, QUANTITIES)
+            raise self.binder.fail("unknown-quantity", f"'{quantity}' is no quantity of a node", rest[0].span,
+                                   help=f"a similar one exists: '{near}'" if near
+                                   else "quantities are A, C, Cp, Cu, Cout")  # fmt: skip
+        return self.quantity(node, species, quantity, ref.span)
+
+    def quantity(self, node: str, species: str, quantity: str, span: Span | None) -> Expr:
+        """``.A .C .Cout .Cp .Cu`` of a species in a node (language reference, equations)."""
+        kind = self.scope.nodes[node].kind
+        state = f"{node}.{species}"
+        if quantity == "A":
+            if span is not None:
+                self.read_states.setdefault(state, span)
+            return Name(AMOUNT, state, span=span)
+        has_volume = f"{node}.volume" in self.attributes
+        meaning = {
+            "blood": QUANTITIES, "tissue": QUANTITIES, "pool": ("C", "Cout"), "lumen": ("C", "Cout"), "sink": (),
+        }[kind]  # fmt: skip
+        if quantity not in meaning or (kind == "lumen" and not has_volume):
+            reason = "has no volume" if kind == "lumen" and quantity in ("C", "Cout") else f"is a {kind}"
+            can = ["A", *(meaning if has_volume else ())]
+            raise self.binder.fail("no-meaning", f".{quantity} has no meaning in '{node}', which {reason}", span,
+                                   help="here one can read " + ", ".join("." + q for q in can))  # fmt: skip
+        definition = self.define(f"{state}.{quantity}", lambda: self._concentration(node, species, quantity, span), span)
+        return self.name(definition, span)
+
+    def _concentration(self, node: str, species: str, quantity: str, span: Span | None) -> Definition:
+        name = f"{node}.{species}.{quantity}"
+        kind = self.scope.nodes[node].kind
+
+        def attribute(word: str) -> Expr:
+            return self.name(self.attribute(species, word, span))
+
+        if quantity == "C":
+            volume = self.name(self.attribute(node, "volume", span))
+            expr = div(self.quantity(node, species, "A", span), volume)
+        elif kind in ("pool", "lumen") or (kind == "blood" and quantity == "Cout"):
+            expr = self.quantity(node, species, "C", span)
+        elif kind == "blood":
+            c = self.quantity(node, species, "C", span)
+            expr = div(c, attribute("bp")) if quantity == "Cp" else div(mul(attribute("fup"), c), attribute("bp"))
+        else:
+            expr = self._tissue_concentration(node, species, quantity, span, attribute)
+        return Definition(name, "concentration", expr, parse_unit("umol/L"), derived=True, span=span)
+
+    def _tissue_concentration(
+        self, node: str, species: str, quantity: str, span: Span | None, attribute: Callable[[str], Expr]
+    ) -> Expr:
+        # Kb = kb = kp/BP = kpu*fup/BP; Cout = C/Kb, Cp = Cout/BP, Cu = fup*Cp, cancelled so that only
+        # what is needed is demanded.
+        word = self.partition_word(node, species, span)
+        k = self.name(self.partition(species, node, word, span))
+        c = self.quantity(node, species, "C", span)
+        match word, quantity:
+            case "kb", "Cout":
+                return div(c, k)
+            case "kb", "Cp":
+                return div(c, mul(k, attribute("bp")))
+            case "kb", _:
+                return div(mul(attribute("fup"), c), mul(k, attribute("bp")))
+            case "kp", "Cout":
+                return div(mul(attribute("bp"), c), k)
+            case "kp", "Cp":
+                return div(c, k)
+            case "kp", _:
+                return div(mul(attribute("fup"), c), k)
+            case _, "Cout":
+                return div(mul(attribute("bp"), c), mul(k, attribute("fup")))
+            case _, "Cp":
+                return div(c, mul(k, attribute("fup")))
+        return div(c, k)
+
+    def partition_word(self, node: str, species: str, span: Span | None) -> str:
+        """Which of kp, kb, kpu holds for a species in a tissue; a specific one goes before a general one."""
+        for suffix in (f".{node}", ""):
+            words = [w for w in ("kp", "kb", "kpu") if f"{species}.{w}{suffix}" in self.attributes]
+            if len(words) > 1:
+                lines = [self.attributes[f"{species}.{w}{suffix}"] for w in words]
+                raise self.binder.fail("partition", f"'{species}' has {' and '.join(words)} for '{node}'; one is enough",
+                                       lines[1].span, others=(Label(lines[0].span, "the other"),))  # fmt: skip
+            if words:
+                return words[0]
+        raise self.binder.fail("partition", f"'{species}' has no partition coefficient for '{node}'",
+                               self.scope.species[species].span,
+                               help=f"give it one: kp.{node} = 1.2, or kp = auto(rodgers_rowland)")  # fmt: skip
+
+    def partition(self, species: str, node: str, word: str, span: Span | None) -> Definition:
+        """``APAP.kp.liver``: the specific value, or the general one under the tissue's name."""
+        key = f"{species}.{word}.{node}"
+        if key in self.attributes:
+            return self.attribute(species, f"{word}.{node}", span)
+        general = self.attributes.get(f"{species}.{word}")
+        if general is None:
+            raise self.binder.fail("missing-attribute", f"species '{species}' has no {word}", span)
+        if isinstance(general.value, n.Call) and general.value.name == "auto":
+            call = general.value
+
+            def predict() -> Definition:
+                return Definition(key, "attribute", self._auto(word, call), parse_unit("1"), "", general.source, derived=True,
+                                  span=general.span)  # fmt: skip
+
+            return self.define(key, predict, span)
+
+        def share() -> Definition:
+            expr = self.name(self.attribute(species, word, span))
+            return Definition(key, "attribute", expr, parse_unit("1"), "", general.source, derived=True, span=general.span)
+
+        return self.define(key, share, span)
+
+    def _of_site(self, site: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
+        species, rest = self.species_of(rest, ref)
+        if len(rest) != 1 or rest[0].name not in ("C", "Cout", "Cp", "Cu"):
+            raise self.binder.fail("no-meaning", f"'{ref.text}' has no meaning: a site is flowing blood", ref.span,
+                                   help=f"write {site}.{species}.Cp, .C or .Cu")  # fmt: skip
+        quantity = rest[0].name
+        name = f"{site}.{species}.{'C' if quantity == 'Cout' else quantity}"
+
+        def make() -> Definition:
+            if quantity in ("C", "Cout"):
+                expr = self._mixed(self.scope.sites[site], species, ref.span)
+            else:
+                c = self._of_site(site, (n.Part(species, None, span=ref.span), n.Part("C", None, span=ref.span)), ref, context)
+                bp = self.name(self.attribute(species, "bp", ref.span))
+                expr = div(c, bp)
+                if quantity == "Cu":
+                    expr = mul(self.name(self.attribute(species, "fup", ref.span)), expr)
+            doc = self.scope.sites[site].doc
+            return Definition(name, "concentration", expr, parse_unit("umol/L"), doc, derived=True, span=ref.span)
+
+        return self.name(self.define(name, make, ref.span), ref.span)
+
+    def _mixed(self, site: n.Site, species: str, span: Span) -> Expr:
+        """Blood leaving several tissues, mixed by flow: sum Q Cout / sum Q."""
+        flows, carried = [], []
+        for ref in site.drains:
+            node = self.indexed(ref.parts[0], Context())
+            block = self.scope.nodes.get(node)
+            if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
+                if block is None:
+                    raise self._unknown(ref, node)
+                raise self.binder.fail("misplaced", f"a site drains tissues, and '{ref.text}' is none", ref.span)
+            self.read_names.add(node)
+            flow = self.name(self.attribute(node, "outflow", ref.span))
+            flows.append(flow)
+            carried.append(mul(flow, self.quantity(node, species, "Cout", span)))
+        return div(add(*carried), add(*flows))
+
+    # ---------------------------------------------------------------- everything at once
+
+    def bind_all(self) -> None:
+        """Bind every declared value and attribute, whether or not something reads it, to report all problems."""
+        for name in self.scope.values:
+            self._quietly(lambda name=name: self.value(name))
+        for key in self.attributes:
+            owner, word = self.owner(key)
+            if word in ("like", "pka"):
+                continue
+            line = self.attributes[key]
+            call = line.value if isinstance(line.value, n.Call) else None
+            if call is not None and call.name in ("remainder", "auto") and word in ("flow", "kp"):
+                continue  # bound with the circulation, and by tissue
+            self._quietly(lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
+
+    def owner(self, key: str) -> tuple[str, str]:
+        """``APAP.kp.liver`` to (``APAP``, ``kp.liver``)."""
+        owner, word = key.split(".", 1)
+        return owner, word
+
+    def _quietly(self, make: Callable[[], object]) -> None:
+        try:
+            make()
+        except Unbound:
+            pass
+
+
+def _part_of(parts: tuple[n.Part, ...], whole: n.Ref) -> n.Ref:
+    """A reference made of some parts of another."""
+    return n.Ref(parts, span=parts[0].span.to(parts[-1].span) if parts else whole.span)
+
+
+def shown(expr: Expr) -> Unit:
+    """The unit to show a value in: one that was written in it, if it has the value's dimension."""
+    for node in walk(expr):
+        if isinstance(node, Const) and node.unit.dimension == expr.dim and node.unit.text != "1":
+            return node.unit
+    return canonical_unit(expr.dim)
+
+
+def _node_words(kind: str) -> tuple[str, ...]:
+    return {
+        "tissue": NODE_ATTRIBUTES, "blood": ("volume",), "pool": ("volume",), "lumen": ("volume",), "sink": (),
+    }[kind]  # fmt: skip
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
+
+

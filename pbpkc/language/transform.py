@@ -1,0 +1,468 @@
+"""From lark's tree to the syntax tree of `nodes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from lark import Token, Transformer, Tree, v_args
+
+from pbpkc.language import nodes as n
+from pbpkc.language.source import SourceFile, Span
+
+_COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
+
+class _Marked(str):
+    """A word that came from an optional clause (``source``, ``doc``), so that it is not taken for a name."""
+
+    kind: str
+
+    def __new__(cls, text: str, kind: str) -> _Marked:
+        word = super().__new__(cls, text)
+        word.kind = kind
+        return word
+
+
+def _only(children: Sequence[Any], kind: type | tuple[type, ...]) -> Any:
+    return next((c for c in children if isinstance(c, kind)), None)
+
+
+def _all(children: Sequence[Any], kind: type | tuple[type, ...]) -> tuple[Any, ...]:
+    return tuple(c for c in children if isinstance(c, kind))
+
+
+def _word(children: Sequence[Any], kind: str) -> str:
+    return next((str(c) for c in children if isinstance(c, _Marked) and c.kind == kind), "")
+
+
+_EXPR = (n.Quantity, n.Ref, n.Operation, n.Call, n.Reduce)
+
+
+@v_args(tree=True)
+class ToNodes(Transformer[Token, n.SyntaxTree]):
+    """Builds nodes bottom up. One method for each rule of the grammar."""
+
+    def __init__(self, file: SourceFile) -> None:
+        super().__init__(visit_tokens=False)
+        self.file = file
+
+    # ---------------------------------------------------------------- places
+
+    def _span(self, tree: Tree[Any]) -> Span:
+        return Span(self.file, tree.meta.start_pos, tree.meta.end_pos)
+
+    def _token(self, token: Token) -> Span:
+        assert token.start_pos is not None and token.end_pos is not None
+        return Span(self.file, token.start_pos, token.end_pos)
+
+    def _part(self, token: Token) -> n.Part:
+        return n.Part(str(token), None, span=self._token(token))
+
+    def _unit(self, token: Token | None) -> n.UnitText | None:
+        return None if token is None else n.UnitText(str(token)[1:-1], span=self._token(token))
+
+    # ---------------------------------------------------------------- expressions
+
+    def quantity(self, tree: Tree[Any]) -> n.Quantity:
+        value, unit = tree.children
+        return n.Quantity(Fraction(str(value)), str(value), self._unit(unit), span=self._span(tree))
+
+    def part(self, tree: Tree[Any]) -> n.Part:
+        name = tree.children[0]
+        index = str(tree.children[1])[1:-1].replace(" ", "") if len(tree.children) > 1 else None
+        return n.Part(str(name), index, span=self._span(tree))
+
+    def ref(self, tree: Tree[Any]) -> n.Ref:
+        return n.Ref(tuple(tree.children), span=self._span(tree))
+
+    def member(self, tree: Tree[Any]) -> n.Member:
+        name = tree.children[0]
+        index = str(tree.children[1])[1:-1].replace(" ", "") if len(tree.children) > 1 else None
+        return n.Member(str(name), index, span=self._span(tree))
+
+    def _operation(self, op: str, tree: Tree[Any]) -> n.Operation:
+        return n.Operation(op, tuple(tree.children), span=self._span(tree))
+
+    def add(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("add", tree)
+
+    def minus(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("sub", tree)
+
+    def mul(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("mul", tree)
+
+    def div(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("div", tree)
+
+    def neg(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("neg", tree)
+
+    def pow(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("pow", tree)
+
+    def cond(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("if", tree)
+
+    def all(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("and", tree)
+
+    def any(self, tree: Tree[Any]) -> n.Operation:
+        return self._operation("or", tree)
+
+    def cmp(self, tree: Tree[Any]) -> n.Operation:
+        left, sign, right = tree.children
+        return n.Operation(_COMPARE[str(sign)], (left, right), span=self._span(tree))
+
+    def kwarg(self, tree: Tree[Any]) -> tuple[str, Any]:
+        return str(tree.children[0]), tree.children[1]
+
+    def call(self, tree: Tree[Any]) -> n.Call:
+        name, *rest = tree.children
+        named = tuple(c for c in rest if isinstance(c, tuple))
+        return n.Call(str(name), _all(rest, _EXPR), named, span=self._span(tree))
+
+    def binding(self, tree: Tree[Any]) -> n.Binding:
+        name, first, last = tree.children
+        # A fraction as an index bound is refused by the resolver through the span's text.
+        return n.Binding(str(name), _whole(first), _whole(last), span=self._span(tree))
+
+    def over(self, tree: Tree[Any]) -> tuple[n.Binding, ...]:
+        return tuple(tree.children)
+
+    def reduce(self, tree: Tree[Any]) -> n.Reduce:
+        name, expr, over = tree.children
+        return n.Reduce(str(name), expr, over, span=self._span(tree))
+
+    def pair(self, tree: Tree[Any]) -> n.Pair:
+        low, high, unit = tree.children
+        return n.Pair(low, high, self._unit(unit), span=self._span(tree))
+
+    def bounds(self, tree: Tree[Any]) -> n.Pair:
+        pair: n.Pair = tree.children[0]
+        return pair
+
+    def doc(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0])[1:-1], "doc")
+
+    def source(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0])[1:-1], "source")
+
+    # ---------------------------------------------------------------- declarations
+
+    def organism(self, tree: Tree[Any]) -> tuple[str, n.Part]:
+        return "organism", self._part(tree.children[0])
+
+    def time(self, tree: Tree[Any]) -> tuple[str, n.UnitText | None]:
+        return "time", self._unit(tree.children[0])
+
+    def unitfree(self, tree: Tree[Any]) -> tuple[str, bool]:
+        return "units", True
+
+    def model(self, tree: Tree[Any]) -> n.ModelHead:
+        items = dict(c for c in tree.children if isinstance(c, tuple))
+        return n.ModelHead(
+            str(tree.children[0]), _word(tree.children, "doc"), items.get("organism"), items.get("time"),
+            "units" in items, span=self._span(tree),
+        )  # fmt: skip
+
+    def without(self, tree: Tree[Any]) -> tuple[n.Ref, ...]:
+        return tuple(tree.children)
+
+    def use(self, tree: Tree[Any]) -> n.Use:
+        path, alias, *rest = tree.children
+        without = rest[0] if rest and rest[0] else ()
+        return n.Use(str(path)[1:-1], None if alias is None else str(alias), without, span=self._span(tree))
+
+    def set(self, tree: Tree[Any]) -> n.Set:
+        return n.Set(tree.children[0], tree.children[1], span=self._span(tree))
+
+    def sset(self, tree: Tree[Any]) -> n.Set:
+        target, value, *when = tree.children
+        return n.Set(target, value, tuple(when), span=self._span(tree))
+
+    def hold(self, tree: Tree[Any]) -> n.Part:
+        return self._part(tree.children[0])
+
+    def scale(self, tree: Tree[Any]) -> n.Part:
+        return self._part(tree.children[0])
+
+    def _value(self, keyword: str, tree: Tree[Any]) -> n.Value:
+        head, *rest = tree.children
+        member = head if isinstance(head, n.Member) else n.Member(str(head), None, span=self._token(head))
+        over = next((c for c in rest if isinstance(c, tuple)), ())
+        return n.Value(
+            keyword, member, _word(rest, "doc"), over, _only(rest, _EXPR), _only(rest, n.Pair), _only(rest, n.Part),
+            _word(rest, "source"), span=self._span(tree),
+        )  # fmt: skip
+
+    def covariate(self, tree: Tree[Any]) -> n.Value:
+        return self._value("covariate", tree)
+
+    def input(self, tree: Tree[Any]) -> n.Value:
+        return self._value("input", tree)
+
+    def param(self, tree: Tree[Any]) -> n.Value:
+        return self._value("param", tree)
+
+    def let(self, tree: Tree[Any]) -> n.Value:
+        return self._value("let", tree)
+
+    def function(self, tree: Tree[Any]) -> n.Function:
+        name, *arguments, body = tree.children
+        return n.Function(str(name), tuple(str(a) for a in arguments), body, span=self._span(tree))
+
+    def masked(self, tree: Tree[Any]) -> n.Masked:
+        member, *rest = tree.children
+        over = next((c for c in rest if isinstance(c, tuple)), ())
+        return n.Masked(
+            member, _word(rest, "doc"), over, _only(rest, n.Call), _only(rest, n.Pair), _only(rest, n.Part),
+            _word(rest, "source"), span=self._span(tree),
+        )  # fmt: skip
+
+    def uarg(self, tree: Tree[Any]) -> n.UnknownArgument:
+        name, unit, bounds = tree.children
+        text = self._unit(unit)
+        assert text is not None
+        return n.UnknownArgument(str(name), text, bounds, span=self._span(tree))
+
+    def urange(self, tree: Tree[Any]) -> tuple[str, n.Pair]:
+        return "range", tree.children[0]
+
+    def direction(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0]), "direction")
+
+    def ushape(self, tree: Tree[Any]) -> n.Shape:
+        return n.Shape(str(tree.children[0]), str(tree.children[1]), span=self._span(tree))
+
+    def uat(self, tree: Tree[Any]) -> n.Anchor:
+        *arguments, value = tree.children
+        return n.Anchor(tuple(arguments), value, span=self._span(tree))
+
+    def udefault(self, tree: Tree[Any]) -> tuple[str, Any]:
+        return "default", tree.children[0]
+
+    def unknown(self, tree: Tree[Any]) -> n.UnknownTerm:
+        items = tree.children
+        pairs = [c for c in items if isinstance(c, tuple)]
+        unit = self._unit(next(c for c in items[1:] if isinstance(c, Token) and c.type == "UNIT"))
+        assert unit is not None
+        return n.UnknownTerm(
+            str(items[0]), _word(items, "doc"), _all(items, n.UnknownArgument), unit,
+            tuple(v for k, v in pairs if k == "range"), _all(items, n.Shape), _all(items, n.Anchor),
+            tuple(v for k, v in pairs if k == "default"), span=self._span(tree),
+        )  # fmt: skip
+
+    def carried(self, tree: Tree[Any]) -> tuple[str, tuple[n.Ref, ...]]:
+        return "carried", tuple(tree.children)
+
+    def attr(self, tree: Tree[Any]) -> n.Attribute:
+        ref, value, *rest = tree.children
+        return n.Attribute(ref, value, _word(rest, "source"), span=self._span(tree))
+
+    def block(self, tree: Tree[Any]) -> tuple[str, tuple[n.Attribute, ...]]:
+        return "block", tuple(tree.children)
+
+    def species(self, tree: Tree[Any]) -> n.SpeciesBlock:
+        items = dict(c for c in tree.children if isinstance(c, tuple))
+        return n.SpeciesBlock(
+            str(tree.children[0]), _word(tree.children, "doc"), items.get("carried", ()), items.get("block", ()),
+            span=self._span(tree),
+        )  # fmt: skip
+
+    def kind(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0]), "kind")
+
+    def node(self, tree: Tree[Any]) -> n.NodeBlock:
+        items = dict(c for c in tree.children if isinstance(c, tuple))
+        return n.NodeBlock(
+            _word(tree.children, "kind"), _all(tree.children, n.Member), _word(tree.children, "doc"),
+            items.get("block", ()), span=self._span(tree),
+        )  # fmt: skip
+
+    def state(self, tree: Tree[Any]) -> n.StateLine:
+        return n.StateLine(
+            tree.children[0], _word(tree.children, "doc"), _only(tree.children, _EXPR), span=self._span(tree)
+        )
+
+    def ode(self, tree: Tree[Any]) -> n.Ode:
+        target, *rest = tree.children
+        over = next((c for c in rest if isinstance(c, tuple)), ())
+        return n.Ode(target, over, _only(rest, _EXPR), span=self._span(tree))
+
+    def start_at(self, tree: Tree[Any]) -> n.Start:
+        return n.Start(tree.children[0], tree.children[1], span=self._span(tree))
+
+    def start_steady(self, tree: Tree[Any]) -> n.StartSteady:
+        return n.StartSteady(span=self._span(tree))
+
+    def group(self, tree: Tree[Any]) -> tuple[n.Ref, ...]:
+        return tuple(tree.children)
+
+    def chain(self, tree: Tree[Any]) -> n.Chain:
+        groups = tuple(c for c in tree.children if isinstance(c, tuple))
+        return n.Chain(groups, _only(tree.children, _EXPR), span=self._span(tree))
+
+    def circulation(self, tree: Tree[Any]) -> n.Circulation:
+        return n.Circulation(
+            str(tree.children[0]), _word(tree.children, "doc"), _all(tree.children, n.Chain), span=self._span(tree)
+        )
+
+    def arrow(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0]), "arrow")
+
+    def flow(self, tree: Tree[Any]) -> n.FlowLine:
+        name, *rest = tree.children
+        over = next((c for c in rest if isinstance(c, tuple)), ())
+        exprs = _all(rest, _EXPR)
+        left, right, at = exprs
+        return n.FlowLine(
+            str(name), _word(rest, "doc"), over, left, _word(rest, "arrow"), right, at, span=self._span(tree)
+        )
+
+    def term(self, tree: Tree[Any]) -> n.Term:
+        count, ref = tree.children
+        return n.Term(Fraction(1) if count is None else Fraction(str(count)), ref, span=self._span(tree))
+
+    def side(self, tree: Tree[Any]) -> list[n.Term]:
+        return list(tree.children)
+
+    def split(self, tree: Tree[Any]) -> tuple[str, Any, n.Ref]:
+        return "split", tree.children[0], tree.children[1]
+
+    def process(self, tree: Tree[Any]) -> n.Process:
+        name, *rest = tree.children
+        split = next((c for c in rest if isinstance(c, tuple) and c and c[0] == "split"), None)
+        over = next((c for c in rest if isinstance(c, tuple) and c is not split), ())
+        left, right = (tuple(c) for c in rest if isinstance(c, list))
+        return n.Process(
+            str(name), _word(rest, "doc"), over, left, _word(rest, "arrow"), right, _only(rest, _EXPR),
+            split[1] if split else None, split[2] if split else None, span=self._span(tree),
+        )  # fmt: skip
+
+    def site(self, tree: Tree[Any]) -> n.Site:
+        name, *rest = tree.children
+        return n.Site(str(name), _word(rest, "doc"), _all(rest, n.Ref), span=self._span(tree))
+
+    def molar(self, tree: Tree[Any]) -> n.Part:
+        return self._part(tree.children[0])
+
+    def error(self, tree: Tree[Any]) -> tuple[str, n.Call]:
+        return "error", tree.children[0]
+
+    def lloq(self, tree: Tree[Any]) -> tuple[str, Any]:
+        return "lloq", tree.children[0]
+
+    def observe(self, tree: Tree[Any]) -> n.Observe:
+        member, *rest = tree.children
+        over = next((c for c in rest if isinstance(c, tuple) and isinstance(c[0], n.Binding)), ())
+        clauses = {c[0]: c[1] for c in rest if isinstance(c, tuple) and isinstance(c[0], str)}
+        unit = self._unit(next(c for c in rest if isinstance(c, Token) and c.type == "UNIT"))
+        assert unit is not None
+        return n.Observe(
+            member, _word(rest, "doc"), over, _only(rest, _EXPR), unit, _only(rest, n.Part),
+            clauses.get("error"), clauses.get("lloq"), span=self._span(tree),
+        )  # fmt: skip
+
+    def vary(self, tree: Tree[Any]) -> n.Vary:
+        target, prior, *rest = tree.children
+        return n.Vary(target, prior, rest[0] if rest else None, span=self._span(tree))
+
+    def correlate(self, tree: Tree[Any]) -> n.Correlate:
+        left, right, value = tree.children
+        return n.Correlate(left, right, value, span=self._span(tree))
+
+    def population(self, tree: Tree[Any]) -> n.Population:
+        return n.Population(
+            str(tree.children[0]), _word(tree.children, "doc"), _all(tree.children, (n.Vary, n.Correlate)),
+            span=self._span(tree),
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------- scenarios and checks
+
+    def moment(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0]), "moment")
+
+    def steady(self, tree: Tree[Any]) -> _Marked:
+        return _Marked("steady", "moment")
+
+    def when(self, tree: Tree[Any]) -> n.When:
+        return n.When(_word(tree.children, "moment"), _only(tree.children, _EXPR), span=self._span(tree))
+
+    def dose(self, tree: Tree[Any]) -> n.DoseLine:
+        species, amount, into, *when = tree.children
+        return n.DoseLine(self._part(species), amount, into, tuple(when), span=self._span(tree))
+
+    def start_after(self, tree: Tree[Any]) -> n.StartAfter:
+        return n.StartAfter(self._part(tree.children[0]), span=self._span(tree))
+
+    def reset(self, tree: Tree[Any]) -> n.Reset:
+        return n.Reset(tree.children[0], span=self._span(tree))
+
+    def run(self, tree: Tree[Any]) -> n.Run:
+        return n.Run(tree.children[0], span=self._span(tree))
+
+    def column(self, tree: Tree[Any]) -> n.ColumnLine:
+        member, header, unit, *factor = tree.children
+        return n.ColumnLine(
+            member, None if header is None else str(header), self._unit(unit), factor[0] if factor else None,
+            span=self._span(tree),
+        )  # fmt: skip
+
+    def factor(self, tree: Tree[Any]) -> Any:
+        return tree.children[0]
+
+    def dose_row(self, tree: Tree[Any]) -> n.DoseRow:
+        column, number, species, into, *when = tree.children
+        return n.DoseRow(
+            self._part(column), _whole(number), self._part(species), into, tuple(when), span=self._span(tree)
+        )
+
+    def observe_row(self, tree: Tree[Any]) -> n.ObserveRow:
+        column, number, target, unit = tree.children
+        return n.ObserveRow(self._part(column), _whole(number), target, self._unit(unit), span=self._span(tree))
+
+    def keep(self, tree: Tree[Any]) -> n.Keep:
+        return n.Keep(str(tree.children[0]), tree.children[1], span=self._span(tree))
+
+    def data(self, tree: Tree[Any]) -> n.Data:
+        path, *items = tree.children
+        return n.Data(str(path)[1:-1], tuple(i for i in items if i is not None), span=self._span(tree))
+
+    def scenario(self, tree: Tree[Any]) -> n.ScenarioBlock:
+        name, parent, *rest = tree.children
+        return n.ScenarioBlock(
+            str(name), None if parent is None else self._part(parent), _word(rest, "doc"),
+            tuple(c for c in rest if isinstance(c, n.Syntax)), span=self._span(tree),
+        )  # fmt: skip
+
+    def check_rule(self, tree: Tree[Any]) -> n.CheckRule:
+        return n.CheckRule(tuple(self._part(c) for c in tree.children), span=self._span(tree))
+
+    def check_value(self, tree: Tree[Any]) -> n.CheckValue:
+        return n.CheckValue(tree.children[0], tree.children[1], span=self._span(tree))
+
+    def header(self, tree: Tree[Any]) -> _Marked:
+        return _Marked(str(tree.children[0]), "version")
+
+    def start(self, tree: Tree[Any]) -> n.SyntaxTree:
+        return n.SyntaxTree(
+            self.file, _word(tree.children, "version"), tuple(c for c in tree.children if isinstance(c, n.Syntax))
+        )
+
+
+class NotWhole(ValueError):
+    """A number that must be whole is not; carries its token."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(f"{token} is not a whole number")
+        self.token = token
+
+
+def _whole(token: Token) -> int:
+    value = Fraction(str(token))
+    if value.denominator != 1:
+        raise NotWhole(token)
+    return int(value)

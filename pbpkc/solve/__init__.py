@@ -1,0 +1,1 @@
+"""The reference solver and what is read from its curves."""

@@ -1,0 +1,217 @@
+"""Exact forward sensitivities: the derivatives of a run by parameters, solved along with it.
+
+They obey ``ds/dt = J s + df/dp`` between events. At an event whose time depends on a parameter the state
+before and after move along different slopes, which gives the jump
+
+    s+ = s- + d(amount)/dp + (f- - f+) d(time)/dp
+
+(Galan S, Feehery WF, Barton PI 1999, Appl Numer Math 31:17, equation for explicit events).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.solve.equations import SensitivityEquations, StateEquations, observe_by_clock
+from pbpkc.solve.integrate import Integration, integrate
+from pbpkc.solve.options import SolverOptions, absolute_tolerance
+from pbpkc.solve.reference import initial_state, observe, outcome, parameter_array, record
+from pbpkc.solve.timeline import Segment, timeline
+from pbpkc.solve.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from pbpkc.runtime.compiled import CompiledModel
+
+Array = NDArray[np.float64]
+
+
+def simulate_with_sensitivities(
+    compiled: CompiledModel,
+    p: ArrayLike,
+    regimen: BoundRegimen,
+    times: ArrayLike,
+    columns: Sequence[int],
+    options: SolverOptions | None = None,
+    order: NDArray[np.int64] | None = None,
+) -> Trajectory:
+    """States, observables and their derivatives by some parameters.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+    p : array, shape (P,), canonical units
+    regimen : BoundRegimen
+        Bound with the names of the parameters of `columns` that it reads; a column it was not bound with
+        counts as one it does not read.
+    times : array, shape (T,), h
+    columns : sequence of int
+        Indices of the parameters to differentiate by.
+    options : SolverOptions, optional
+        The tolerances hold for the sensitivities too, each scaled by the size of its parameter.
+    order : array, shape (T,), optional
+        As in `simulate`.
+
+    Returns
+    -------
+    Trajectory
+        With ``dy_dp`` (T, S, k) and ``d_observables_dp`` (T, O, k), by natural parameters in canonical
+        units. At the time of an event that a parameter moves, the value is the one just after.
+
+    Raises
+    ------
+    ValueError
+        If `p`, `times` or `columns` do not fit.
+    """
+    options = options or SolverOptions()
+    began = time.process_time()
+    p, times = parameter_array(compiled, p), np.asarray(times, dtype=float)
+    columns = tuple(int(column) for column in columns)
+    if not all(0 <= column < p.size for column in columns) or len(set(columns)) < len(columns):
+        raise ValueError(f"columns is {columns}; accepted are different indices below {p.size}")
+    manifest = compiled.manifest
+    active = _active(columns, compiled, regimen)
+    solved = [columns[i] for i in active]
+    regimen = regimen.by([compiled.parameter_names[column] for column in solved])
+    segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order)
+    weights = _sizes(p, solved)
+    equations = SensitivityEquations(compiled, p, solved, weights)
+    states = equations.states
+    n, k = states.size, len(solved)
+    atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
+
+    y = initial_state(states, regimen)
+    s = _initial_sensitivity(equations, solved, regimen, compiled)
+    values = np.full((times.size, n * (1 + k)), np.nan)
+    found: list[Integration] = []
+    reached, before = regimen.begin, None
+    for segment in segments:
+        y, s = _jump(states, y, s, before, segment)
+        start = np.concatenate((y, (s * weights[:, None]).ravel()))
+        part = integrate(
+            equations.on(segment), start, segment.t1 - segment.t0, times[segment.samples] - segment.t0,
+            options, np.tile(atol, k + 1),
+        )  # fmt: skip
+        values[segment.samples] = part.values
+        found.append(part)
+        reached, before = segment.t0 + part.reached, segment
+        y, s = part.last[:n], part.last[n:].reshape(k, n) / weights[:, None]
+        if part.reason:
+            break
+
+    curves = values[:, :n]
+    dy_dp = np.zeros((times.size, n, len(columns)))
+    dy_dp[:, :, active] = np.moveaxis(values[:, n:].reshape(times.size, k, n) / weights[:, None], 1, 2)
+    dy_dp[np.isnan(curves)] = np.nan
+    return Trajectory(
+        times, curves, observe(states, segments, times, curves), compiled.state_names,
+        compiled.observable_names, outcome(found, reached),
+        record(options, atol, found, time.process_time() - began),
+        dy_dp, _observe_sensitivity(equations, segments, times, curves, dy_dp, columns, active), columns,
+    )  # fmt: skip
+
+
+def _active(columns: Sequence[int], compiled: CompiledModel, regimen: BoundRegimen) -> list[int]:
+    """Places of the columns that reach a state; the others (of an error model, say) cost nothing."""
+    manifest, names = compiled.manifest, compiled.parameter_names
+    read = {*manifest["d_rhs_dp"]["cols"], *manifest["d_initial_dp"]["cols"]}
+    moved: set[str] = set()
+    for by in (*(e.d_time for e in regimen.events), *(e.d_value for e in regimen.events),
+               *(s.d_value for s in regimen.starts)):  # fmt: skip
+        if by is not None:
+            moved |= {regimen.names[i] for i in np.flatnonzero(by).tolist()}
+    return [i for i, column in enumerate(columns) if column in read or names[column] in moved]
+
+
+def _sizes(p: Array, columns: Sequence[int]) -> Array:
+    """The size of each parameter, 1 for one that is zero."""
+    sizes = np.abs(p[list(columns)])
+    return np.where(sizes > 0.0, sizes, 1.0)
+
+
+def _initial_sensitivity(
+    equations: SensitivityEquations, columns: Sequence[int], regimen: BoundRegimen, compiled: CompiledModel
+) -> Array:
+    """Derivatives of the initial state, shape (k, S)."""
+    states = equations.states
+    pattern = compiled.manifest["d_initial_dp"]
+    entries = states.module.d_initial_dp(states.p, states.c, equations.derivatives)
+    s = _columns_of(entries, pattern, states.size, columns).T
+    for start in regimen.starts:
+        s[:, start.state] = 0.0 if start.d_value is None else start.d_value
+    return s
+
+
+def _columns_of(entries: Array, pattern: dict[str, list[int]], rows: int, columns: Sequence[int]) -> Array:
+    """Some columns of a sparse matrix as a dense one, shape (..., rows, k)."""
+    dense = np.zeros((*entries.shape[:-1], rows, len(columns)))
+    position = {column: k for k, column in enumerate(columns)}
+    chosen = [i for i, column in enumerate(pattern["cols"]) if column in position]
+    if chosen:
+        at = [pattern["rows"][i] for i in chosen]
+        dense[..., at, [position[pattern["cols"][i]] for i in chosen]] = entries[..., chosen]
+    return dense
+
+
+def _jump(
+    states: StateEquations, y: Array, s: Array, before: Segment | None, segment: Segment
+) -> tuple[Array, Array]:
+    """States (S,) and sensitivities (k, S) after the events at the start of a segment."""
+    if not segment.events:
+        return y, s
+    y, s, t = y.copy(), s.copy(), segment.t0
+    clocks = np.array([i["kind"] == "tad" for i in states.compiled.manifest["inputs"]], dtype=bool)
+    targets = [i["target"] for i in states.compiled.manifest["inputs"]]
+    u = np.zeros(clocks.size) if before is None else np.where(clocks, before.inputs_at(t), 0.0)
+    for event in segment.events:
+        after_u = u.copy()
+        if event.kind != "stop":
+            after_u[[k for k in np.flatnonzero(clocks).tolist() if targets[k] == event.species]] = 0.0
+        after_y = y
+        if event.kind == "bolus":
+            after_y = y.copy()
+            after_y[event.state] += event.value
+            if event.d_value is not None:
+                s[:, event.state] += event.d_value
+        if event.d_time is not None:
+            # Running infusions are the same before and after and drop out of the difference.
+            slope = states.module.rhs(t, y, states.p, u, states.c)
+            slope = slope - states.module.rhs(t, after_y, states.p, after_u, states.c)
+            if event.kind != "bolus":
+                slope[event.state] -= event.value
+            s += np.outer(event.d_time, slope)
+        y, u = after_y, after_u
+    return y, s
+
+
+def _observe_sensitivity(
+    equations: SensitivityEquations,
+    segments: Sequence[Segment],
+    times: Array,
+    y: Array,
+    dy_dp: Array,
+    columns: Sequence[int],
+    active: Sequence[int],
+) -> Array:
+    """Derivatives of the observables at the samples, shape (T, O, k)."""
+    states, manifest = equations.states, equations.states.compiled.manifest
+    p, c, dc, module = states.p, states.c, equations.derivatives, states.module
+    outputs = len(states.compiled.observable_names)
+    u = np.concatenate([segment.inputs_at(times[segment.samples]) for segment in segments])
+    with np.errstate(all="ignore"):
+        by_state = _columns_of(
+            module.d_observe_dy(times, y, p, u, c), manifest["d_observe_dy"], outputs, range(states.size)
+        )
+        by_parameter = module.d_observe_dp(times, y, p, u, c, dc)
+        total = by_state @ dy_dp + _columns_of(by_parameter, manifest["d_observe_dp"], outputs, columns)
+    for segment in segments:
+        if segment.d_clock is not None:
+            for i in range(segment.samples.start, segment.samples.stop):
+                by_clock = observe_by_clock(states, segment, float(times[i]), y[i])
+                total[i][:, active] += by_clock @ segment.d_clock.T
+    return total

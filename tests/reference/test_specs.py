@@ -1,0 +1,44 @@
+"""The shipped specs resolve without a warning and hold what their descriptions promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pbpkc.language.model import Model
+from pbpkc.language.parse import parse, read_source
+from pbpkc.language.resolve import resolve
+
+SPECS = sorted((Path(__file__).resolve().parents[2] / "specs").rglob("*.pbpk"))
+
+
+def _model(path: Path) -> Model:
+    return resolve(parse(read_source(path)))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
+    assert [warning.message for warning in _model(path).warnings] == []
+
+
+# Whole body: 16 organs and blood, 10 gut contents, 2 conjugate pools, 5 sinks; httk: 8 of its compartments
+# and 2 amounts removed; Verwer 1994; Robertson 1966; one state a gene.
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("theophylline_oral", 3),
+        ("two_compartment_infusion", 3),
+        ("paracetamol", 33),
+        ("theophylline_pbtk", 10),
+        ("pollu", 20),
+        ("robertson", 3),
+        ("gene_network", 20),
+    ],
+)
+def test_number_of_states(specs: Path, name: str, states: int) -> None:
+    assert len(_model(specs / f"{name}.pbpk").states) == states
+
+
+def test_no_spec_is_without_an_expectation() -> None:
+    assert [path.stem for path in SPECS if not _model(path).checks] == []
