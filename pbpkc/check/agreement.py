@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Largest difference, in sums of absolute terms. A few hundred roundings of 1.1e-16 stay far below it.
 TOLERANCE = 1e-12
 
+_PREPARED = ("constants", "d_constants")
 _AT = ("rhs", "rates", "jacobian", "d_rhs_dp", "observe", "d_observe_dy", "d_observe_dp")
 _OF = ("initial_state", "d_initial_dp", "noise", "d_noise_dp", "lloq")
 _SPARSE = ("jacobian", "d_rhs_dp", "d_observe_dy", "d_observe_dp", "d_initial_dp", "d_noise_dp")
@@ -164,7 +165,7 @@ def references_for(
     system = analysed.system
     if original is not None:
         _check_same_names(system, original)
-    where, one_sided = sample_points(system, seed, points)
+    where, unseen = sample_points(system, seed, points)
     trials = trial_functions(system)
     needed = {u.name: trials[u.name] for u in system.unknowns if u.default is None}
     choices = [trials, needed] if trials else [needed]
@@ -174,10 +175,15 @@ def references_for(
         if original is not None:
             reference = _with_original(reference, original, where, unknowns)
         references.append(reference)
-    return tuple(references), tuple(f"only one side of a condition was seen: {text}" for text in one_sided)
+    return tuple(references), unseen
 
 
-def first_difference(model: CompiledModel | TorchModel, reference: Reference, target: str) -> Difference | None:
+def first_difference(
+    model: CompiledModel | TorchModel,
+    reference: Reference,
+    target: str,
+    quantities: Sequence[str] | None = None,
+) -> Difference | None:
     """The first quantity of a loaded module that does not agree, None if all do.
 
     Parameters
@@ -186,19 +192,25 @@ def first_difference(model: CompiledModel | TorchModel, reference: Reference, ta
         Built with the unknown terms of `reference`.
     reference : Reference
     target : {"numpy", "numpy arrays", "torch"}
+    quantities : sequence of str, optional
+        Only these; all where left out.
     """
-    for difference, _ in differences(model, reference, target):
+    for difference, _ in differences(model, reference, target, quantities):
         if not difference.ratio <= TOLERANCE:
             return difference
     return None
 
 
 def differences(
-    model: CompiledModel | TorchModel, reference: Reference, target: str
+    model: CompiledModel | TorchModel,
+    reference: Reference,
+    target: str,
+    quantities: Sequence[str] | None = None,
 ) -> Iterator[tuple[Difference, int]]:
     """The worst entry of each quantity of a loaded module, and how many numbers were compared."""
     call = {"numpy": _numpy_scalars, "numpy arrays": _numpy_arrays, "torch": _torch_values}[target]
-    for quantity, values in call(model, reference.points):
+    wanted = (*_PREPARED, *_AT, *_OF) if quantities is None else tuple(quantities)
+    for quantity, values in call(model, reference.points, wanted):
         yield _worst(model, reference.quantities[quantity], target, quantity, values)
 
 
@@ -216,46 +228,51 @@ def _all_differences(
             yield _worst(model, reference.quantities[quantity], "torch autograd", quantity, values)
 
 
-def _numpy_scalars(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
-    """Every quantity, point by point in Python floats, as a solver calls it."""
+def _numpy_scalars(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    """Point by point in Python floats, as a solver calls it."""
     n = range(len(points))
-    prepared = [model.prepare(points.p[k]) for k in n]
-    derived = [model.prepare_derivatives(points.p[k], prepared[k]) for k in n]
-    yield "constants", np.array([[float(x) for x in row] for row in prepared]).reshape(len(points), -1)
-    yield "d_constants", np.array([[float(x) for x in row] for row in derived]).reshape(len(points), -1)
-    for quantity in _AT:
+    c = [model.prepare(points.p[k]) for k in n]
+    dc = [model.prepare_derivatives(points.p[k], c[k]) for k in n]
+    for quantity, rows in (("constants", c), ("d_constants", dc)):
+        if quantity in wanted:
+            yield quantity, np.array([[float(x) for x in row] for row in rows]).reshape(len(points), -1)
+    for quantity in (q for q in _AT if q in wanted):
         function = getattr(model, quantity)
-        more = [(derived[k],) if quantity.endswith("_dp") else () for k in n]
-        yield quantity, np.array(
-            [function(points.t[k], points.y[k], points.p[k], points.u[k], prepared[k], *more[k]) for k in n]
+        more = [(dc[k],) if quantity.endswith("_dp") else () for k in n]
+        yield (
+            quantity,
+            np.array([function(points.t[k], points.y[k], points.p[k], points.u[k], c[k], *more[k]) for k in n]),
         )
-    for quantity in _OF:
+    for quantity in (q for q in _OF if q in wanted):
         function = getattr(model, quantity)
         yield quantity, np.array([function(points.p[k]) for k in n]).reshape(len(points), -1)
 
 
-def _numpy_arrays(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
-    """Every quantity, all points in one call."""
-    for quantity in _AT:
+def _numpy_arrays(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    """All points in one call."""
+    for quantity in (q for q in _AT if q in wanted):
         yield quantity, getattr(model, quantity)(points.t, points.y, points.p, points.u)
-    for quantity in _OF:
+    for quantity in (q for q in _OF if q in wanted):
         yield quantity, getattr(model, quantity)(points.p).reshape(len(points), -1)
 
 
-def _torch_values(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
+def _torch_values(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    """All points in one call, in float64."""
     import torch
 
     t, y, p, u = (torch.as_tensor(x) for x in (points.t, points.y, points.p, points.u))
-    prepared = model.prepare(p)
-    derived = model.prepare_derivatives(p, prepared)
-    for quantity, columns in (("constants", prepared), ("d_constants", derived)):
-        values = np.empty((len(points), len(columns)))
-        for k, column in enumerate(columns):
-            values[:, k] = column if isinstance(column, (int, float)) else column.detach().numpy()
-        yield quantity, values
-    for quantity in _AT:
-        yield quantity, getattr(model, quantity)(t, y, p, u).detach().numpy()
-    for quantity in _OF:
+    c = model.prepare(p)
+    dc = model.prepare_derivatives(p, c)
+    for quantity, columns in (("constants", c), ("d_constants", dc)):
+        if quantity in wanted:
+            values = np.empty((len(points), len(columns)))
+            for k, column in enumerate(columns):
+                values[:, k] = column if isinstance(column, (int, float)) else column.detach().numpy()
+            yield quantity, values
+    for quantity in (q for q in _AT if q in wanted):
+        more = (dc,) if quantity.endswith("_dp") else ()
+        yield quantity, getattr(model, quantity)(t, y, p, u, c, *more).detach().numpy()
+    for quantity in (q for q in _OF if q in wanted):
         yield quantity, getattr(model, quantity)(p).detach().numpy().reshape(len(points), -1)
 
 

@@ -1,8 +1,7 @@
-"""Points of the declared box at which a claim is tried: simple ones first, then random ones."""
+"""The search for a point at which a claim about a `System` fails."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,57 +9,13 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from pbpkc.compiler.enclosures import parameter_range
 from pbpkc.compiler.numeric import Evaluation
 from pbpkc.compiler.rewrite import definitions, inlined, sorted_symbols
 from pbpkc.compiler.system import System
+from pbpkc.compiler.trial_points import POINTS, trial_points
 
-# A claim that fails does so on an open set nearly always; a few hundred points find it.
-_POINTS = 400
-_SEED = 20
-# Amounts from a trace to a gross overdose, and times of a run.
-_STATE_DECADES = (-3.0, 4.0)
-_HOURS = 48.0
 # What counts as negative, of the sum of the absolute terms: cancellation leaves about this much.
 _ROUNDING = 1e-12
-
-Points = dict[sp.Symbol, NDArray[np.float64]]
-
-
-def sample_points(system: System) -> Points:
-    """Values of all leaf symbols at the trial points, shape (n,) each.
-
-    The first has nominal parameters and 1 in every state, the second the lowest and the third the highest
-    parameters; the rest are random, with a third of the states empty.
-    """
-    random = np.random.default_rng(_SEED)
-    points: Points = {}
-    for parameter in system.parameters:
-        allowed = parameter_range(parameter)
-        low, high = allowed.low, allowed.high
-        if low > 0 and math.isfinite(high):
-            values = low * (high / low) ** random.random(_POINTS)
-        elif math.isfinite(low) and math.isfinite(high):
-            values = low + (high - low) * random.random(_POINTS)
-        else:
-            values = np.full(_POINTS, parameter.value)
-            low = high = parameter.value
-        values[:3] = parameter.value, low, high
-        points[parameter.symbol] = values
-    for state in system.states:
-        values = 10 ** random.uniform(*_STATE_DECADES, _POINTS)
-        values[random.random(_POINTS) < 1 / 3] = 0.0
-        values[:3] = 1.0
-        points[state.symbol] = values
-    for entry in system.inputs:
-        values = random.uniform(0.0, _HOURS, _POINTS)
-        values[:3] = 0.0
-        points[entry.symbol] = values
-    times = random.uniform(0.0, _HOURS, _POINTS)
-    times[:3] = 0.0
-    points[system.time] = times
-    return points
-
 
 Failure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
@@ -82,7 +37,7 @@ class Trial:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._points = sample_points(system)
+        self._points = trial_points(system)
         self._definitions = definitions(system)
         self._names = {p.symbol: p.name for p in system.parameters}
         self._names |= {s.symbol: s.name for s in system.states}
@@ -117,11 +72,11 @@ class Trial:
     def _search(
         self, expr: sp.Expr, fixed: Mapping[sp.Symbol, float], fails: Failure
     ) -> Counterexample | None:
-        leaves = {**self._points, **{s: np.full(_POINTS, v) for s, v in fixed.items()}}
+        leaves = {**self._points, **{s: np.full(POINTS, v) for s, v in fixed.items()}}
         evaluation = Evaluation(self._system, leaves)
         try:
-            value = np.broadcast_to(evaluation.value(expr), (_POINTS,))
-            size = sum((np.abs(evaluation.value(t)) for t in sp.Add.make_args(expr)), np.zeros(_POINTS))
+            value = np.broadcast_to(evaluation.value(expr), (POINTS,))
+            size = sum((np.abs(evaluation.value(t)) for t in sp.Add.make_args(expr)), np.zeros(POINTS))
         except ValueError:  # an unknown term without a default has no value to try
             return None
         with np.errstate(invalid="ignore"):

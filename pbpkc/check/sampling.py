@@ -1,4 +1,8 @@
-"""Random points at which equations and generated code are compared."""
+"""Random points at which equations and generated code are compared.
+
+A comparison sees only what the points show. So points are added to the random ones until both sides of
+every condition, and every term of every equation beside the others, have been seen.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +14,38 @@ from pbpkc.check.reference_values import Points, Reference, TrialFunction, refer
 from pbpkc.check.traced import Array
 from pbpkc.compiler.system import Parameter, System
 
-# Candidates from which points are chosen. The first finite ones are taken as they come; the others
-# serve to see both sides of every condition.
+# Candidates from which points are chosen.
 _CANDIDATES = 400
 
-# A state without a start value: umol, from traces to grams.
-_LOW, _HIGH = 1e-2, 1e3
+# Decades of a state without a start value, umol: amounts in the middle of a run, and what is left after
+# many half-lives. Every second candidate mixes the two, so that a slow term is seen beside a fast one.
+_AMPLE, _SPARSE = (-2.0, 3.0), (-10.0, -2.0)
+
+# The same around a start value.
+_AMPLE_AROUND, _SPARSE_AROUND = (-1.0, 1.0), (-9.0, -1.0)
+
+# A term has been seen when it is this large a part of its equation: far above the tolerance.
+_SEEN = 1e-9
 
 
 def sample_points(system: System, seed: int, points: int) -> tuple[Points, tuple[str, ...]]:
-    """Random points, and the conditions of which only one side was seen.
+    """Random points, and what they could not show.
 
     Parameters
     ----------
     system : System
     seed : int
     points : int
-        How many at least. More are added where an ``if``, ``min`` or ``max`` would otherwise be seen
-        from one side only.
+        How many random ones; more are added to see what these do not show.
 
     Returns
     -------
     Points
-        States log-uniform over four to five decades (around the start value where that is not zero),
+        States log-uniform over 2 to 13 decades (around the start value where that is not zero),
         parameters within 20 % of their value and within their bounds (a value of zero becomes one
         between 0.1 and 1, so that what it multiplies is seen), inputs not negative.
     tuple of str
-        Conditions that had one outcome at every candidate, as text.
+        Conditions of which one side only, and terms that at no candidate, were seen.
     """
     rng = np.random.default_rng(seed)
     candidates = _candidates(system, rng, max(_CANDIDATES, 4 * points))
@@ -46,26 +55,50 @@ def sample_points(system: System, seed: int, points: int) -> tuple[Points, tuple
     if len(usable) < points:
         # Some equation overflows nearly everywhere; what remains is compared all the same.
         usable = np.arange(len(candidates))
-    chosen = list(usable[:points])
-    one_sided = []
+    chosen = [int(k) for k in usable[:points]]
+    unseen = _both_sides(reference, usable, chosen)
+    unseen += _every_term(system, reference, usable, chosen)
+    return candidates.chosen(np.array(chosen)), tuple(unseen)
+
+
+def _both_sides(reference: Reference, usable: Array, chosen: list[int]) -> list[str]:
+    unseen = []
     for condition, holds in reference.decisions.items():
         for outcome in (True, False):
             found = usable[holds[usable] == outcome]
             if not len(found):
-                one_sided.append(f"{condition} is {str(not outcome).lower()} at every point")
+                unseen.append(f"{condition} is {str(not outcome).lower()} at every point")
             elif not np.any(holds[chosen] == outcome):
-                chosen.append(found[0])
-    return candidates.chosen(np.array(chosen)), tuple(one_sided)
+                chosen.append(int(found[0]))
+    return unseen
+
+
+def _every_term(system: System, reference: Reference, usable: Array, chosen: list[int]) -> list[str]:
+    unseen = []
+    rates, rhs = reference.quantities["rates"], reference.quantities["rhs"]
+    for i, r in sorted(system.N):
+        with np.errstate(all="ignore"):
+            part = np.nan_to_num(np.abs(rates.value[:, r]) / rhs.size[:, i])
+        if part[chosen].max() >= _SEEN:
+            continue
+        best = int(usable[np.argmax(part[usable])])
+        if part[best] < _SEEN:
+            unseen.append(
+                f"{system.rates[r].name} is never more than {part[best]:.0e} of d {system.states[i].name} / dt"
+            )
+        else:
+            chosen.append(best)
+    return unseen
 
 
 def _candidates(system: System, rng: np.random.Generator, n: int) -> Points:
-    nominal = _initial_state(system)
+    mixed = np.arange(n) % 2 == 1
     y = np.empty((n, len(system.states)))
-    for k, start in enumerate(nominal):
-        if start:
-            y[:, k] = start * 10.0 ** rng.uniform(-1.0, 1.0, n)
-        else:
-            y[:, k] = _log_uniform(rng, _LOW, _HIGH, n)
+    for k, start in enumerate(_initial_state(system)):
+        ample = rng.uniform(*(_AMPLE_AROUND if start else _AMPLE), n)
+        sparse = rng.uniform(*(_SPARSE_AROUND if start else _SPARSE), n)
+        decade = np.where(mixed & (rng.uniform(size=n) < 0.5), sparse, ample)
+        y[:, k] = (start or 1.0) * 10.0**decade
     p = np.empty((n, len(system.parameters)))
     for k, parameter in enumerate(system.parameters):
         p[:, k] = _parameter_values(parameter, rng, n)

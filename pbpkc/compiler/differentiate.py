@@ -14,6 +14,7 @@ import sympy as sp
 
 from pbpkc.compiler.gradient import Gradients
 from pbpkc.compiler.system import Assignment, System
+from pbpkc.compiler.vanishing import Vanishing
 
 Entries = Mapping[tuple[int, int], sp.Expr]
 Partials = Mapping[sp.Symbol, sp.Expr]
@@ -37,6 +38,9 @@ class Derivatives:
         leaf parameter and constant symbol it reads. `jacobian` and `d_rhs_dp` are sums of these.
     jacobian : mapping
         d(dy_i/dt)/dy_j in parameters, constants, curves, states, t and u.
+    rates_dp, outputs_dp : tuple of tuple of int
+        For each rate and each observable: the parameters that change it. One that reads a parameter
+        in ways that cancel (weight in CL/V) is not changed by it.
     d_rhs_dp : mapping
         d(dy_i/dt)/dp_k; reads derivative constants too.
     d_observe_dy, d_observe_dp : mapping
@@ -52,6 +56,8 @@ class Derivatives:
     constants_by: Mapping[tuple[sp.Symbol, int], sp.Symbol]
     rates_by: tuple[Partials, ...]
     outputs_by: tuple[Partials, ...]
+    rates_dp: tuple[tuple[int, ...], ...]
+    outputs_dp: tuple[tuple[int, ...], ...]
     jacobian: Entries
     d_rhs_dp: Entries
     d_observe_dy: Entries
@@ -74,10 +80,13 @@ def differentiate(system: System) -> Derivatives:
         If an expression contains a function that has no derivative here.
     """
     gradients = Gradients(system.unknowns)
-    constants, constants_by = _constants(system, gradients)
-    chain = _Chain(system, gradients, constants_by)
+    vanishing = Vanishing(system)
+    constants, constants_by = _constants(system, gradients, vanishing)
+    chain = _Chain(system, gradients, vanishing, constants_by)
     rates = tuple(chain.partials(r.expr) for r in system.rates)
     outputs = tuple(chain.partials(o.expr) for o in system.outputs)
+    rates_dp = [chain.by_parameter(p) for p in rates]
+    outputs_dp = [chain.by_parameter(p) for p in outputs]
     noise = [chain.partials(e) for o in system.outputs for e in (o.proportional, o.additive)]
     initial = [chain.partials(e) for e in system.initial]
     return Derivatives(
@@ -86,10 +95,12 @@ def differentiate(system: System) -> Derivatives:
         constants_by=constants_by,
         rates_by=rates,
         outputs_by=outputs,
+        rates_dp=tuple(tuple(row) for row in rates_dp),
+        outputs_dp=tuple(tuple(row) for row in outputs_dp),
         jacobian=_jacobian(system, rates),
-        d_rhs_dp=_d_rhs_dp(system, rates, chain),
+        d_rhs_dp=_d_rhs_dp(system, rates_dp, chain),
         d_observe_dy=_by_states(system, outputs),
-        d_observe_dp=_rows([chain.by_parameter(p) for p in outputs]),
+        d_observe_dp=_rows(outputs_dp),
         d_noise_dp=_rows([chain.by_parameter(p) for p in noise]),
         d_initial_dp=_rows([chain.by_parameter(p) for p in initial]),
     )
@@ -99,9 +110,14 @@ class _Chain:
     """The chain rule through curves, and from constants to leaf parameters."""
 
     def __init__(
-        self, system: System, gradients: Gradients, constants_by: Mapping[tuple[sp.Symbol, int], sp.Symbol]
+        self,
+        system: System,
+        gradients: Gradients,
+        vanishing: Vanishing,
+        constants_by: Mapping[tuple[sp.Symbol, int], sp.Symbol],
     ) -> None:
         self._gradients = gradients
+        self._vanishing = vanishing
         self._curves: dict[sp.Symbol, Partials] = {}
         self._parameters = {p.symbol: k for k, p in enumerate(system.parameters)}
         self._constants: defaultdict[sp.Symbol, list[tuple[int, sp.Symbol]]] = defaultdict(list)
@@ -130,11 +146,11 @@ class _Chain:
                 terms[self._parameters[symbol]].append(slope)
             for k, derivative in self._constants.get(symbol, ()):
                 terms[k].append(slope * derivative)
-        return {k: d for k in sorted(terms) if (d := sp.Add(*terms[k])) != 0}
+        return {k: sp.Add(*terms[k]) for k in sorted(terms) if not self._vanishing(terms[k])}
 
 
 def _constants(
-    system: System, gradients: Gradients
+    system: System, gradients: Gradients, vanishing: Vanishing
 ) -> tuple[list[tuple[Assignment, tuple[int, int]]], dict[tuple[sp.Symbol, int], sp.Symbol]]:
     parameters = {p.symbol: k for k, p in enumerate(system.parameters)}
     reads: dict[sp.Symbol, set[int]] = {}
@@ -154,11 +170,12 @@ def _constants(
                 for symbol, slope in gradient.items()
                 if symbol is parameter.symbol or (symbol, k) in by
             ]
-            value = sp.Add(*terms)
-            if value == 0:
+            if vanishing(terms):
                 continue
+            value = sp.Add(*terms)
             name = _new_name(f"d_{constant.symbol.name}_d_{parameter.symbol.name}", taken)
             by[constant.symbol, k] = sp.Symbol(name, real=True)
+            vanishing.define(by[constant.symbol, k], value)
             reads[constant.symbol].add(k)
             assignment = Assignment(f"{constant.name} by {parameter.name}", by[constant.symbol, k], value)
             program.append((assignment, (index, k)))
@@ -175,9 +192,8 @@ def _jacobian(system: System, rates: tuple[Partials, ...]) -> Entries:
     return _collected(terms)
 
 
-def _d_rhs_dp(system: System, rates: tuple[Partials, ...], chain: _Chain) -> Entries:
+def _d_rhs_dp(system: System, rates_dp: list[dict[int, sp.Expr]], chain: _Chain) -> Entries:
     terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
-    rates_dp = [chain.by_parameter(p) for p in rates]
     for (i, r), coefficient in system.N.items():
         for k, slope in rates_dp[r].items():
             terms[i, k].append(coefficient * slope)

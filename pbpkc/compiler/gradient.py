@@ -32,7 +32,7 @@ class power_log(sp.Function):  # noqa: N801 - the name it has in generated code
 
 
 def partial_name(unknown: str, argument: str) -> str:
-    """Name of the partial derivative of an unknown term (its function's name) by one of its arguments."""
+    """Name of the partial derivative of an unknown term by one of its arguments."""
     return f"d_{unknown}_d_{argument}"
 
 
@@ -144,7 +144,7 @@ class Gradients:
             raise InternalError(f"'{expr.func}' is applied but no unknown term has that name")
         return _sum(
             [
-                _scaled(self.of(value), sp.Function(partial_name(expr.func.__name__, argument.name))(*expr.args))
+                _scaled(self.of(value), sp.Function(partial_name(unknown.name, argument.name))(*expr.args))
                 for argument, value in zip(unknown.arguments, expr.args, strict=True)
             ]
         )

@@ -198,7 +198,8 @@ class _Moment:
         terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
         for r, rate in enumerate(system.rates):
             name = rate.symbol.name
-            for k, total in self._totals(name, self._derivatives.rates_by[r], lines).items():
+            changed_by = self._derivatives.rates_dp[r]
+            for k, total in self._totals(name, self._derivatives.rates_by[r], changed_by, lines).items():
                 by = f"d_{name}_d_{system.parameters[k].symbol.name}"
                 named = self._named(by, total, len(self._rows[r]), lines)
                 for i in self._rows[r]:
@@ -206,7 +207,7 @@ class _Moment:
         gradients = Gradients(system.unknowns)
         for (i, r), coefficient in sorted(system.N.items()):
             partials = gradients.of(sp.sympify(coefficient))
-            for k, total in self._totals("", partials, None).items():
+            for k, total in self._totals("", partials, None, None).items():
                 terms[i, k].append(total * system.rates[r].symbol)
         results = [
             (sp.Add(*terms[i, k]), f"d {system.states[i].name} / dt by {system.parameters[k].name}")
@@ -231,7 +232,8 @@ class _Moment:
         lines = list(self.definitions)
         totals: dict[tuple[int, int], sp.Expr] = {}
         for o, output in enumerate(system.outputs):
-            for k, total in self._totals(output.name, self._derivatives.outputs_by[o], lines).items():
+            changed_by = self._derivatives.outputs_dp[o]
+            for k, total in self._totals(output.name, self._derivatives.outputs_by[o], changed_by, lines).items():
                 totals[o, k] = total
         results = [
             (totals[o, k], f"{system.outputs[o].name} by {system.parameters[k].name}")
@@ -245,13 +247,23 @@ class _Moment:
     ) -> Routine:
         return self._writer.write(name, arguments, doc, results, lines, share=True)
 
-    def _totals(self, name: str, partials: Partials, lines: list[Definition] | None) -> dict[int, sp.Expr]:
-        """Total derivatives by parameter; with `lines`, a slope that several need gets a line."""
+    def _totals(
+        self,
+        name: str,
+        partials: Partials,
+        changed_by: Sequence[int] | None,
+        lines: list[Definition] | None,
+    ) -> dict[int, sp.Expr]:
+        """Total derivatives by the parameters in `changed_by`; a slope that several need gets a line."""
         terms: defaultdict[int, list[sp.Expr]] = defaultdict(list)
+
+        def wanted(k: int) -> bool:
+            return changed_by is None or k in changed_by
+
         for symbol, slope in partials.items():
-            if symbol in self._parameters:
+            if symbol in self._parameters and wanted(self._parameters[symbol]):
                 terms[self._parameters[symbol]].append(slope)
-            targets = self._constants.get(symbol, ())
+            targets = [(k, d) for k, d in self._constants.get(symbol, ()) if wanted(k)]
             if targets and lines is not None:
                 slope = self._named(f"{name}_by_{symbol.name}", slope, len(targets), lines)
             for k, derivative in targets:

@@ -87,9 +87,11 @@ class Evaluation:
                 return self._value(self._definitions[expr])
             raise ValueError(f"symbol {expr} has no value in the system {self.system.name}")
         if not expr.args or (expr.is_number and not expr.atoms(sp.core.function.AppliedUndef)):
-            return np.asarray(bool(expr)) if expr in (sp.true, sp.false) else float(expr)
+            number = bool(expr) if expr in (sp.true, sp.false) else float(expr)
+            return np.asarray(number)
         if isinstance(expr, sp.Pow):
-            return np.power(self._value(expr.base).astype(float), self._value(expr.exp))
+            raised: Values = np.power(self._value(expr.base).astype(float), self._value(expr.exp))
+            return raised
         if isinstance(expr, sp.Piecewise):
             return self._piecewise(expr)
         if isinstance(expr, sp.core.function.AppliedUndef):

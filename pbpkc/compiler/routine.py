@@ -116,7 +116,7 @@ class RoutineWriter:
             self._calls[function] = _Call(text, (f"{function}_value",), 0)
             for k, argument in enumerate(names):
                 words = tuple(f"{function}_by_{a}" for a in names)
-                self._calls[partial_name(function, argument)] = _Call(f"{text}.partials", words, k)
+                self._calls[partial_name(u.name, argument)] = _Call(f"{text}.partials", words, k)
 
     def symbol(self, wanted: str) -> sp.Symbol:
         """A new symbol for an intermediate value of this routine, written `wanted` or nearly so."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,8 @@ def read_dataset(
     subjects = builder.subjects(rows)
     if not rows and not wrong and not problems.all():
         problems.add("data-empty", "no row is left after 'keep'", block.span, severity="error")
-    if scored and rows and not any(s.time.size for s in subjects):
+    failed = any(d.severity == "error" for d in (*wrong, *problems.all()))
+    if scored and rows and not failed and not any(s.time.size for s in subjects):
         problems.add("data-no-observations", "the file has no value that can be scored", rows[0].place(None))
     found = [*wrong, *notes, *problems.all()]
     raise_if_errors(found)
@@ -239,11 +241,12 @@ class _Builder:
     def _subject(self, identity: str, rows: list[Row]) -> Subject:
         time = self.columns.words["TIME"]
         times = [time.canonical(row.numbers["TIME"]) for row in rows]
-        for before, after, row in zip(times, times[1:], rows[1:], strict=False):
-            if after < before:
+        for before, row in pairwise(rows):
+            was, now = before.numbers["TIME"], row.numbers["TIME"]
+            if now < was:
                 self.problems.add(
-                    "data-time-backwards",
-                    f"ID {identity}: the time goes back from {before:g} h to {after:g} h", row.place(time),
+                    "data-time-backwards", f"ID {identity}: the time goes back from {was:g} to {now:g}",
+                    row.place(time), also=Label(before.place(time), "the row before"),
                     help="sort the rows of each individual by time, or give each occasion an ID of its own",
                 )  # fmt: skip
         events: list[DoseEvent] = [dose_event(self.model, dose) for dose in self.scenario.doses]

@@ -324,7 +324,7 @@ def _remarks(
 
 
 def _missing(header: str, table: Table, line_text: str, line: Column | None) -> Diagnostic:
-    near = similar(header, table.names)
+    near = similar(header, [name for name in table.names if name not in WORDS])
     labels = [Label(table.header[-1].span.end_point(), "header ends here")]
     if line is not None and line.span is not None:
         labels.append(Label(line.span, "asked for here"))

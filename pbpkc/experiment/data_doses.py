@@ -230,9 +230,8 @@ class DoseReader:
             )
             return None
         if told is not None:
-            self._problems.add(
-                "data-told-twice", f"the row has {word} and its line already says '{name}'", row.place(column),
-                help="leave one of them out", kind=word,
-            )  # fmt: skip
+            message = f"the row has {word} and its line already says '{name}'"
+            place = row.place(column)
+            self._problems.add("data-told-twice", message, place, help="leave one of them out", kind=word)
             return None
         return self._hours(word, value) if word == "LAG" else column.canonical(value)

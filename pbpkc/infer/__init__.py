@@ -1,4 +1,55 @@
-"""Estimation and identifiability."""
+"""Estimation and identifiability: what data say about the masked parameters of a model."""
+
+from pbpkc.infer.assemble import assemble
+from pbpkc.infer.fit import Progress, Store, fit
+from pbpkc.infer.identifiability import Identifiability, Verdict
+from pbpkc.infer.named_combinations import Combination
 from pbpkc.infer.observations import Observations
-from pbpkc.infer.predictor import Failure, Noise, Prediction
+from pbpkc.infer.optimise import SearchOptions
+from pbpkc.infer.options import FitOptions
+from pbpkc.infer.output import FitFolder
+from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
+from pbpkc.infer.problem import FitObservable, FitProblem, FitSubject
+from pbpkc.infer.result import (
+    EstimateRow,
+    FitResult,
+    PredictionRow,
+    StartRecord,
+    SubjectFit,
+    SubjectRow,
+    SummaryRow,
+    Timing,
+)
+from pbpkc.infer.synthetic import draw
 from pbpkc.infer.transform import FittedParameter
+
+__all__ = [
+    "Combination",
+    "EstimateRow",
+    "Failure",
+    "FitFolder",
+    "FitObservable",
+    "FitOptions",
+    "FitProblem",
+    "FitResult",
+    "FitSubject",
+    "FittedParameter",
+    "Identifiability",
+    "Noise",
+    "Observations",
+    "Prediction",
+    "PredictionRow",
+    "Predictor",
+    "Progress",
+    "SearchOptions",
+    "StartRecord",
+    "Store",
+    "SubjectFit",
+    "SubjectRow",
+    "SummaryRow",
+    "Timing",
+    "Verdict",
+    "assemble",
+    "draw",
+    "fit",
+]

@@ -1,8 +1,9 @@
-"""The search for combinations of parameters whose variance is small, small whole weights first.
+"""The search for combinations of parameters whose variance is small.
 
 Where a Michaelis-Menten elimination is seen far below its Km, neither Vmax nor Km is determined, Vmax/Km
 is. On a log scale such a quotient is a linear combination with weights (1, -1), so candidates are all
-vectors of small whole numbers, judged by the delta method.
+vectors of small whole numbers, judged by the delta method. Where none of them is determined, the
+directions of the information matrix itself are what is left to name.
 """
 
 from __future__ import annotations
@@ -154,5 +155,7 @@ def _independent(reached: Array, rows: Array) -> NDArray[np.bool_]:
     """Which rows are not in the space that the reached rows span."""
     basis = np.linalg.qr(reached.T)[0]
     rest = rows - (rows @ basis) @ basis.T
-    independent: NDArray[np.bool_] = np.linalg.norm(rest, axis=1) > 1e-9 * np.maximum(1.0, np.linalg.norm(rows, axis=1))
+    independent: NDArray[np.bool_] = np.linalg.norm(rest, axis=1) > 1e-9 * np.maximum(
+        1.0, np.linalg.norm(rows, axis=1)
+    )
     return independent

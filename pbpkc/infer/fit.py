@@ -104,7 +104,9 @@ def fit(
                 elsewhere += seconds
                 keep(done)
         except (BrokenProcessPool, OSError) as error:
-            told.append(f"further processes could not be used ({type(error).__name__}); this one did the rest")
+            told.append(
+                f"further processes could not be used ({type(error).__name__}); this one did the rest"
+            )
     for subject in open_:
         if subject.id not in fits:
             keep(fit_subject(problem, subject, options, _hear(progress, len(fits), total, subject, options)))
@@ -129,7 +131,11 @@ def fit(
 
 
 def _hear(
-    progress: Callable[[Progress], None] | None, done: int, total: int, subject: FitSubject, options: FitOptions
+    progress: Callable[[Progress], None] | None,
+    done: int,
+    total: int,
+    subject: FitSubject,
+    options: FitOptions,
 ) -> Callable[[int], None] | None:
     if progress is None:
         return None
@@ -175,7 +181,9 @@ def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:
     return fit_subject(problem, problem.subjects[0], options), time.process_time() - began
 
 
-def summarise(parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, ...]) -> tuple[SummaryRow, ...]:
+def summarise(
+    parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, ...]
+) -> tuple[SummaryRow, ...]:
     """Means over the subjects that have estimates: geometric for parameters on a log scale.
 
     Parameters
@@ -191,7 +199,7 @@ def summarise(parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, .
     there = [one for one in fits if one.theta]
     rows = []
     for i, parameter in enumerate(parameters if there else ()):
-        values = np.array([one.theta[i] for one in there]) / float(parameter.unit.factor)
+        values = np.array([parameter.in_unit(one.theta[i]) for one in there])
         log = parameter.scale == "log"
         seen = np.log(values) if log else values
         mean = float(np.mean(seen))
@@ -211,15 +219,16 @@ def summarise(parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, .
 
 
 def _describe(parameter: FittedParameter) -> Mapping[str, object]:
-    factor = float(parameter.unit.factor)
     prior = parameter.prior
     return {
         "name": parameter.name,
         "unit": parameter.unit.text,
-        "canonical_per_unit": factor,
+        "canonical_per_unit": float(parameter.unit.factor),
         "scale": parameter.scale,
-        "low": parameter.low / factor,
-        "high": parameter.high / factor,
-        "start": parameter.start / factor,
-        "prior": None if prior is None else {"family": prior.family, "canonical_arguments": dict(prior.arguments)},
+        "low": parameter.in_unit(parameter.low),
+        "high": parameter.in_unit(parameter.high),
+        "start": parameter.in_unit(parameter.start),
+        "prior": None
+        if prior is None
+        else {"family": prior.family, "canonical_arguments": dict(prior.arguments)},
     }

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.infer.combinations import Group, determined_directions, find_combinations
+from pbpkc.infer.combinations import Group
 from pbpkc.infer.covariance import Spread, spread
+from pbpkc.infer.named_combinations import Combination, name_combinations
 from pbpkc.infer.transform import ParameterSpace
-from pbpkc.language.units import ONE, canonical_unit
 
 Array = NDArray[np.float64]
 
@@ -39,35 +38,6 @@ class Verdict:
     identifiable: bool
     bound: float
     why: str
-
-
-@dataclass(frozen=True)
-class Combination:
-    """A product of powers (log-scale parameters) or a sum (natural scale) that the data determine.
-
-    Parameters
-    ----------
-    text : str
-        ``vmax / km``.
-    weights : tuple of (str, float)
-        Exponents, or factors of a sum; small whole numbers where such were found.
-    estimate : float
-        In `unit`.
-    unit : str
-        Canonical units.
-    standard_error : float
-        Of the logarithm for a product, in `unit` for a sum.
-    ci_low, ci_high : float
-        95 % Wald interval on that scale (delta method), in `unit`.
-    """
-
-    text: str
-    weights: tuple[tuple[str, float], ...]
-    estimate: float
-    unit: str
-    standard_error: float
-    ci_low: float
-    ci_high: float
 
 
 @dataclass(frozen=True)
@@ -122,9 +92,9 @@ def judge(
     spread_ = spread(root, sizes(space, theta))
     verdicts = _verdicts(space, theta, spread_)
     combinations = tuple(
-        _combination(space, theta, spread_, weights, quantile, inflation)
+        found
         for group in _groups(space, theta, verdicts, spread_)
-        for weights in _determined(group)
+        for found in name_combinations(group, space, theta, quantile, inflation, LIMIT)
     )
     return Identifiability(
         rank=spread_.rank,
@@ -148,7 +118,9 @@ def _verdicts(space: ParameterSpace, theta: Array, spread_: Spread) -> tuple[Ver
     for i, parameter in enumerate(space.parameters):
         if not spread_.observed[i]:
             noticeably = " noticeably" if spread_.length[i] > 0.0 else ""
-            found.append(Verdict(parameter.name, False, math.nan, f"no observation depends on it{noticeably}"))
+            found.append(
+                Verdict(parameter.name, False, math.nan, f"no observation depends on it{noticeably}")
+            )
             continue
         if not math.isfinite(variances[i]):
             why = "the data leave it free together with others"
@@ -166,7 +138,9 @@ def _verdicts(space: ParameterSpace, theta: Array, spread_: Spread) -> tuple[Ver
     return tuple(found)
 
 
-def _groups(space: ParameterSpace, theta: Array, verdicts: tuple[Verdict, ...], spread_: Spread) -> list[Group]:
+def _groups(
+    space: ParameterSpace, theta: Array, verdicts: tuple[Verdict, ...], spread_: Spread
+) -> list[Group]:
     """Parameters that may stand in one combination: all on a log scale; natural ones of one dimension."""
     bounds = np.array([math.inf if math.isnan(v.bound) else v.bound for v in verdicts])
     weak = np.array([not v.identifiable for v in verdicts])
@@ -182,85 +156,16 @@ def _groups(space: ParameterSpace, theta: Array, verdicts: tuple[Verdict, ...], 
     ]
 
 
-def _determined(group: Group) -> list[Array]:
-    found = find_combinations(group, LIMIT)
-    if not found and group.theta is None:
-        # Three decimals are what a reader can use; the bound is that of the direction itself.
-        found = determined_directions(group, LIMIT)
-    return found
-
-
-def _combination(
-    space: ParameterSpace, theta: Array, spread_: Spread, weights: Array, quantile: float, inflation: float
-) -> Combination:
-    # Real exponents are given to three decimals; the bound is that of the unrounded direction.
-    shown = np.round(weights, 3)
-    involved = [int(i) for i in np.flatnonzero(shown)]
-    names = [space.parameters[i].name for i in involved]
-    powers = [float(shown[i]) for i in involved]
-    log = bool(space.log[involved[0]])
-    error = math.sqrt(float(spread_.variances(weights)[0]) * inflation)
-    if log:
-        dimension = ONE
-        for i, power in zip(involved, powers, strict=True):
-            dimension = dimension * space.parameters[i].unit.dimension ** Fraction(str(power))
-        # A rate rather than its inverse; otherwise what was declared first stands above the line.
-        time = dimension.powers[_TIME]
-        if time > 0 or (time == 0 and (sum(powers), powers[0]) < (0.0, 0.0)):
-            powers, dimension = [-power for power in powers], ONE / dimension
-        centre = float(np.dot(powers, np.log(theta[involved])))
-        ends = (_exp(centre), _exp(centre - quantile * error), _exp(centre + quantile * error))
-        text = product_text(names, powers)
-    else:
-        dimension = space.parameters[involved[0]].unit.dimension
-        if powers[0] < 0.0:
-            powers = [-power for power in powers]
-        centre = float(np.dot(powers, theta[involved]))
-        ends = (centre, centre - quantile * error, centre + quantile * error)
-        text = sum_text(names, powers)
-    whole = all(power.is_integer() for power in powers)
-    unit = canonical_unit(dimension).text if whole else _unit_product(space, involved, powers)
-    return Combination(text, tuple(zip(names, powers, strict=True)), ends[0], unit, error, ends[1], ends[2])
-
-
-def _unit_product(space: ParameterSpace, indices: list[int], powers: list[float]) -> str:
-    # Fractional powers of kilograms and litres in one text would hide where each comes from.
-    units = [f"({canonical_unit(space.parameters[i].unit.dimension).text})" for i in indices]
-    return product_text(units, powers)
-
-
-_TIME = 3  # index of time in a dimension's exponents
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 709.0 else math.nan
-
-
-def product_text(names: list[str], exponents: list[float]) -> str:
-    """``a * b^2 / c`` for names and exponents."""
-    powers = [n if abs(e) == 1.0 else f"{n}^{abs(e):g}" for n, e in zip(names, exponents, strict=True)]
-    top = [text for text, e in zip(powers, exponents, strict=True) if e > 0.0]
-    bottom = [text for text, e in zip(powers, exponents, strict=True) if e < 0.0]
-    return " / ".join([" * ".join(top) or "1", *bottom])
-
-
-def sum_text(names: list[str], factors: list[float]) -> str:
-    """``a - 2 * b`` for names and factors."""
-    text = ""
-    for name, factor in zip(names, factors, strict=True):
-        term = name if abs(factor) == 1.0 else f"{abs(factor):g} * {name}"
-        sign = ("- " if factor < 0.0 else "+ ") if text else ("-" if factor < 0.0 else "")
-        text += (" " if text else "") + sign + term
-    return text
-
-
 def percent(fraction: float) -> str:
     """``63 %``, ``1300 %``: two digits."""
     return f"{float(f'{100.0 * fraction:.2g}'):.15g} %"
 
 
 def _sentences(
-    verdicts: tuple[Verdict, ...], combinations: tuple[Combination, ...], spread_: Spread, space: ParameterSpace
+    verdicts: tuple[Verdict, ...],
+    combinations: tuple[Combination, ...],
+    spread_: Spread,
+    space: ParameterSpace,
 ) -> list[str]:
     told = []
     lost = [v for v, seen in zip(verdicts, spread_.observed, strict=True) if not v.identifiable and seen]

@@ -137,7 +137,9 @@ def evaluate(scoring: Scoring, prediction: Prediction, noise: Noise) -> Likeliho
 
     q = scoring.quantified
     if q.any():
-        x = np.where(scoring.lognormal[q], np.log(np.where(scoring.lognormal[q], scoring.dv[q], 1.0)), scoring.dv[q])
+        x = np.where(
+            scoring.lognormal[q], np.log(np.where(scoring.lognormal[q], scoring.dv[q], 1.0)), scoring.dv[q]
+        )
         sd = m.sd[q]
         e = (x - m.mean[q]) / sd
         u, w = m.d_mean[q] / sd[:, None], m.d_sd[q] / sd[:, None]

@@ -47,6 +47,7 @@ class Objective:
     solves: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
+        # Indices of what only the error model reads.
         self._noise_only = np.flatnonzero(~np.asarray(self.predictor.shapes_prediction, dtype=bool))
 
     def predict(self, point: Array) -> Prediction | Failure:
@@ -67,7 +68,9 @@ class Objective:
         """The objective at a scaled point for predictions already made there."""
         theta = self.space.to_natural(point)
         chain = self.space.chain(theta)
-        found = evaluate(self.scoring, scaled(prediction, chain), scaled_noise(self.predictor.noise(theta), chain))
+        found = evaluate(
+            self.scoring, scaled(prediction, chain), scaled_noise(self.predictor.noise(theta), chain)
+        )
         if isinstance(found, Failure):
             return found
         penalty, slope, bend = self.space.penalty(point)
@@ -107,6 +110,4 @@ def scaled(prediction: Prediction, chain: Array) -> Prediction:
 
 def scaled_noise(noise: Noise, chain: Array) -> Noise:
     """The same error model with derivatives by the scaled parameters."""
-    return Noise(
-        noise.proportional, noise.additive, noise.d_proportional * chain, noise.d_additive * chain
-    )
+    return Noise(noise.proportional, noise.additive, noise.d_proportional * chain, noise.d_additive * chain)

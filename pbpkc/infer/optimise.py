@@ -144,7 +144,9 @@ def minimise(
         asked += 1
         found = evaluate(point)
         if isinstance(found, Evaluation) and not (
-            np.isfinite(found.value) and np.isfinite(found.gradient).all() and np.isfinite(found.curvature).all()
+            np.isfinite(found.value)
+            and np.isfinite(found.gradient).all()
+            and np.isfinite(found.curvature).all()
         ):
             found = Failure("the objective is not finite")
         failed += isinstance(found, Failure)
@@ -198,7 +200,10 @@ def minimise(
                     return finish(here, True, "the objective has no more digits to decrease by")
                 if last_failure is not None and isinstance(found, Failure):
                     return finish(
-                        here, False, f"every further step failed: {last_failure.reason}", last_failure.suggestion
+                        here,
+                        False,
+                        f"every further step failed: {last_failure.reason}",
+                        last_failure.suggestion,
                     )
                 return finish(
                     here,

@@ -118,7 +118,9 @@ def _log_mass(prior: Prior, low: float, high: float) -> float:
     start, end = support(prior)
     low, high = max(low, start), min(high, end)
     if not low < high:
-        raise ValueError(f"low, high are {low!r}, {high!r}: the bounds leave nothing of the {prior.family} prior")
+        raise ValueError(
+            f"low, high are {low!r}, {high!r}: the bounds leave nothing of the {prior.family} prior"
+        )
     if prior.family == "lognormal":
         lower = (math.log(low / a["median"]) if low > 0.0 else -math.inf) / a["sdlog"]
         return _log_normal_mass(lower, math.log(high / a["median"]) / a["sdlog"])

@@ -98,7 +98,10 @@ class FitProblem:
             "id": subject.id,
             "subject": subject.identity,
             "data": [
-                *(getattr(seen, name).tolist() for name in ("time", "observable", "dv", "censored", "lloq", "sd")),
+                *(
+                    getattr(seen, name).tolist()
+                    for name in ("time", "observable", "dv", "censored", "lloq", "sd")
+                ),
                 list(seen.error),
             ],
         }

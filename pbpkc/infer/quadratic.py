@@ -36,7 +36,9 @@ def minimise_in_box(gradient: Array, hessian: Array, lower: Array, upper: Array)
         slope = gradient + hessian @ d
         held = ((d <= lower) & (slope > 0.0)) | ((d >= upper) & (slope < 0.0))
         free = ~held
-        if not free.any() or np.max(np.abs(slope[free]) / scale[free]) <= 1e-13 * np.max(np.abs(gradient) / scale):
+        if not free.any() or np.max(np.abs(slope[free]) / scale[free]) <= 1e-13 * np.max(
+            np.abs(gradient) / scale
+        ):
             break
         step = np.zeros_like(d)
         step[free] = -_solve(hessian[np.ix_(free, free)], slope[free])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 from pbpkc.infer.identifiability import Identifiability
 
@@ -286,13 +286,13 @@ class FitResult:
         """``estimates``, ``subjects``, ``predictions``, ``summary`` as pandas tables."""
         import pandas as pd
 
-        tables = {
+        tables: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
             "estimates": (EstimateRow, self.estimates),
             "subjects": (SubjectRow, self.subjects),
             "predictions": (PredictionRow, self.predictions),
             "summary": (SummaryRow, self.summary),
         }
         return {
-            name: pd.DataFrame([vars(row) for row in rows], columns=list(kind.__dataclass_fields__))
+            name: pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(kind)])
             for name, (kind, rows) in tables.items()
         }

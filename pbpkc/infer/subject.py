@@ -13,12 +13,13 @@ from pbpkc.infer.covariance import spread
 from pbpkc.infer.identifiability import Identifiability, judge, sizes
 from pbpkc.infer.likelihood import evaluate, information_root, moments
 from pbpkc.infer.objective import Objective, scaled, scaled_noise
-from pbpkc.infer.observations import Observations, Scoring, obstacle, plan
+from pbpkc.infer.observations import Scoring, obstacle, plan
 from pbpkc.infer.optimise import Optimum, minimise
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
 from pbpkc.infer.problem import FitProblem, FitSubject
-from pbpkc.infer.result import EstimateRow, Matrix, PredictionRow, StartRecord, SubjectFit, SubjectRow
+from pbpkc.infer.result import Matrix, StartRecord, SubjectFit, SubjectRow
+from pbpkc.infer.rows import estimate_rows, prediction_rows, start_record
 from pbpkc.infer.starts import starting_points, subject_seed
 from pbpkc.infer.transform import ParameterSpace
 
@@ -41,7 +42,9 @@ _AGREEMENT = 1e-3
 Heard = Callable[[int], None]
 
 
-def fit_subject(problem: FitProblem, subject: FitSubject, options: FitOptions, heard: Heard | None = None) -> SubjectFit:
+def fit_subject(
+    problem: FitProblem, subject: FitSubject, options: FitOptions, heard: Heard | None = None
+) -> SubjectFit:
     """The estimates of one subject with everything that is said about them.
 
     Parameters
@@ -64,12 +67,14 @@ def fit_subject(problem: FitProblem, subject: FitSubject, options: FitOptions, h
     key = problem.key(subject, options)
     hindrance = obstacle(subject.observations, scoring)
     if hindrance is not None:
-        failure = Failure(hindrance, "leave the observation out, or change its error model or the rule for it")
+        failure = Failure(
+            hindrance, "leave the observation out, or change its error model or the rule for it"
+        )
         return _failed(subject, key, seed, scoring.count, (), failure)
 
     objective = Objective(space, subject.predictor, scoring)
     searches = _search(space, objective, options, seed, heard)
-    starts = tuple(_record(i + 1, begin, found, space) for i, (begin, found) in enumerate(searches))
+    starts = tuple(start_record(i + 1, begin, found, space) for i, (begin, found) in enumerate(searches))
     best = _best([found for _, found in searches])
     if best is None:
         first = searches[0][1]
@@ -88,12 +93,14 @@ def fit_subject(problem: FitProblem, subject: FitSubject, options: FitOptions, h
     inflation = (scoring.count / freedom if freedom else math.nan) if plain else 1.0
     quantile = _student(freedom) if plain else _NORMAL
 
-    root = information_root(scoring, scaled(after.search, after.chain), scaled_noise(after.noise, after.chain))
+    root = information_root(
+        scoring, scaled(after.search, after.chain), scaled_noise(after.noise, after.chain)
+    )
     verdict = judge(space, theta, root, quantile, inflation)
     covariance = _covariance(space, theta, end.point, root) * inflation
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
-    notes = _notes(space, searches, best, end.value, after)
+    notes = _notes(space, searches, best, end.value, after, verdict)
     if plain and not freedom:
         notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
     converged = found.converged
@@ -105,7 +112,7 @@ def fit_subject(problem: FitProblem, subject: FitSubject, options: FitOptions, h
         reason="" if converged else found.reason,
         suggestion="" if converged else found.suggestion,
         notes=tuple(notes),
-        estimates=_estimate_rows(subject.id, space, end.point, searches[best][0], errors, quantile, verdict),
+        estimates=estimate_rows(subject.id, space, end.point, searches[best][0], errors, quantile, verdict),
         subject=SubjectRow(
             id=subject.id,
             n=scoring.count,
@@ -115,7 +122,7 @@ def fit_subject(problem: FitProblem, subject: FitSubject, options: FitOptions, h
             converged="yes" if converged else "no",
             reason="" if converged else str(Failure(found.reason, found.suggestion)),
         ),
-        predictions=_prediction_rows(problem, subject, scoring, after),
+        predictions=prediction_rows(problem, subject, scoring, after.reference, after.mean, after.sd),
         best=best + 1,
         starts=starts,
         theta=tuple(theta.tolist()),
@@ -155,7 +162,9 @@ def _agreeing(found: list[Optimum]) -> int:
         one.converged
         and one.end is not None
         and one.end.value - top.value <= _SAME_OBJECTIVE
-        and bool(np.all(np.abs(one.end.point - top.point) <= _SAME_POINT * np.maximum(1.0, np.abs(top.point))))
+        and bool(
+            np.all(np.abs(one.end.point - top.point) <= _SAME_POINT * np.maximum(1.0, np.abs(top.point)))
+        )
         for one in found
     )
 
@@ -193,7 +202,9 @@ def _after(
         return search
     reference = predictor.reference(theta)
     if isinstance(reference, Failure):
-        return Failure(f"the reference solver failed at the estimate: {reference.reason}", reference.suggestion)
+        return Failure(
+            f"the reference solver failed at the estimate: {reference.reason}", reference.suggestion
+        )
     noise = predictor.noise(theta)
     seen = Prediction(reference, search.derivative)
     value = evaluate(scoring, seen, noise)
@@ -249,7 +260,12 @@ def _rss(scoring: Scoring, prediction: Array) -> float:
 
 
 def _notes(
-    space: ParameterSpace, searches: list[tuple[Array, Optimum]], best: int, lowest: float, after: _After
+    space: ParameterSpace,
+    searches: list[tuple[Array, Optimum]],
+    best: int,
+    lowest: float,
+    after: _After,
+    verdict: Identifiability,
 ) -> list[str]:
     end = searches[best][1].end
     assert end is not None
@@ -263,6 +279,8 @@ def _notes(
             f"the reference solver gives an objective of {after.objective:.6g}, the search {lowest:.6g}: "
             "tighten the solver's rtol"
         )
+    # What the data leave free differs between searches anyway, and the verdict says so.
+    firm = np.array([v.identifiable for v in verdict.parameters])
     told: list[Array] = [end.point]
     for number, (_, found) in enumerate(searches, start=1):
         other = found.end
@@ -270,100 +288,17 @@ def _notes(
             continue
         # Ten per cent, on either scale, is more than two searches of one optimum ever differ by.
         size = np.where(space.log, 1.0, np.maximum(np.abs(end.point), 1e-300))
-        if all(np.max(np.abs(other.point - seen) / size) > 0.1 for seen in told):
+        if all((np.abs(other.point - seen) / size)[firm].max(initial=0.0) > 0.1 for seen in told):
             told.append(other.point)
             values = ", ".join(
-                f"{p.name} = {v / float(p.unit.factor):.4g} {p.unit.text}"
-                for p, v in zip(space.parameters, space.to_natural(other.point), strict=True)
+                f"{p.name} = {p.in_unit(v):.4g} {p.unit.text}"
+                for p, v in zip(space.parameters, space.to_natural(other.point).tolist(), strict=True)
             )
             notes.append(
-                f"search {number} ends at another point whose objective is only {other.value - lowest:.2g} "
-                f"larger, too little to tell the two apart: {values}"
+                f"search {number} ends at another point whose objective is only "
+                f"{max(other.value - lowest, 0.0):.2g} larger, too little to tell the two apart: {values}"
             )
     return notes
-
-
-def _estimate_rows(
-    id: str,
-    space: ParameterSpace,
-    point: Array,
-    start: Array,
-    errors: Array,
-    quantile: float,
-    verdict: Identifiability,
-) -> tuple[EstimateRow, ...]:
-    bounds = space.at_bound(point)
-    natural, begun = space.to_natural(point), space.to_natural(start)
-    rows = []
-    for i, parameter in enumerate(space.parameters):
-        factor = float(parameter.unit.factor)
-        error, half = float(errors[i]), quantile * float(errors[i])
-        low, high = (_end(parameter.scale, float(point[i]), sign * half) / factor for sign in (-1.0, 1.0))
-        rows.append(
-            EstimateRow(
-                id=id,
-                parameter=parameter.name,
-                estimate=float(natural[i]) / factor,
-                unit=parameter.unit.text,
-                standard_error=error if parameter.scale == "log" else error / factor,
-                ci_low=low,
-                ci_high=high,
-                start=float(begun[i]) / factor,
-                at_bound=bounds[i],
-                identifiable="yes" if verdict.parameters[i].identifiable else "no",
-            )
-        )
-    return tuple(rows)
-
-
-def _end(scale: str, point: float, shift: float) -> float:
-    """End of an interval on the natural scale; nan where it is beyond all numbers."""
-    if math.isnan(shift):
-        return math.nan
-    if scale == "natural":
-        return point + shift
-    return math.exp(point + shift) if point + shift < 700.0 else math.nan
-
-
-def _prediction_rows(
-    problem: FitProblem, subject: FitSubject, scoring: Scoring, after: _After
-) -> tuple[PredictionRow, ...]:
-    seen: Observations = subject.observations
-    rows = []
-    for i in range(len(seen)):
-        dv, pred = float(scoring.dv[i]), float(after.reference[i])
-        weighted = math.nan
-        if scoring.quantified[i]:
-            x = math.log(dv) if scoring.lognormal[i] else dv
-            weighted = (x - float(after.mean[i])) / float(after.sd[i])
-        rows.append(
-            PredictionRow(
-                id=subject.id,
-                time=float(f"{seen.time[i] / problem.time_factor:.15g}"),
-                observable=problem.observables[int(seen.observable[i])].name,
-                dv=float(seen.dv[i]),
-                pred=pred,
-                residual=dv - pred if scoring.quantified[i] else math.nan,
-                weighted_residual=weighted,
-                cens=int(seen.censored[i]),
-            )
-        )
-    return tuple(rows)
-
-
-def _record(number: int, begin: Array, found: Optimum, space: ParameterSpace) -> StartRecord:
-    end = found.end
-    reason = found.reason if found.converged else str(Failure(found.reason, found.suggestion))
-    return StartRecord(
-        number=number,
-        start=tuple(space.to_natural(begin).tolist()),
-        end=() if end is None else tuple(space.to_natural(end.point).tolist()),
-        objective=math.nan if end is None else float(end.value),
-        converged=found.converged,
-        reason=reason,
-        evaluations=found.evaluations,
-        failures=found.failures,
-    )
 
 
 def _failed(

@@ -82,6 +82,10 @@ class FittedParameter:
         """The value in canonical units for an estimated quantity."""
         return math.exp(point) if self.scale == "log" else point
 
+    def in_unit(self, value: float) -> float:
+        """A value in canonical units as a number of `unit`."""
+        return (value - float(self.unit.offset)) / float(self.unit.factor)
+
 
 @dataclass(frozen=True)
 class ParameterSpace:
@@ -147,7 +151,9 @@ class ParameterSpace:
     @cached_property
     def upper(self) -> Array:
         """Upper bounds, scaled, shape (k,)."""
-        return np.array([p.to_scaled(high) for p, (_, high) in zip(self.parameters, self._limits, strict=True)])
+        return np.array(
+            [p.to_scaled(high) for p, (_, high) in zip(self.parameters, self._limits, strict=True)]
+        )
 
     @cached_property
     def start(self) -> Array:

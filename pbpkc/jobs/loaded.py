@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from pbpkc.check.run import CheckReport
+    from pbpkc.check.report import CheckReport
     from pbpkc.compiler.driver import Compiled
     from pbpkc.compiler.module import GeneratedModule
     from pbpkc.compiler.system import System
@@ -191,9 +191,12 @@ class LoadedModel:
         SpecError
             For problems in the data file or a setting.
         """
+        from pbpkc.infer.options import FitOptions
         from pbpkc.jobs.fit import FitJob, fit
+        from pbpkc.solve.options import SolverOptions
 
-        job = FitJob(data, scenario, method, blq, starts, seed, rtol, workers)
+        options = FitOptions(method=method, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol))
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.data import read_dataset
-from pbpkc.experiment.regimen import BoundRegimen, bind
+from pbpkc.experiment.data import Subject, read_dataset
+from pbpkc.experiment.regimen import BoundRegimen, Event, bind
 from pbpkc.experiment.scenario import (
     DEFAULT_SAMPLES,
     Experiment,
@@ -22,6 +22,7 @@ from pbpkc.experiment.scenario import (
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.model import Model
 from pbpkc.solve.options import SolverOptions
+from pbpkc.solve.output import Run
 from pbpkc.solve.reference import simulate as solve
 from pbpkc.solve.trajectory import Trajectory
 
@@ -35,26 +36,19 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One scenario, or one individual of a data scenario.
+class SimulatedRun(Run):
+    """One scenario, or one individual of a data scenario, with what was given.
 
     Parameters
     ----------
     scenario, id : str
         `id` is empty for a hand-written scenario.
     trajectory : Trajectory
-    dose : float
-        Sum of the doses given, umol.
-    duration : float
-        Of the first infusion, h; 0 without one.
+    events : tuple of Event
+        Doses as they happened.
     """
 
-    scenario: str
-    id: str
-    trajectory: Trajectory
-    dose: float
-    duration: float
-    dosed: tuple[str, ...]
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Simulation:
     """
 
     model: Model
-    runs: tuple[Run, ...]
+    runs: tuple[SimulatedRun, ...]
     options: SolverOptions
     fingerprint: str
 
@@ -92,7 +86,7 @@ class Simulation:
         return dict(zip(t.state_names, t.y.T, strict=True))
 
     @property
-    def failures(self) -> tuple[Run, ...]:
+    def failures(self) -> tuple[SimulatedRun, ...]:
         """Runs that the solver did not finish."""
         return tuple(r for r in self.runs if not r.trajectory.outcome.ok)
 
@@ -127,7 +121,7 @@ def simulate(
     if not names:
         raise ValueError("the spec has no scenario to run; name a data scenario, or write one")
     variants = Variants(loaded)
-    work: list[Callable[[], Run]] = []
+    work: list[Callable[[], SimulatedRun]] = []
     for name in names:
         if find_scenario(model, name).data is None:
             plan = experiment(model, name)
@@ -144,7 +138,7 @@ def simulate(
 
 def _run_scenario(
     variants: Variants, plan: Experiment, times: ArrayLike | None, options: SolverOptions, samples: int
-) -> Run:
+) -> SimulatedRun:
     _, compiled = variants.for_settings(plan.overrides)
     p = parameter_vector(compiled, plan.overrides)
     bound = bind(plan.regimen, {**named(compiled, p), **plan.overrides})
@@ -153,12 +147,12 @@ def _run_scenario(
 
 def _individuals(
     loaded: LoadedModel, variants: Variants, name: str, times: ArrayLike | None, options: SolverOptions, samples: int
-) -> list[Callable[[], Run]]:
+) -> list[Callable[[], SimulatedRun]]:
     dataset = read_dataset(loaded.model, name, scored=False)
-    jobs: list[Callable[[], Run]] = []
+    jobs: list[Callable[[], SimulatedRun]] = []
     for subject in dataset.subjects:
 
-        def job(subject=subject) -> Run:  # type: ignore[no-untyped-def]
+        def job(subject: Subject = subject) -> SimulatedRun:
             overrides = {**dataset.overrides, **subject.covariates}
             _, compiled = variants.for_settings(overrides)
             p = parameter_vector(compiled, overrides)
@@ -177,13 +171,7 @@ def named(compiled: CompiledModel, p: Array) -> dict[str, float]:
 def _solve(
     scenario: str, id: str, compiled: CompiledModel, p: Array, bound: BoundRegimen, times: ArrayLike | None,
     options: SolverOptions, samples: int,
-) -> Run:  # fmt: skip
+) -> SimulatedRun:  # fmt: skip
     at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
     trajectory = solve(compiled, p, bound, at, options)
-    bolus = sum(e.value for e in bound.events if e.kind == "bolus")
-    starts = [e for e in bound.events if e.kind == "start"]
-    stops = [e for e in bound.events if e.kind == "stop"]
-    infused = sum(e.value * (s.time - e.time) for e, s in zip(starts, stops, strict=False))
-    duration = stops[0].time - starts[0].time if starts and stops else 0.0
-    dosed = tuple(dict.fromkeys(e.species for e in bound.events))
-    return Run(scenario, id, trajectory, float(bolus + infused), float(duration), dosed)
+    return SimulatedRun(scenario, id, trajectory, bound.events)

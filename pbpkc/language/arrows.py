@@ -170,10 +170,10 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
             is_open = True
         else:
             produces.setdefault(state, []).append(rest if count == 1 else mul(rest, number(count)))
-    for state in consumes:
-        if state in table.scope.nodes or table.scope.nodes.get(state.rsplit(".", 1)[0]) is None:
-            continue
-        if table.scope.nodes[state.rsplit(".", 1)[0]].kind == "sink":
+    # A net rate may be negative, and then takes from the right side.
+    for state in [*consumes, *(produces if node.arrow == "<->" else ())]:
+        place = table.scope.nodes.get(state.rsplit(".", 1)[0]) if state not in table.scope.states else None
+        if place is not None and place.kind == "sink":
             raise table.binder.fail("sink", f"'{state}' is a sink, and nothing leaves a sink", node.span,
                                     help="declare it as a pool or a lumen")  # fmt: skip
     return Arrow(name, "process", rate.name, node.arrow == "<->", tuple(consumes.items()),

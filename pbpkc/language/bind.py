@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 
@@ -283,7 +283,15 @@ class ExpressionBinder:
                             help=f"a function with a similar name exists: '{near}'" if near else
                             "functions are " + ", ".join(known))  # fmt: skip
         self._count(node, ARITY[name])
-        return builtin(name, [self._bind(a, context) for a in node.args])
+        args = [self._bind(a, context) for a in node.args]
+        try:
+            return builtin(name, args)
+        except Mismatch as error:
+            if not self.unit_free:
+                raise
+            right = error.right.dim if isinstance(error.right, Expr) else error.right
+            self._note(error.what, error.left, right, node.span)
+            return builtin(name, [replace(a, dim=ONE) for a in args])
 
     def _count(self, node: n.Call, wanted: int | None) -> None:
         found = len(node.args)

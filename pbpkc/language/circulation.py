@@ -53,6 +53,19 @@ class Circulations:
                 continue
         for network in self.networks.values():
             self._solve(network)
+        self._refuse_flows_elsewhere()
+
+    def _refuse_flows_elsewhere(self) -> None:
+        # Such a flow would be read by nothing, and the organ silently missing from the balance.
+        if len(self.networks) < len(self.table.scope.circulations):
+            return  # what is wrong with a circulation is reported already
+        for node, block in self.table.scope.nodes.items():
+            line = self.table.attributes.get(f"{node}.flow") or self.table.attributes.get(f"{node}.outflow")
+            if line is not None and block.kind == "tissue" and node not in self.home:
+                self.table.problems.append(
+                    Diagnostic("no-vessel", f"'{node}' has a flow, but no circulation leads through it", (Label(line.span),),
+                               help=f"write arterial -> {node} -> venous in the circulation, or leave the flow out")  # fmt: skip
+                )
 
     # ---------------------------------------------------------------- reading
 

@@ -94,7 +94,8 @@ class SpecError(Exception):
     """All the problems one stage found in a spec or a data file."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
+        # One wrong line read in ten places is one problem.
+        self.diagnostics = tuple(dict.fromkeys(diagnostics))
         super().__init__("\n\n".join(d.render() for d in self.diagnostics))
 
 

@@ -28,6 +28,9 @@ WORDS = (
 
 _DOSE_WORDS = ("at", "over", "rate", "every", "count", "lag", "fraction", "steady")
 
+#: What a CMT line may say of the doses of a file; the file itself says when, and how often.
+_ROW_WORDS = ("over", "rate", "lag", "fraction", "steady")
+
 
 class ScenarioReader:
     """Binds the scenarios of a spec.
@@ -174,6 +177,9 @@ class ScenarioReader:
             if word not in _DOSE_WORDS:
                 raise binder.fail("misplaced", f"`{word}` does not belong to a dose", moment.span,
                                   help="a dose takes at, over or rate, every with count, lag, fraction")  # fmt: skip
+            if amount is None and word not in _ROW_WORDS:
+                raise binder.fail("misplaced", f"`{word}` does not belong to a line of a data block", moment.span,
+                                  help="the file says when and how often; the line may say over, rate, lag, fraction")  # fmt: skip
             assert moment.value is not None
             if word == "count":
                 number = binder.constant(moment.value, ONE, "the count of doses is a whole number")
@@ -192,7 +198,8 @@ class ScenarioReader:
             wanted: Dimension = ONE if word == "fraction" else time
             what = "a fraction is dimensionless" if word == "fraction" else f"`{word}` is a time"
             given[word] = binder.bind_as(moment.value, wanted, self._context("a dose"), what)
-        if "over" in given and "rate" in given:
+        # A CMT line may have both: RATE -2 and -1 of the file say which of them a row means.
+        if "over" in given and "rate" in given and amount is not None:
             raise binder.fail("infusion", "an infusion is given by `over` or by `rate`, not both", span)
         if ("every" in given) != (count is not None):
             raise binder.fail("repeat", "`every` and `count` belong together", span, help="write every 12 [h] count 6")
@@ -223,7 +230,10 @@ class ScenarioReader:
     def _target(self, ref: n.Ref) -> Expr:
         table = self.table
         target = table.reference(ref, Context(unknowns=False))
-        kinds = ("covariate", "input", "param", "masked", "attribute", "flow")
+        kinds = ("covariate", "input", "param", "masked", "attribute")
+        if isinstance(target, Name) and target.name in table.definitions and table.definitions[target.name].kind == "flow":
+            raise table.binder.fail("misplaced", f"'{ref.text}' is left to the balance and cannot be set", ref.span,
+                                    help="set a flow that the model gives, or the total flow of the circulation")  # fmt: skip
         if not isinstance(target, Name) or target.name not in table.definitions or table.definitions[target.name].kind not in kinds:
             raise table.binder.fail("misplaced", f"'{ref.text}' cannot be set", ref.span,
                                     help="covariates, inputs, params and attributes can; an initial amount is set with `start`")  # fmt: skip
@@ -263,6 +273,7 @@ class ScenarioReader:
                         columns.append(self._column(item))
                     case n.DoseRow():
                         self._row_word(item.column, ("CMT",))
+                        self._once(item, [(word, number) for word, number, _ in doses])
                         species = self._species(item.species)
                         state = self.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
                         dose = self._moments(item.when, item.span, species, state, None)
@@ -272,6 +283,7 @@ class ScenarioReader:
                         doses.append((item.column.name, item.number, replace(dose, mw=mw)))
                     case n.ObserveRow():
                         self._row_word(item.column, ("CMT", "DVID"))
+                        self._once(item, [(word, number) for word, number, *_ in observes])
                         observes.append((item.column.name, item.number, *self._observed(item)))
                     case n.Keep():
                         low, high = read_bounds(item.bounds, ONE, self.table.binder, Context(), one_value=True)
@@ -284,6 +296,12 @@ class ScenarioReader:
         if part.name not in words:
             raise self.table.binder.fail("misplaced", f"'{part.name}' does not number rows here", part.span,
                                          help="write " + " or ".join(f"{w} 1" for w in words))  # fmt: skip
+
+    def _once(self, item: n.DoseRow | n.ObserveRow, before: list[tuple[str, int]]) -> None:
+        if (item.column.name, item.number) in before:
+            word = "dose" if isinstance(item, n.DoseRow) else "observe"
+            raise self.table.binder.fail("duplicate-name", f"`{item.column.name} {item.number} {word}` is said twice",
+                                         item.span, help="one number means one thing")  # fmt: skip
 
     def _observed(self, item: n.ObserveRow) -> tuple[str, Unit | None]:
         name = self.table.indexed(item.target, Context()) if item.target.index else item.target.name
@@ -425,11 +443,17 @@ def check_populations(table: Table) -> None:
 
 def _check_spread(table: Table, item: n.Vary, dimension: Dimension) -> None:
     call = item.prior
-    # Without a first argument the distribution is centred on the model's value; the spread may be masked.
-    if call.args:
+    if item.bounds is not None:
+        read_bounds(item.bounds, dimension, table.binder, Context())
+    spreads = {"lognormal": ("cv", "sdlog"), "normal": ("cv", "sd")}
+    if call.args or call.name not in spreads:
         _, found, _, _ = read_prior(call, table.binder, Context())
         if found != dimension:
             raise table.binder.fail("unit-mismatch", f"the distribution of '{item.target.text}' has another unit", call.span)
         return
-    for _, value in call.named:
-        table.binder.bind(value, Context())
+    # Without a first argument the distribution is centred on the model's value; the spread may be masked.
+    if len(call.named) != 1 or call.named[0][0] not in spreads[call.name]:
+        raise table.binder.fail("arguments", f"without a first argument {call.name} is written "
+                                + " or ".join(f"{call.name}({word} = ...)" for word in spreads[call.name]), call.span)  # fmt: skip
+    word, value = call.named[0]
+    table.binder.bind_as(value, dimension if word == "sd" else ONE, Context(), f"{word} of '{item.target.text}'")

@@ -9,6 +9,7 @@ from itertools import product
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.functions import FIGURES
 from pbpkc.language.gather import Gathered, declared_names, not_yet
 from pbpkc.language.source import Span
 
@@ -153,6 +154,11 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
         if name in RESERVED and not isinstance(statement, n.ScenarioBlock | n.Population):
             scope.problems.append(
                 Diagnostic("reserved-name", f"'{name}' is a word of the language and cannot be declared",
+                           (Label(statement.span),), help="choose another name")  # fmt: skip
+            )
+        if isinstance(statement, n.Function | n.UnknownTerm) and name in FIGURES:
+            scope.problems.append(
+                Diagnostic("reserved-name", f"no function can be called '{name}', a figure of `check`",
                            (Label(statement.span),), help="choose another name")  # fmt: skip
             )
         if isinstance(statement, n.SpeciesBlock) and name in (*QUANTITIES, "blood", "tissue", *NODE_ATTRIBUTES):

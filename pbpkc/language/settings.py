@@ -22,7 +22,8 @@ from pbpkc.language.scope import Scope
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.units import TIME
 
-_SETTABLE = ("covariate", "input", "param", "masked", "attribute", "flow")
+#: A flow that the balance decides is none of them: set alone, it would break the balance.
+_SETTABLE = ("covariate", "input", "param", "masked", "attribute")
 
 
 def read_value(model: Model, text: str, option: str = "--set") -> tuple[str, float]:

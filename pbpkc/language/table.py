@@ -45,6 +45,9 @@ _SPECIES_DIMENSION: dict[str, Dimension] = {
     "mw": MASS / AMOUNT, "logp": ONE, "fup": ONE, "bp": ONE, "kp": ONE, "kb": ONE, "kpu": ONE,
 }  # fmt: skip
 
+#: Partition coefficients, the only attributes that are given by tissue.
+_PARTITION = ("kp", "kb", "kpu")
+
 _METHODS = ("rodgers_rowland",)
 
 
@@ -157,9 +160,23 @@ class Table:
                     found[key] = attribute
         for key, setting in list(self.settings.items()):
             parts = setting.target.parts
-            if len(parts) > 1 and (parts[0].name in self.scope.species or key.rsplit(".", 1)[0] in self.scope.nodes):
-                first = _part_of(parts[1:], setting.target)
-                found[key] = n.Attribute(first, setting.value, "", span=setting.span)
+            owner = key.rsplit(".", 1)[0]
+            if len(parts) < 2 or (parts[0].name not in self.scope.species and owner not in self.scope.nodes):
+                continue
+            new = n.Attribute(_part_of(parts[1:], setting.target), setting.value, "", span=setting.span)
+            if owner in self.scope.nodes:
+                kind = self.scope.nodes[owner].kind
+                accepted = self._accept(parts[-1].name, _node_words(kind), f"a {kind}", new)
+            else:
+                accepted = self._accept(parts[1].name, SPECIES_ATTRIBUTES, "a species", new) and (
+                    len(parts) == 2 or self._is_tissue(new)
+                )
+            if accepted and parts[1].name == "ps":
+                self.problems.append(not_yet("permeability-limited tissue (`ps`)", new))
+            elif accepted:
+                found[key] = new
+            else:
+                del self.settings[key]  # reported; nothing else is to be said of it
         return found
 
     def _accept(self, word: str, words: tuple[str, ...], what: str, attribute: n.Attribute) -> bool:
@@ -182,7 +199,7 @@ class Table:
     def _is_tissue(self, attribute: n.Attribute) -> bool:
         word = attribute.ref.parts[0].name
         target = _part_of(attribute.ref.parts[1:], attribute.ref)
-        if word not in ("kp", "kb", "kpu") or len(attribute.ref.parts) != 2:
+        if word not in _PARTITION or len(attribute.ref.parts) != 2:
             self.problems.append(
                 Diagnostic("unknown-attribute", f"'{attribute.ref.text}' is no attribute of a species",
                            (Label(attribute.ref.span),), help="only kp, kb and kpu are given by tissue: kp.liver = 3")  # fmt: skip
@@ -359,20 +376,39 @@ class Table:
         if first in self.scope.sites:
             return self._of_site(first, rest, ref, context)
         if first in self.scope.species:
-            word = ".".join(p.name for p in rest)
-            if word.split(".")[0] not in SPECIES_ATTRIBUTES:
-                near = similar(word, SPECIES_ATTRIBUTES)
-                raise self.binder.fail("unknown-attribute", f"a species has no attribute '{word}'", ref.span,
-                                       help=f"an attribute with a similar name exists: '{near}'" if near else None)  # fmt: skip
-            if word.split(".")[0] == "ps":
-                self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
-                raise Unbound()
-            if word == "pka":
-                raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span)
-            if word.startswith(("kp.", "kb.", "kpu.")):
-                return self.name(self.partition(first, word.split(".", 1)[1], word.split(".")[0], ref.span), ref.span)
-            return self.name(self.attribute(first, word, ref.span), ref.span)
+            return self._of_species(first, rest, ref, context)
         raise self._unknown(ref, first)
+
+    def _of_species(self, species: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
+        """``APAP.fup``, or ``APAP.kp.liver``: the one of kp, kb, kpu that was given for that tissue."""
+        word = rest[0].name
+        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in _PARTITION):
+            text = ".".join(p.name for p in rest)
+            near = similar(text, SPECIES_ATTRIBUTES)
+            raise self.binder.fail("unknown-attribute", f"a species has no attribute '{text}'", ref.span,
+                                   help=f"an attribute with a similar name exists: '{near}'" if near and near != text else None)  # fmt: skip
+        if word == "ps":
+            self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
+            raise Unbound()
+        if word == "pka":
+            raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span)
+        if len(rest) == 1:
+            line = self.attributes.get(f"{species}.{word}")
+            if line is not None and isinstance(line.value, n.Call) and line.value.name == "auto":
+                raise self.binder.fail("no-quantity", f"{word} of '{species}' is predicted for each tissue", ref.span,
+                                       help=f"say for which: {species}.{word}.liver")  # fmt: skip
+            return self.name(self.attribute(species, word, ref.span), ref.span)
+        tissue = self.indexed(rest[1], context)
+        tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
+        if tissue not in tissues:
+            near = similar(tissue, tissues)
+            raise self.binder.fail("unknown-name", f"there is no tissue '{tissue}'", rest[1].span,
+                                   help=f"a tissue with a similar name exists: '{near}'" if near else None)  # fmt: skip
+        given = self.partition_word(tissue, species, ref.span)
+        if given != word:
+            raise self.binder.fail("partition", f"'{species}' has {given}, not {word}, for '{tissue}'", ref.span,
+                                   help=f"write {species}.{given}.{tissue}")  # fmt: skip
+        return self.name(self.partition(species, tissue, word, ref.span), ref.span)
 
     def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
         part = ref.parts[0]
@@ -457,7 +493,7 @@ class Table:
             raise self.binder.fail("unknown-name", f"'{rest[0].name}' is no species", rest[0].span,
                                    help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names))  # fmt: skip
         raise self.binder.fail("which-species", f"'{ref.text}' leaves open which species is meant", ref.span,
-                               help=f"write {ref.parts[0].name}.{names[0]}.{rest[0].name if rest else 'A'}")  # fmt: skip
+                               help=f"write {ref.parts[0].name}.{names[0]}" + (f".{rest[0].name}" if rest else ""))  # fmt: skip
 
     def _of_node(self, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
         if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
@@ -548,7 +584,7 @@ class Table:
     def partition_word(self, node: str, species: str, span: Span | None) -> str:
         """Which of kp, kb, kpu holds for a species in a tissue; a specific one goes before a general one."""
         for suffix in (f".{node}", ""):
-            words = [w for w in ("kp", "kb", "kpu") if f"{species}.{w}{suffix}" in self.attributes]
+            words = [w for w in _PARTITION if f"{species}.{w}{suffix}" in self.attributes]
             if len(words) > 1:
                 lines = [self.attributes[f"{species}.{w}{suffix}"] for w in words]
                 raise self.binder.fail("partition", f"'{species}' has {' and '.join(words)} for '{node}'; one is enough",

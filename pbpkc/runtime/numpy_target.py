@@ -227,7 +227,7 @@ class NumpyModule:
             except (ArithmeticError, ValueError):
                 pass  # Python's floats raise where numpy gives inf or nan
         with np.errstate(all="ignore"):
-            return self._prepare(_columns(p))
+            return _as_given(self._prepare(_columns(p)), p)
 
     def prepare_derivatives(self, p: ArrayLike, c: tuple[Value, ...] | None = None) -> tuple[Value, ...]:
         """Derivatives of the constants by parameters, to be passed on as `dc`."""
@@ -239,7 +239,7 @@ class NumpyModule:
             except (ArithmeticError, ValueError):
                 pass
         with np.errstate(all="ignore"):
-            return self._prepare_derivatives(_columns(p), _numpy(c))
+            return _as_given(self._prepare_derivatives(_columns(p), _numpy(c)), p)
 
     def rhs(self, t: ArrayLike, y: ArrayLike, p: ArrayLike, u: ArrayLike, c: Any = None) -> np.ndarray:
         """dy/dt, shape (..., S), each in its state's unit per h."""
@@ -357,6 +357,11 @@ class NumpyModule:
         more = (_numpy(self.prepare_derivatives(p, c) if dc is None else dc),) if with_dc else ()
         with np.errstate(all="ignore"):
             return _stacked(function(_columns(p), c, *more), p.shape[:-1])
+
+
+def _as_given(values: tuple[Value, ...], p: np.ndarray) -> tuple[Value, ...]:
+    """Floats for one parameter vector, arrays for several."""
+    return tuple(float(x) for x in values) if p.ndim == 1 else values
 
 
 def _columns(x: np.ndarray) -> list[np.ndarray]:

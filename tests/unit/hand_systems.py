@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -18,6 +19,8 @@ from pbpkc.compiler.system import (
 )
 from pbpkc.language.model import Mask, Prior
 from pbpkc.language.units import parse_unit
+
+Number = sp.Expr | int | float
 
 
 def identifier(name: str) -> str:
@@ -48,7 +51,16 @@ class Draft:
         self.symbols[name] = sp.Symbol(identifier(name), real=True)
         return self.symbols[name]
 
-    def parameter(self, name, value, unit="1", kind="param", mask=None, bounds=None, source=""):
+    def parameter(
+        self,
+        name: str,
+        value: float,
+        unit: str = "1",
+        kind: str = "param",
+        mask: tuple[float, float] | None = None,
+        bounds: tuple[float, float] | None = None,
+        source: str = "",
+    ) -> None:
         low_high = (
             None if mask is None else Mask(Prior("lognormal", {"median": value, "sdlog": 0.5}), *mask, "log")
         )
@@ -57,7 +69,7 @@ class Draft:
             Parameter(name, self.symbol(name), value, parse_unit(unit), kind, low_high, bounds, "", source)
         )
 
-    def state(self, name, unit="umol", sink=False, start=0):
+    def state(self, name: str, unit: str = "umol", sink: bool = False, start: Number = 0) -> None:
         node, _, species = name.partition(".")
         symbol = self.symbol(name)
         self.states.append(
@@ -65,34 +77,59 @@ class Draft:
         )
         self.initial[name] = sp.sympify(start)
 
-    def infusion(self, state):
+    def infusion(self, state: str) -> None:
         self.inputs.append(Input(f"into {state}", self.symbol(f"u_{identifier(state)}"), "infusion", state))
 
-    def constant(self, name, expr):
+    def constant(self, name: str, expr: Number) -> None:
         self.constants.append(Assignment(name, self.symbol(name), sp.sympify(expr)))
 
-    def curve(self, name, expr):
+    def curve(self, name: str, expr: Number) -> None:
         self.curves.append(Assignment(name, self.symbol(name), sp.sympify(expr)))
 
-    def rate(self, name, expr, change, kind="process", reversible=False):
+    def rate(
+        self,
+        name: str,
+        expr: Number,
+        change: Mapping[str, Number],
+        kind: str = "process",
+        reversible: bool = False,
+    ) -> None:
         index = len(self.rates)
         self.rates.append(Rate(name, self.symbol(f"r_{name}"), sp.sympify(expr), kind, reversible))
         places = {s.name: i for i, s in enumerate(self.states)}
         for state, coefficient in change.items():
             self.N[places[state], index] = sp.sympify(coefficient)
 
-    def unknown(self, name, arguments, range=None, anchors=(), default=None, shapes=()):
+    def unknown(
+        self,
+        name: str,
+        arguments: list[tuple[str, float, float]],
+        range: tuple[float, float] | None = None,
+        anchors: tuple[tuple[tuple[float, ...], float], ...] = (),
+        default: Callable[..., sp.Expr] | None = None,
+        shapes: tuple[tuple[str, str], ...] = (),
+    ) -> sp.core.function.UndefinedFunction:
         symbols = tuple(sp.Symbol(a, real=True) for a, _, _ in arguments)
+        one = parse_unit("1")
         self.unknowns.append(
             UnknownTerm(
-                name, sp.Function(name), symbols, tuple((lo, hi) for _, lo, hi in arguments), range, tuple(shapes),
-                tuple(anchors), None if default is None else default(*symbols), parse_unit("1"),
-                tuple(parse_unit("1") for _ in symbols),
+                name=name,
+                function=sp.Function(name),
+                arguments=symbols,
+                argument_ranges=tuple((low, high) for _, low, high in arguments),
+                range=range,
+                shapes=tuple(shapes),
+                anchors=tuple(anchors),
+                default=None if default is None else sp.sympify(default(*symbols)),
+                unit=one,
+                argument_units=(one,) * len(symbols),
             )
-        )  # fmt: skip
+        )
         return sp.Function(name)
 
-    def output(self, name, expr, unit="umol/L", proportional=0, additive=0):
+    def output(
+        self, name: str, expr: Number, unit: str = "umol/L", proportional: Number = 0, additive: Number = 0
+    ) -> None:
         self.outputs.append(
             Output(name, sp.sympify(expr), parse_unit(unit), "combined", sp.sympify(proportional),
                    sp.sympify(additive), None)
@@ -168,7 +205,7 @@ def circulation() -> System:
     for organ in ("lung", "liver", "kidney", "rest"):
         d.curve(f"{organ}.X.Cout", d[f"{organ}.X.C"] * d["X.bp"] / d[f"X.kp.{organ}"])
 
-    def vessel(source, target, flow):
+    def vessel(source: str, target: str, flow: sp.Expr) -> None:
         d.rate(
             f"{source}_{target}",
             flow * d[f"{source}.X.Cout"],
@@ -198,8 +235,8 @@ def saturable() -> System:
     d.parameter("f", 0.3, mask=(0.0, 1.0))
     for name in ("liver.D", "bile.G", "blood.G", "urine.S"):
         d.state(name, sink=name.startswith("urine"))
-    f = d.unknown("inhibition", [("c", 0.0, 600.0)], range=(0.0, 1.0), anchors=[((0.0,), 1.0)],
-                  default=lambda c: 1 / (1 + c / 10), shapes=[("falling", "c")])  # fmt: skip
+    f = d.unknown("inhibition", [("c", 0.0, 600.0)], range=(0.0, 1.0), anchors=(((0.0,), 1.0),),
+                  default=lambda c: 1 / (1 + c / 10), shapes=(("falling", "c"),))  # fmt: skip
     d.constant("liver.volume", sp.Rational(257, 10000) * d["BW"])
     d.curve("liver.D.C", d["liver.D"] / d["liver.volume"])
     scaled = d["BW"] ** sp.Rational(3, 4)
@@ -228,14 +265,22 @@ def bimolecular() -> System:
 
 
 def chemistry() -> System:
-    """A stiff network in the manner of POLLU: bimolecular steps, a catalyst, time in minutes."""
+    """A stiff network of steps taken from POLLU (Verwer 1994, SIAM J Sci Comput 15:1243-1250)."""
     d = Draft("chemistry")
     reactions = [
-        ("r1", 21.0, "NO2", "NO + O3P"), ("r2", 1596.0, "NO + O3", "NO2"), ("r3", 738000.0, "HO2 + NO", "NO2 + OH"),
-        ("r4", 0.0516, "HCHO", "2 HO2 + CO"), ("r5", 0.0492, "HCHO", "CO"), ("r6", 900000.0, "HCHO + OH", "HO2 + CO"),
-        ("r15", 0.0013, "O3P", "O3"), ("r17", 4.0, "O3", "O1D"), ("r19", 4e6, "O1D", "2 OH"), ("r20", 1e5, "O1D", "O3P"),
-        ("r14", 978.0, "NO2 + O3", "NO3"), ("r23", 4e6, "NO3 + NO", "2 NO2"),
-    ]  # fmt: skip
+        ("r1", 21.0, "NO2", "NO + O3P"),
+        ("r2", 1596.0, "NO + O3", "NO2"),
+        ("r3", 738000.0, "HO2 + NO", "NO2 + OH"),
+        ("r4", 0.0516, "HCHO", "2 HO2 + CO"),
+        ("r5", 0.0492, "HCHO", "CO"),
+        ("r6", 900000.0, "HCHO + OH", "HO2 + CO"),
+        ("r15", 0.0013, "O3P", "O3"),
+        ("r17", 4.0, "O3", "O1D"),
+        ("r19", 4e6, "O1D", "2 OH"),
+        ("r20", 1e5, "O1D", "O3P"),
+        ("r14", 978.0, "NO2 + O3", "NO3"),
+        ("r23", 4e6, "NO3 + NO", "2 NO2"),
+    ]
     names = list(dict.fromkeys(n for _, _, a, b in reactions for side in (a, b) for n, _ in _side(side)))
     for name in names:
         d.state(name, unit="ppm", start={"NO": sp.Rational(1, 5), "O3": sp.Rational(1, 25)}.get(name, 0))

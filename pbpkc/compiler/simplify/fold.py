@@ -16,7 +16,7 @@ _DIGITS = 30
 def fold_constants(system: System) -> System:
     """The `System` with numbers combined and constants that are plain numbers put where they are read.
 
-    Rational numbers stay exact. What is not rational (``73**(3/4)``, ``exp(2)``) is evaluated to 30 digits and
+    Rational numbers stay exact. What is not (``73**(3/4)``, ``exp(2)``) is evaluated to 30 digits and
     rounded once to the nearest double, together with the numbers it is multiplied by or added to.
     """
     numbers: dict[sp.Symbol, sp.Expr] = {}

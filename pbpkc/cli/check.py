@@ -1,0 +1,50 @@
+"""``pbpkc check``."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from pbpkc.cli.options import SPEC, as_format, print_json, settings, spec_errors_as_json, warn
+
+_MARKS = {"held": "held", "violated": "FAILED", "warning": "warning", "note": "note"}
+
+
+@click.command("check")
+@click.argument("spec", type=SPEC)
+@click.option("--torch/--no-torch", default=True, show_default=True, help="Whether the torch target is checked too.")
+@settings
+@as_format
+@click.pass_context
+def command(ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str) -> None:
+    """Prove balances, check units, code and expectations of a spec.
+
+    Mass, flow and volume balance are proved from the equations, whatever the parameters; positivity too.
+    The generated code is compared with the equations, and its residual with the reference solution. The
+    expectations written in the spec are run. Exit status 1 if something that is demanded does not hold.
+    """
+    from pbpkc.cli.progress import status
+    from pbpkc.jobs.loaded import load
+
+    try:
+        loaded = load(spec).with_settings(set=set_, unknown=unknown)
+        with status("checking") as tell:
+            report = loaded.check(torch=torch, progress=tell)
+    except Exception as error:
+        if format_ == "json" and spec_errors_as_json(error):
+            ctx.exit(1)
+        raise
+    if format_ == "json":
+        print_json({**report.to_json(), "warnings": [d.to_json() for d in loaded.model.warnings]})
+        ctx.exit(0 if report.ok else 1)
+    warn(loaded.model.warnings)
+    model = loaded.model
+    click.echo(f"{model.name}: {model.title}" if model.title else model.name)
+    click.echo(f"{len(model.states)} states, {len(model.arrows)} arrows, {len(model.masked)} masked parameters\n")
+    width = max(len(item.group) for item in report.items)
+    for item in report.items:
+        name = f"{item.name}: " if item.name else ""
+        mark = click.style(f"{_MARKS[item.status]:8}", fg={"held": "green", "violated": "red"}.get(item.status, "yellow"))
+        click.echo(f"{mark}{item.group:{width}}  {name}{item.text}")
+    failed, warned = len(report.violations), len(report.warnings)
+    click.echo(f"\n{'every check held' if report.ok else f'{failed} checks failed'}" + (f"; {warned} warnings" if warned else ""))
+    ctx.exit(0 if report.ok else 1)

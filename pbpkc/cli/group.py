@@ -1,0 +1,103 @@
+"""The command ``pbpkc`` and its subcommands, imported when they are called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import rich_click as click
+
+#: Subcommand to module; the order is that of the help page.
+COMMANDS = {
+    "check": "check", "simulate": "simulate", "fit": "fit", "compile": "compile", "show": "show", "nca": "nca",
+    "demo": "demo",
+}  # fmt: skip
+
+#: First line of each subcommand's help, so that `pbpkc --help` imports none of them.
+SUMMARIES = {
+    "check": "Prove balances, check units, code and expectations of a spec.",
+    "simulate": "Run scenarios with the reference solver.",
+    "fit": "Estimate masked parameters from data, with what the data cannot tell.",
+    "compile": "Write the generated numpy and torch modules, or print a stage.",
+    "show": "Print the equations as text, LaTeX or a table.",
+    "nca": "Non-compartmental figures of observed data.",
+    "demo": "Check and fit the theophylline study, and write its report.",
+}
+
+
+class _Commands(click.RichGroup):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        if ctx.resilient_parsing or not _called(cmd_name):
+            # For the overview a command is its one line of help.
+            return click.Command(cmd_name, help=SUMMARIES[cmd_name], short_help=SUMMARIES[cmd_name])
+        command: click.Command = import_module(f"pbpkc.cli.{COMMANDS[cmd_name]}").command
+        return command
+
+
+def _called(name: str) -> bool:
+    return name in sys.argv[1:]
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pbpkc", prog_name="pbpkc")
+def pbpkc() -> None:
+    """A compiler and solver for physiologically based pharmacokinetic models.
+
+    Write a body, a drug and an experiment as text (.pbpk); check it, run it, fit it.
+    """
+
+
+def main() -> None:
+    """The entry point."""
+    # Linear algebra of this size is fastest on one thread, and then gives the same bytes everywhere. It must
+    # be said before numpy is loaded.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        pbpkc(prog_name="pbpkc", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`); nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """One clear message for anything that was raised; the exit status."""
+    from pbpkc.language.diagnostics import InternalError, SpecError
+
+    if isinstance(error, SpecError):
+        click.echo(str(error), err=True)
+        count = len(error.diagnostics)
+        click.echo(f"\n{count} problem" + "s" * (count != 1), err=True)
+        return 1
+    if isinstance(error, OSError):
+        click.echo(f"error: {error.strerror or error}: '{error.filename}'" if error.filename else f"error: {error}", err=True)
+        return 1
+    if isinstance(error, ValueError) and not isinstance(error, InternalError):
+        click.echo(f"error: {error}", err=True)
+        return 2
+    if os.environ.get("PBPKC_TRACEBACK"):
+        raise error
+    click.echo(
+        f"internal error: {type(error).__name__}: {error}\n"
+        "This is a fault of pbpkc, not of your spec. Please report it with the spec; "
+        "PBPKC_TRACEBACK=1 shows where it happened.",
+        err=True,
+    )
+    return 3

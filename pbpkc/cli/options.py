@@ -1,0 +1,73 @@
+"""Options that several commands share, and how results are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from pbpkc.language.diagnostics import Diagnostic
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SPEC = click.Path(dir_okay=True)
+
+as_format = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How results are printed."
+)
+
+
+def settings(command: Command) -> Command:
+    """``--set`` and ``--unknown``."""
+    command = click.option(
+        "--unknown", multiple=True, metavar="NAME=EXPR", help='Form of an unknown term, e.g. "paps = exp(-c / 300 [umol/L])".'
+    )(command)
+    return click.option(
+        "--set", "set_", multiple=True, metavar="NAME=VALUE", help='Hold a parameter, e.g. "ka = 1.5 [1/h]". Repeatable.'
+    )(command)
+
+
+def solver(command: Command) -> Command:
+    """``--solver --rtol --atol``."""
+    command = click.option("--atol", type=float, help="Absolute tolerance in each state's unit [default: from the smallest dose].")(command)
+    command = click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance.")(command)
+    return click.option(
+        "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
+    )(command)
+
+
+def warn(diagnostics: tuple[Diagnostic, ...]) -> None:
+    """Print warnings and notes to standard error."""
+    for diagnostic in diagnostics:
+        click.echo(diagnostic.render() + "\n", err=True)
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print plain data as JSON; numbers that are not finite become null."""
+    click.echo(json.dumps(plain(data), indent=2, ensure_ascii=False))
+
+
+def plain(data: Any) -> Any:
+    """Data that JSON can hold."""
+    if isinstance(data, Mapping):
+        return {str(k): plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [plain(v) for v in data]
+    if isinstance(data, float) and (data != data or data in (float("inf"), float("-inf"))):
+        return None
+    if hasattr(data, "item") and not isinstance(data, str | bytes):
+        return plain(data.item()) if getattr(data, "size", 2) == 1 else plain(data.tolist())
+    return data
+
+
+def spec_errors_as_json(error: Exception) -> bool:
+    """Print the diagnostics of a `SpecError` as JSON; False for any other error."""
+    from pbpkc.language.diagnostics import SpecError
+
+    if not isinstance(error, SpecError):
+        return False
+    print_json({"ok": False, "problems": [d.to_json() for d in error.diagnostics]})
+    return True

@@ -1,0 +1,78 @@
+"""``pbpkc simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from pbpkc.cli.options import SPEC, as_format, print_json, settings, solver, warn
+
+
+@click.command("simulate")
+@click.argument("spec", type=SPEC)
+@click.option("--scenario", "-s", multiple=True, metavar="NAME", help="Which to run; repeatable [default: all written ones].")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; its units stand beside it in FILE.json.")
+@click.option("--times", metavar="LIST", help='Sampling times, e.g. "0, 0.5 h, 1 h, 24 h".')
+@click.option("--points", type=click.IntRange(2, 1_000_000), default=241, show_default=True, help="Evenly spaced times, where none are given.")
+@click.option("--states", is_flag=True, help="Write the states too.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot of the observables (.svg, .png or .pdf).")
+@click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
+@click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
+@settings
+@solver
+@as_format
+@click.pass_context
+def command(
+    ctx: click.Context, spec: str, scenario: tuple[str, ...], output: Path | None, times: str | None, points: int,
+    states: bool, plot: Path | None, log_scale: bool, with_nca: bool, set_: tuple[str, ...], unknown: tuple[str, ...],
+    solver: str, rtol: float, atol: float | None, format_: str,
+) -> None:  # fmt: skip
+    """Run scenarios with the reference solver.
+
+    Masked parameters are at the medians of their priors, unknown terms at their defaults, unless --set or
+    --unknown says otherwise. Without -o the table goes to standard output.
+    """
+    from pbpkc.cli.progress import bar
+    from pbpkc.jobs.loaded import load
+    from pbpkc.jobs.simulate import simulate
+    from pbpkc.language.settings import read_time
+    from pbpkc.solve.options import SolverOptions
+    from pbpkc.solve.output import runs_csv, runs_json, write_runs
+
+    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    warn(loaded.model.warnings)
+    options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
+    at = [read_time(t) for t in times.split(",")] if times else None
+    if at is not None and sorted(at) != at:
+        raise click.UsageError("--times go backwards")
+    with bar("simulating") as tell:
+        found = simulate(loaded, list(scenario) or None, at, options, points, lambda done, total: tell(done, total, ""))
+    kept = {"set": list(set_), "unknown": list(unknown), "times": times, "points": points, "solver": solver}
+    unit = loaded.model.time_unit
+    if output is not None:
+        write_runs(output, found.runs, loaded.compiled, unit, states, settings=kept)
+        click.echo(f"wrote {output} and {output}.json", err=True)
+    if plot is not None:
+        from pbpkc.report.plots import plot_runs
+
+        plot_runs(plot, loaded.model, found.runs, log=log_scale)
+        click.echo(f"wrote {plot}", err=True)
+    if with_nca:
+        from pbpkc.jobs.nca import nca_of
+
+        tables = nca_of(found)
+        if format_ == "json":
+            print_json({name: table.to_json() for name, table in tables.items()})
+        else:
+            for name, table in tables.items():
+                click.echo(f"{name}\n{table.to_text()}\n")
+    elif format_ == "json":
+        click.echo(runs_json(found.runs, loaded.compiled, unit, states, settings=kept), nl=False)
+    elif output is None and plot is None:
+        click.echo(runs_csv(found.runs, unit, states), nl=False)
+    failed = found.failures
+    for run in failed:
+        name = f"{run.scenario} {run.id}".strip()
+        click.echo(f"'{name}' failed: {run.trajectory.outcome.reason}. {run.trajectory.outcome.suggestion}", err=True)
+    ctx.exit(3 if failed and len(failed) == len(found.runs) else 4 if failed else 0)

@@ -1,0 +1,40 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_whole(files: Mapping[Path, str]) -> None:
+    """Write texts so that a reader sees the old files or the new ones, never a part of one.
+
+    Parameters
+    ----------
+    files : mapping of Path to str
+        All are written under temporary names first; only when every one is on disk are they renamed.
+
+    Raises
+    ------
+    OSError
+        If a directory does not exist or cannot be written; no file has then changed.
+    """
+    written: list[tuple[str, Path]] = []
+    try:
+        for path, text in files.items():
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            written.append((temporary, path))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            # mkstemp makes files for the owner only; what is delivered follows the user's mask.
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+        for temporary, path in written:
+            os.replace(temporary, path)
+    except BaseException:
+        for temporary, _ in written:
+            Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,226 @@
+"""Everything `pbpkc check` does, in order: proofs, generated code, expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pbpkc.check.agreement import agree
+from pbpkc.check.balance import prove_mass
+from pbpkc.check.expectations import evaluate_expectation, scenarios_read
+from pbpkc.check.positivity import prove_positivity
+from pbpkc.check.proof import Proof
+from pbpkc.check.report import CheckItem, CheckReport, Status
+from pbpkc.check.residual import ACCEPTED, Residual, worst_defect
+from pbpkc.check.volumes import prove_volumes
+from pbpkc.experiment.regimen import BoundRegimen, bind
+from pbpkc.experiment.scenario import experiment, parameter_vector
+from pbpkc.jobs.simulate import named
+from pbpkc.jobs.variants import Variants
+from pbpkc.language.evaluate import evaluate_definitions
+from pbpkc.language.model import Model
+from pbpkc.solve.dense import simulate_dense
+from pbpkc.solve.figures import CurveFigures
+from pbpkc.solve.options import SolverOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.runtime.compiled import CompiledModel
+
+#: Tolerances of the runs that expectations are read from, and of the run the residual is checked on.
+EXPECTATION_OPTIONS = SolverOptions(rtol=1e-8)
+RESIDUAL_OPTIONS = SolverOptions(method="radau", rtol=1e-6)
+
+
+def check(loaded: LoadedModel, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
+    """Check a spec.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    torch : bool
+        Whether the torch target takes part.
+    progress : callable, optional
+        Told the name of each group before it is checked.
+    """
+    items: list[CheckItem] = []
+    seconds: dict[str, float] = {}
+    variants = Variants(loaded)
+    steps: list[tuple[str, Callable[[], Iterable[CheckItem]]]] = [
+        ("units", partial(_units, loaded)),
+        ("flow", partial(_flows, loaded.model)),
+        ("volume", partial(_volumes, loaded)),
+        ("mass", partial(_mass, loaded)),
+        ("positive", partial(_positive, loaded)),
+        ("code", partial(_code, loaded, torch)),
+        ("residual", partial(_residual, loaded, variants, torch)),
+        ("expectation", partial(_expectations, loaded, variants)),
+    ]
+    for group, work in steps:
+        if progress is not None:
+            progress(group)
+        start = perf_counter()
+        items.extend(work())
+        seconds[group] = perf_counter() - start
+    return CheckReport(tuple(items), seconds, loaded.generated.fingerprint)
+
+
+def _units(loaded: LoadedModel) -> Iterable[CheckItem]:
+    model = loaded.model
+    notes = [d for d in model.warnings if d.code == "unit-mismatch"]
+    if notes:
+        yield CheckItem("units", "", "note", f"{len(notes)} mismatches in a spec without units")
+    else:
+        count = len(model.definitions) + len(model.observables)
+        yield CheckItem("units", "", "held", f"{count} quantities have consistent units")
+
+
+def _flows(model: Model) -> Iterable[CheckItem]:
+    if not model.edges:
+        return
+    lookup = evaluate_definitions({k: d.expr for k, d in model.definitions.items()}, {})
+    for name in dict.fromkeys(e.circulation for e in model.edges):
+        edges = [e for e in model.edges if e.circulation == name]
+        nodes = dict.fromkeys(n for e in edges for n in (e.source, e.target))
+        total = float(lookup(name))
+        worst = max(
+            abs(sum(lookup(e.flow) for e in edges if e.target == n) - sum(lookup(e.flow) for e in edges if e.source == n))
+            for n in nodes
+        )
+        # The balance was solved exactly; this is only rounding, and a check that the solution says so.
+        status: Status = "held" if worst <= 1e-9 * total else "violated"
+        yield CheckItem("flow", name, status, f"inflow equals outflow at {len(nodes)} nodes ({len(edges)} vessels, {total:.4g} L/h)")
+
+
+def _volumes(loaded: LoadedModel) -> Iterable[CheckItem]:
+    demanded = "volume" in loaded.model.demands
+    yield from _from_proofs("volume", prove_volumes(loaded.stages.lowered), demanded, "volumes are positive")
+
+
+def _dosed(model: Model) -> list[str]:
+    doses = [d for s in model.scenarios.values() for d in (*s.doses, *(r[2] for r in (s.data.dose_rows if s.data else ())))]
+    return list(dict.fromkeys(d.species for d in doses))
+
+
+def _mass(loaded: LoadedModel) -> Iterable[CheckItem]:
+    demanded = "mass" in loaded.model.demands
+    proofs = prove_mass(loaded.system, _dosed(loaded.model))
+    for proof in proofs:
+        yield CheckItem("mass", proof.name, _status(proof, demanded), proof.explanation)
+    if demanded and not proofs:
+        yield CheckItem("mass", "", "note", "no scenario doses a species, so there is no total to prove")
+
+
+def _positive(loaded: LoadedModel) -> Iterable[CheckItem]:
+    demanded = "positive" in loaded.model.demands
+    proofs = prove_positivity(loaded.system)
+    yield from _from_proofs("positive", proofs, demanded, "claims: rates keep their promise, no state is driven below zero")
+
+
+def _from_proofs(group: str, proofs: Sequence[Proof], demanded: bool, summary: str) -> Iterable[CheckItem]:
+    """One item for all that hold, one for each that does not."""
+    held = [p for p in proofs if p.held]
+    if held:
+        yield CheckItem(group, "", "held", f"{len(held)} {summary}")
+    for proof in proofs:
+        if not proof.held:
+            yield CheckItem(group, proof.name, _status(proof, demanded), f"not so: {proof.claim}; {proof.explanation}"
+                            if proof.status == "violated" else f"not proved: {proof.claim}; {proof.explanation}")  # fmt: skip
+
+
+def _status(proof: Proof, demanded: bool) -> Status:
+    if proof.held:
+        return "held"
+    return "violated" if demanded else "warning"
+
+
+def _code(loaded: LoadedModel, torch: bool) -> Iterable[CheckItem]:
+    stages = loaded.stages
+    found = agree(stages.analysed, stages.generated, torch=torch, original=stages.lowered)
+    if found.ok:
+        yield CheckItem("code", "", "held", found.summary())
+    for difference in found.failures:
+        yield CheckItem("code", difference.quantity, "violated", str(difference))
+    for note in found.notes:
+        yield CheckItem("code", "", "note", note)
+
+
+def _residual(loaded: LoadedModel, variants: Variants, torch: bool) -> Iterable[CheckItem]:
+    for name, scenario in loaded.model.scenarios.items():
+        if scenario.data is not None:
+            continue
+        compiled, p, bound = _bound(loaded.model, variants, name)
+        assert bound.end is not None
+        solution = simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
+        if not solution.outcome.ok:
+            yield CheckItem("residual", name, "violated", f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}")
+            continue
+        residual = _torch_residual(compiled, p) if torch else _numpy_residual(compiled, p)
+        defect = worst_defect(solution, residual, compiled.state_names)
+        text = (f"integrates to zero over each of {defect.steps} steps of the reference solution "
+                f"(largest defect {defect.ratio:.2g}, accepted {ACCEPTED:g} tolerances)")  # fmt: skip
+        if not defect.ok:
+            text = (f"the residual of '{defect.state}' does not vanish on the reference solution at {defect.time:.4g} h: "
+                    f"{defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}")  # fmt: skip
+        yield CheckItem("residual", name, "held" if defect.ok else "violated", text)
+
+
+def _numpy_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual:
+    return lambda t, y, dydt, u: dydt - compiled.rhs(t, y, p, u)
+
+
+def _torch_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual:
+    import torch
+
+    from pbpkc.runtime.load import load_torch
+
+    model = load_torch(compiled.generated)
+
+    def residual(
+        t: NDArray[np.float64], y: NDArray[np.float64], dydt: NDArray[np.float64], u: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        tensors = (torch.as_tensor(np.ascontiguousarray(x), dtype=torch.float64) for x in (t, y, dydt, p, u))
+        return np.asarray(model.residual(*tensors).numpy())
+
+    return residual
+
+
+def _bound(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, NDArray[np.float64], BoundRegimen]:
+    plan = experiment(model, name)
+    _, compiled = variants.for_settings(plan.overrides)
+    p = parameter_vector(compiled, plan.overrides)
+    return compiled, p, bind(plan.regimen, {**named(compiled, p), **plan.overrides})
+
+
+def _expectations(loaded: LoadedModel, variants: Variants) -> Iterable[CheckItem]:
+    model = loaded.model
+    factors = {o.name: float(o.unit.factor) for o in model.observables}
+    runs: dict[str, CurveFigures] = {}
+
+    def figure(what: str, scenario: str, observable: str, arguments: list[float]) -> float:
+        if scenario not in runs:
+            if model.scenarios[scenario].data is not None:
+                raise ValueError(f"scenario '{scenario}' takes its doses from a data file; name a written one")
+            compiled, p, bound = _bound(model, variants, scenario)
+            assert bound.end is not None
+            solution = simulate_dense(compiled, p, bound, bound.end, EXPECTATION_OPTIONS)
+            if not solution.outcome.ok:
+                raise ValueError(f"scenario '{scenario}' cannot be solved: {solution.outcome.reason}")
+            runs[scenario] = CurveFigures(solution, compiled.observable_names)
+        return runs[scenario].figure(what, observable, arguments)
+
+    for expected in model.checks:
+        found = evaluate_expectation(expected, figure, factors)
+        bounds = f"({found.low:.6g}, {found.high:.6g}) [{found.unit}]"
+        if found.reason:
+            text = f"{found.text} has no value: {found.reason}"
+        else:
+            text = f"{found.text} = {found.value:.6g}, expected in {bounds}"
+        name = ", ".join(scenarios_read(expected))
+        yield CheckItem("expectation", name, "held" if found.held else "violated", text)
