@@ -1,8 +1,9 @@
-"""What every test may use: the reference data beside the checkout, and the count of tests it lacked."""
+"""What every test may use: reference data, and figures that are printed at the end of a run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,35 @@ def references() -> Path:
     return ROOT / "tests" / "reference"
 
 
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """A function that prints a measured figure, with what it should be below, at the end of the run.
+
+    ``figure("mass lost, relative", value, "", below=1e-9)``. It asserts nothing: that is the test's part.
+    """
+
+    def note(what: str, value: float, unit: str = "", *, below: float) -> None:
+        verdict = "below" if value < below else "NOT below"
+        record_property("figure", f"{what}: {float(value):.3g} {unit}".rstrip() + f" ({verdict} {below:g})")
+
+    return note
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests did not run for want of the shared reference data."""
+    """Print the measured figures, and how many tests lacked the shared reference data."""
+    reports = [
+        report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])
+    ]
+    figures = sorted(
+        str(value)
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "figure" and report.when == "call"
+    )
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)
     skipped = terminalreporter.stats.get("skipped", [])
     lacking = sum(NOT_FOUND in str(report.longrepr) for report in skipped)
     terminalreporter.write_line(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-12
 
 _PREPARED = ("constants", "d_constants")
+_DEFAULTS = "defaults"
 _AT = ("rhs", "rates", "jacobian", "d_rhs_dp", "observe", "d_observe_dy", "d_observe_dp")
 _OF = ("initial_state", "d_initial_dp", "noise", "d_noise_dp", "lloq")
 _SPARSE = ("jacobian", "d_rhs_dp", "d_observe_dy", "d_observe_dp", "d_initial_dp", "d_noise_dp")
 
 # Quantities whose entries exist in the simplified System only.
-_INTERNAL = ("constants", "d_constants", "rates")
+_INTERNAL = ("constants", "d_constants", "rates", "defaults")
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,11 @@ def differences(
 ) -> Iterator[tuple[Difference, int]]:
     """The worst entry of each quantity of a loaded module, and how many numbers were compared."""
     call = {"numpy": _numpy_scalars, "numpy arrays": _numpy_arrays, "torch": _torch_values}[target]
-    wanted = (*_PREPARED, *_AT, *_OF) if quantities is None else tuple(quantities)
-    for quantity, values in call(model, reference.points, wanted):
+    wanted = (*_PREPARED, *_AT, *_OF, _DEFAULTS) if quantities is None else tuple(quantities)
+    found = call(model, reference.points, wanted)
+    if _DEFAULTS in wanted and reference.arguments:
+        found = chain(found, [(_DEFAULTS, _default_values(model, reference, target))])
+    for quantity, values in found:
         yield _worst(model, reference.quantities[quantity], target, quantity, values)
 
 
@@ -241,7 +246,9 @@ def _numpy_scalars(model: Any, points: Points, wanted: Sequence[str]) -> Iterato
         more = [(dc[k],) if quantity.endswith("_dp") else () for k in n]
         yield (
             quantity,
-            np.array([function(points.t[k], points.y[k], points.p[k], points.u[k], c[k], *more[k]) for k in n]),
+            np.array(
+                [function(points.t[k], points.y[k], points.p[k], points.u[k], c[k], *more[k]) for k in n]
+            ),
         )
     for quantity in (q for q in _OF if q in wanted):
         function = getattr(model, quantity)
@@ -274,6 +281,21 @@ def _torch_values(model: Any, points: Points, wanted: Sequence[str]) -> Iterator
         yield quantity, getattr(model, quantity)(t, y, p, u, c, *more).detach().numpy()
     for quantity in (q for q in _OF if q in wanted):
         yield quantity, getattr(model, quantity)(p).detach().numpy().reshape(len(points), -1)
+
+
+def _default_values(model: Any, reference: Reference, target: str) -> Array:
+    """Value and partial derivatives of the defaults of unknown terms."""
+    columns = []
+    for name, rows in reference.arguments.items():
+        term = model.module.unknowns[name]
+        arguments: Any = tuple(rows.T)
+        if target == "torch":
+            import torch
+
+            arguments = tuple(torch.as_tensor(x.copy()) for x in arguments)
+        for value in (term(*arguments), *term.partials(*arguments)):
+            columns.append(np.broadcast_to(np.asarray(value), len(rows)))
+    return np.stack(columns, axis=1)
 
 
 def _autograd(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
@@ -313,7 +335,13 @@ def _worst(
     point, k = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
     names = _entry_name(model, quantity, int(rows[k]), None if columns is None else int(columns[k]))
     found = Difference(
-        target, quantity, names, int(point), float(value[point, k]), float(values[point, k]), float(ratio[point, k])
+        target,
+        quantity,
+        names,
+        int(point),
+        float(value[point, k]),
+        float(values[point, k]),
+        float(ratio[point, k]),
     )
     return found, value.size
 
@@ -357,6 +385,8 @@ def _entry_name(model: Layout, quantity: str, row: int, column: int | None) -> s
         "noise": [f"{o}, {part}" for o in model.observable_names for part in ("proportional", "additive")],
         "constants": model.manifest["constants"], "d_constants": model.manifest["constants"],
     }  # fmt: skip
+    if quantity == _DEFAULTS:
+        return f"value or partial derivative number {row} of the unknown terms' defaults"
     name = names["noise" if quantity == "d_noise_dp" else quantity][row]
     if column is None:
         return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -50,10 +51,13 @@ class Reference:
     ----------
     points : Points
     quantities : mapping of str to Expected
-        ``rhs rates observe initial_state noise lloq constants``, and ``jacobian d_rhs_dp d_observe_dy
-        d_observe_dp d_initial_dp d_noise_dp d_constants`` (by leaf parameters).
+        ``rhs rates observe initial_state noise lloq constants defaults``, and ``jacobian d_rhs_dp
+        d_observe_dy d_observe_dp d_initial_dp d_noise_dp d_constants`` (by leaf parameters).
     unknowns : mapping of str to callable
         What stood in for unknown terms; a term that is not named had its default.
+    arguments : mapping of str to ndarray, shape (n, number of arguments)
+        For each term with a default, where the quantity ``defaults`` has its value and partial
+        derivatives.
     decisions : mapping of str to ndarray of bool
         Where each condition held.
     """
@@ -61,6 +65,7 @@ class Reference:
     points: Points
     quantities: Mapping[str, Expected]
     unknowns: Mapping[str, TrialFunction]
+    arguments: Mapping[str, Array]
     decisions: Mapping[str, Array]
 
 
@@ -68,8 +73,9 @@ class TrialFunction:
     """A smooth function in place of an unknown term: every argument changes it everywhere.
 
     A default may be constant, so that its derivatives would hide errors. The value is
-    ``1.5 + sum_k w_k x_k / sqrt(h_k**2 + x_k**2)``, with h_k the width of the argument's range.
-    It takes floats, numpy arrays and torch tensors.
+    ``1.5 + sum_k w_k z_k / sqrt(h_k**2 + z_k**2)``, with h_k the width of the argument's range and
+    ``z_k = x_k + h_k / 4``, so that neither it nor its derivatives have a symmetry in which a wrong sign
+    could hide. It takes floats, numpy arrays and torch tensors.
     """
 
     def __init__(self, term: UnknownTerm) -> None:
@@ -77,17 +83,18 @@ class TrialFunction:
         self._widths = [float(w) if np.isfinite(w) and w > 0 else 1.0 for w in widths]
         self._weights = [0.6 / (k + 1.5) for k in range(len(widths))]
 
-    def __call__(self, *arguments: Array) -> Array:
+    def __call__(self, *arguments: Any) -> Any:
         """The value."""
-        value = 1.5
+        value: Any = 1.5
         for x, h, w in zip(arguments, self._widths, self._weights, strict=True):
-            value = value + w * x / (h * h + x * x) ** 0.5
+            z = x + 0.25 * h
+            value = value + w * z / (h * h + z * z) ** 0.5
         return value
 
-    def partials(self, *arguments: Array) -> tuple[Array, ...]:
+    def partials(self, *arguments: Any) -> tuple[Any, ...]:
         """Derivatives by each argument."""
         return tuple(
-            w * h * h / (h * h + x * x) ** 1.5
+            w * h * h / (h * h + (x + 0.25 * h) * (x + 0.25 * h)) ** 1.5
             for x, h, w in zip(arguments, self._widths, self._weights, strict=True)
         )
 
@@ -149,7 +156,8 @@ def reference_values(
             if by_parameter and slopes:
                 span = slice(states, states + parameters)
                 quantities[by_parameter] = _slopes(rows, span, (len(points), 0, parameters))
-    return Reference(points, quantities, given, tracer.decisions)
+    arguments, quantities["defaults"] = _defaults(system, given, len(points))
+    return Reference(points, quantities, given, arguments, tracer.decisions)
 
 
 def _leaves(system: System, points: Points, slopes: bool) -> dict[sp.Symbol, Traced]:
@@ -189,15 +197,37 @@ def _unknown_value(term: UnknownTerm, function: TrialFunction | None) -> Unknown
         raise ValueError(f"unknowns: the unknown term '{term.name}' has no default and no function was given")
 
     def default(*arguments: Array) -> tuple[Array, tuple[Array, ...]]:
-        n, m = len(arguments[0]), len(arguments)
-        known = {
-            symbol: Traced(x, np.abs(x), np.tile(np.eye(m)[k], (n, 1)), np.tile(np.eye(m)[k], (n, 1)))
-            for k, (symbol, x) in enumerate(zip(term.arguments, arguments, strict=True))
-        }
-        traced = Tracer(known, n, m).of(term.default)
+        traced = _traced_default(term, np.stack(arguments, axis=1))
         return traced.value, tuple(traced.slope.T)
 
     return default
+
+
+def _traced_default(term: UnknownTerm, arguments: Array) -> Traced:
+    n, m = arguments.shape
+    known = {}
+    for k, symbol in enumerate(term.arguments):
+        slope = np.tile(np.eye(m)[k], (n, 1))
+        known[symbol] = Traced(arguments[:, k], np.abs(arguments[:, k]), slope, slope)
+    return Tracer(known, n, m).of(term.default)
+
+
+def _defaults(
+    system: System, given: Mapping[str, TrialFunction], n: int
+) -> tuple[dict[str, Array], Expected]:
+    """Defaults where nothing else stands in: arguments within their ranges, values and partials."""
+    arguments: dict[str, Array] = {}
+    values, sizes = [np.zeros((n, 0))], [np.zeros((n, 0))]
+    rng = np.random.default_rng(0)
+    for term in system.unknowns:
+        if term.name in given or term.default is None:
+            continue
+        limits = [r if np.all(np.isfinite(r)) and r[0] < r[1] else (0.0, 1.0) for r in term.argument_ranges]
+        arguments[term.name] = np.stack([rng.uniform(low, high, n) for low, high in limits], axis=1)
+        traced = _traced_default(term, arguments[term.name])
+        values += [traced.value[:, None], traced.slope]
+        sizes += [traced.size[:, None], traced.slope_size]
+    return arguments, Expected(np.concatenate(values, axis=1), np.concatenate(sizes, axis=1))
 
 
 def _columns(rows: list[Traced], n: int) -> Expected:

@@ -7,6 +7,7 @@ every condition, and every term of every equation beside the others, have been s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations, product
 
 import numpy as np
 
@@ -22,7 +23,10 @@ _CANDIDATES = 400
 _AMPLE, _SPARSE = (-2.0, 3.0), (-10.0, -2.0)
 
 # The same around a start value.
-_AMPLE_AROUND, _SPARSE_AROUND = (-1.0, 1.0), (-9.0, -1.0)
+_AMPLE_AROUND, _SPARSE_AROUND = (-1.0, 2.0), (-9.0, -1.0)
+
+# Of how many conditions all pairs are seen; more would add points without end.
+_PAIRED = 24
 
 # A term has been seen when it is this large a part of its equation: far above the tolerance.
 _SEEN = 1e-9
@@ -62,15 +66,25 @@ def sample_points(system: System, seed: int, points: int) -> tuple[Points, tuple
 
 
 def _both_sides(reference: Reference, usable: Array, chosen: list[int]) -> list[str]:
+    """Choose points for each side of each condition, and for each pair of sides of two conditions."""
     unseen = []
-    for condition, holds in reference.decisions.items():
+    conditions = list(reference.decisions.items())
+    for condition, holds in conditions:
         for outcome in (True, False):
-            found = usable[holds[usable] == outcome]
-            if not len(found):
+            if not np.any(holds[usable] == outcome):
                 unseen.append(f"{condition} is {str(not outcome).lower()} at every point")
-            elif not np.any(holds[chosen] == outcome):
-                chosen.append(int(found[0]))
+            _choose(holds == outcome, usable, chosen)
+    # Two conditions often stand in one product, where one side of the first hides the second.
+    for (_, first), (_, second) in combinations(conditions[:_PAIRED], 2):
+        for one, other in product((True, False), repeat=2):
+            _choose((first == one) & (second == other), usable, chosen)
     return unseen
+
+
+def _choose(holds: Array, usable: Array, chosen: list[int]) -> None:
+    if not np.any(holds[chosen]):
+        found = usable[holds[usable]]
+        chosen.extend(int(k) for k in found[:1])
 
 
 def _every_term(system: System, reference: Reference, usable: Array, chosen: list[int]) -> list[str]:

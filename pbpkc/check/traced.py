@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from pbpkc.language.diagnostics import InternalError
 
-Array = np.ndarray
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Tracer:
     Attributes
     ----------
     decisions : dict
-        For each condition of ``if``, ``min`` and ``max`` met so far, where it held: bool array (n,).
+        For each condition of ``if``, ``min``, ``max`` and ``abs`` met so far, where it held: bool
+        array (n,).
     """
 
     def __init__(
@@ -139,17 +142,18 @@ class Tracer:
             return self._unknown(expr)
         if type(expr) in _FUNCTIONS:
             x = self.of(expr.args[0])
+            if isinstance(expr, (sp.Abs, sp.sign)):
+                self.decisions[f"{expr.args[0]} > 0"] = x.value > 0.0
             return _through(x, *_FUNCTIONS[type(expr)](x.value))
         raise InternalError(f"the expression '{expr}' cannot be evaluated")
 
     def _power(self, expr: sp.Pow) -> Traced:
         base = self.of(expr.base)
         if expr.exp.is_Integer:
-            n = int(expr.exp)
-            x = base.value
-            first = n * x ** float(n - 1)
-            second = n * (n - 1) * x ** float(n - 2) if n != 1 else np.zeros_like(x)
-            return _through(base, x ** float(n), first, second)
+            whole = int(expr.exp)
+            first = whole * base.value ** float(whole - 1)
+            second = whole * (whole - 1) * base.value ** float(whole - 2)
+            return _through(base, base.value ** float(whole), first, second)
         exponent = self.of(expr.exp)
         # By the convention of generated code, a negative base of such a power counts as zero.
         x, n = np.maximum(base.value, 0.0), exponent.value
@@ -189,9 +193,9 @@ class Tracer:
         if condition in (sp.true, sp.false):
             return np.full(self._points, condition == sp.true)
         if isinstance(condition, sp.And):
-            return np.all([self._holds(a) for a in condition.args], axis=0)
+            return np.logical_and.reduce([self._holds(a) for a in condition.args])
         if isinstance(condition, sp.Or):
-            return np.any([self._holds(a) for a in condition.args], axis=0)
+            return np.logical_or.reduce([self._holds(a) for a in condition.args])
         if isinstance(condition, sp.Not):
             return ~self._holds(condition.args[0])
         left, right = self.of(condition.args[0]).value, self.of(condition.args[1]).value

@@ -124,8 +124,9 @@ class _Chain:
         for (symbol, k), derivative in constants_by.items():
             self._constants[symbol].append((k, derivative))
         # A curve or an observable may read a rate by its name.
-        for curve in (*system.curves, *system.rates):
-            self._curves[curve.symbol] = self.partials(curve.expr)
+        named = [(a.symbol, a.expr) for a in system.curves] + [(r.symbol, r.expr) for r in system.rates]
+        for symbol, expr in named:
+            self._curves[symbol] = self.partials(expr)
 
     def partials(self, expr: sp.Expr) -> Partials:
         """Partial derivatives by states, parameters and constants, curves substituted."""
@@ -166,9 +167,9 @@ def _constants(
         for k in sorted(columns):
             parameter = system.parameters[k]
             terms = [
-                slope if symbol is parameter.symbol else slope * by[symbol, k]
+                slope if symbol == parameter.symbol else slope * by[symbol, k]
                 for symbol, slope in gradient.items()
-                if symbol is parameter.symbol or (symbol, k) in by
+                if symbol == parameter.symbol or (symbol, k) in by
             ]
             if vanishing(terms):
                 continue

@@ -66,7 +66,8 @@ def _parameter(p: Parameter) -> str:
 
 def _unknown(u: UnknownTerm, default: str | None) -> str:
     arguments = ", ".join(
-        f"{a} {unit} in {r!r}" for a, unit, r in zip(u.arguments, u.argument_units, u.argument_ranges, strict=True)
+        f"{a} {unit} in {r!r}"
+        for a, unit, r in zip(u.arguments, u.argument_units, u.argument_ranges, strict=True)
     )
     return (
         f"unknown {u.name}({arguments}) -> {u.unit} range {u.range!r} shapes {u.shapes!r} "

@@ -77,7 +77,9 @@ def _tables(system: System) -> tuple[_Table, ...]:
         return f"{unit}, {doc}" if doc else unit
 
     return (
-        _Table("STATES", "Entries of y, with their units.", tuple((s.name, s.unit.text) for s in system.states)),
+        _Table(
+            "STATES", "Entries of y, with their units.", tuple((s.name, s.unit.text) for s in system.states)
+        ),
         _Table(
             "PARAMETERS",
             "Entries of p, with their canonical units.",

@@ -25,8 +25,11 @@ _ZERO, _ONE = sp.Integer(0), sp.Integer(1)
 _SHORT = 4
 
 
-class power_log(sp.Function):  # noqa: N801 - the name it has in generated code
-    """``b**n * log(b)``, the derivative of ``b**n`` by `n`; 0 where `b` is 0 or negative."""
+class power_log(sp.Function):  # type: ignore[misc]
+    """``b**n * log(b)``, the derivative of ``b**n`` by `n`; 0 where `b` is 0 or negative.
+
+    It has the name it gets in generated code.
+    """
 
     nargs = 2
 
@@ -133,10 +136,11 @@ class Gradients:
     def _branches(self, branches: list[tuple[sp.Expr, sp.Basic]]) -> Gradient:
         # The jump at a condition's edge has no derivative; each side has its own.
         gradients = [self.of(value) for value, _ in branches]
+        conditions = [condition for _, condition in branches]
         return {
-            s: sp.Piecewise(*((g.get(s, _ZERO), condition) for g, (_, condition) in zip(gradients, branches, strict=True)))
+            s: sp.Piecewise(*((g.get(s, _ZERO), c) for g, c in zip(gradients, conditions, strict=True)))
             for s in _in_order(gradients)
-        }  # fmt: skip
+        }
 
     def _unknown(self, expr: AppliedUndef) -> Gradient:
         unknown = self._unknowns.get(expr.func.__name__)

@@ -185,9 +185,9 @@ class _Lowering:
         for observable in self.model.observables:
             yield observable.expr
             error = observable.error
-            for expr in (observable.lloq, error and error.proportional, error and error.additive):
-                if expr is not None:
-                    yield expr
+            yield from (e for e in (observable.lloq,) if e is not None)
+            if error is not None:
+                yield from (e for e in (error.proportional, error.additive) if e is not None)
 
     def _definitions(self) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
         constants: list[Assignment] = []

@@ -46,7 +46,9 @@ def methods(system: System, derivatives: Derivatives) -> tuple[tuple[Routine, ..
     routines = (
         _prepare(system, writer),
         _prepare_derivatives(system, derivatives, writer),
-        writer.write("_rhs", _MOMENT, "Right-hand side dy/dt, state by state.", _rhs(system), moment.definitions),
+        writer.write(
+            "_rhs", _MOMENT, "Right-hand side dy/dt, state by state.", _rhs(system), moment.definitions
+        ),
         writer.write(
             "_rates",
             _MOMENT,
@@ -79,7 +81,9 @@ def default_functions(unknowns: Sequence[UnknownTerm]) -> tuple[tuple[DefaultFun
             value = printer.text(unknown.default)
             partials = tuple(printer.text(gradient.get(a, sp.Integer(0))) for a in unknown.arguments)
         words |= printer.vocabulary
-        functions.append(DefaultFunction(unknown, f"_unknown_{number}", tuple(names.values()), value, partials))
+        functions.append(
+            DefaultFunction(unknown, f"_unknown_{number}", tuple(names.values()), value, partials)
+        )
     return tuple(functions), words
 
 
@@ -92,7 +96,9 @@ def _prepare(system: System, writer: RoutineWriter) -> Routine:
 def _prepare_derivatives(system: System, derivatives: Derivatives, writer: RoutineWriter) -> Routine:
     lines = [Definition(a.symbol, a.expr, a.name) for a in derivatives.constants]
     results: Results = [(a.symbol, "") for a in derivatives.constants]
-    return writer.write("_prepare_derivatives", _FIXED, "Derivatives of the constants by parameters.", results, lines)
+    return writer.write(
+        "_prepare_derivatives", _FIXED, "Derivatives of the constants by parameters.", results, lines
+    )
 
 
 def _rhs(system: System) -> Results:
@@ -115,7 +121,10 @@ def _fixed(system: System, derivatives: Derivatives, writer: RoutineWriter) -> t
     states, parameters, outputs = system.states, system.parameters, system.outputs
     noise: Results = []
     for o in outputs:
-        noise += [(o.proportional, f"{o.name}, proportional"), (o.additive, f"{o.name}, additive [{o.unit.text}]")]
+        noise += [
+            (o.proportional, f"{o.name}, proportional"),
+            (o.additive, f"{o.name}, additive [{o.unit.text}]"),
+        ]
     part = ("proportional", "additive")
     return (
         writer.write(
@@ -128,7 +137,10 @@ def _fixed(system: System, derivatives: Derivatives, writer: RoutineWriter) -> t
             "_d_initial_dp",
             _FIXED_D,
             "Derivatives of the initial state by parameters, non-zero entries.",
-            [(d, f"{states[i].name} by {parameters[k].name}") for (i, k), d in derivatives.d_initial_dp.items()],
+            [
+                (d, f"{states[i].name} by {parameters[k].name}")
+                for (i, k), d in derivatives.d_initial_dp.items()
+            ],
             share=True,
         ),
         writer.write("_noise", _FIXED, "Residual error of each observable: proportional, additive.", noise),
@@ -189,7 +201,9 @@ class _Moment:
             (sp.Add(*terms[i, j]), f"d {states[i].name} / dt by {states[j].name}")
             for i, j in self._derivatives.jacobian
         ]
-        return self._write("_jacobian", _MOMENT, "Derivatives of dy/dt by states, non-zero entries.", results, lines)
+        return self._write(
+            "_jacobian", _MOMENT, "Derivatives of dy/dt by states, non-zero entries.", results, lines
+        )
 
     def d_rhs_dp(self) -> Routine:
         """Entries d(dy_i/dt)/dp_k as sums of total derivatives of rates."""
@@ -233,7 +247,9 @@ class _Moment:
         totals: dict[tuple[int, int], sp.Expr] = {}
         for o, output in enumerate(system.outputs):
             changed_by = self._derivatives.outputs_dp[o]
-            for k, total in self._totals(output.name, self._derivatives.outputs_by[o], changed_by, lines).items():
+            for k, total in self._totals(
+                output.name, self._derivatives.outputs_by[o], changed_by, lines
+            ).items():
                 totals[o, k] = total
         results = [
             (totals[o, k], f"{system.outputs[o].name} by {system.parameters[k].name}")
@@ -282,5 +298,3 @@ def _comment(name: str, symbol: sp.Symbol, doc: str) -> str:
     """What a line's symbol does not say already: the name as the spec writes it, or its description."""
     written = "" if name == symbol.name else name
     return ", ".join(part for part in (written, " ".join(doc.split())) if part)
-
-

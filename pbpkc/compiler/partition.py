@@ -13,9 +13,7 @@ from pbpkc.language.diagnostics import Diagnostic, Label, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Definition, Model, Node
-
-#: Parameters that may hold the hematocrit, which only moderate-to-strong bases need.
-_HEMATOCRIT = ("HCT", "hematocrit", "haematocrit")
+from pbpkc.language.scope import HEMATOCRIT
 
 
 def predicted_partition(
@@ -57,7 +55,7 @@ def predicted_partition(
     if not (species.acids or species.bases or species.neutral):
         return refuse(f"species '{owner}' has no pka, which the prediction of kp needs",
                       "write pka = acid(9.4), base(8), ampholyte(3.1, 9.4), or neutral()")  # fmt: skip
-    hematocrit = next((symbols[n] for n in _HEMATOCRIT if n in symbols), None)
+    hematocrit = next((symbols[n] for n in HEMATOCRIT if n in symbols), None)
     if ionisation.binds_acidic_phospholipids and hematocrit is None:
         return refuse(f"'{owner}' is a base that binds in red cells, and the hematocrit is not known",
                       "write param HCT = 0.44")  # fmt: skip

@@ -35,7 +35,7 @@ _SIGNS: Mapping[type, str] = {
 _SHORT_DECIMAL = 8
 
 
-class TextPrinter(StrPrinter):
+class TextPrinter(StrPrinter):  # type: ignore[misc]
     """Prints expressions; remembers in `vocabulary` which words of the runtime it used.
 
     Parameters
@@ -92,7 +92,7 @@ class TextPrinter(StrPrinter):
         # What is gained stands before what is lost.
         terms = ordered_args(expr)
         terms.sort(key=lambda term: bool(term.as_coeff_Mul()[0].is_negative))
-        text = self.parenthesize(terms[0], PRECEDENCE["Add"], strict=True)
+        text = str(self.parenthesize(terms[0], PRECEDENCE["Add"], strict=True))
         for term in terms[1:]:
             part = self.parenthesize(term, PRECEDENCE["Add"], strict=True)
             text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
@@ -110,8 +110,7 @@ class TextPrinter(StrPrinter):
             above.append(number_text(coefficient))
         for factor in sorted(sp.Mul.make_args(rest), key=sp.default_sort_key):
             if isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp.is_negative:
-                inverse = sp.Pow(factor.base, -factor.exp, evaluate=False) if factor.exp != -1 else factor.base
-                below.append(self.parenthesize(inverse, PRECEDENCE["Mul"]))
+                below.append(self.parenthesize(_inverse(factor), PRECEDENCE["Mul"]))
             else:
                 above.append(self.parenthesize(factor, PRECEDENCE["Mul"]))
         top = "*".join(above) or "1"
@@ -124,8 +123,7 @@ class TextPrinter(StrPrinter):
         if base.is_number and exponent.is_number:
             return number_text(expr)
         if exponent.is_Rational and exponent.is_negative:
-            inverse = base if exponent == -1 else sp.Pow(base, -exponent, evaluate=False)
-            return "1/" + self.parenthesize(inverse, PRECEDENCE["Mul"])
+            return "1/" + str(self.parenthesize(_inverse(expr), PRECEDENCE["Mul"]))
         if exponent == sp.Rational(1, 2):
             return f"{self._word('sqrt')}({self.text(base)})"
         if exponent.is_Integer or base.is_nonnegative:
@@ -149,18 +147,22 @@ class TextPrinter(StrPrinter):
 
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:  # noqa: N802
         *branches, (last, condition) = expr.args
-        text = self.text(last)
+        text = self._real(last)
         if condition != sp.true:
             text = f"{self._word('where')}({self.text(condition)}, {text}, {self._word('nan')})"
         for value, test in reversed(branches):
-            text = f"{self._word('where')}({self.text(test)}, {self.text(value)}, {text})"
+            text = f"{self._word('where')}({self.text(test)}, {self._real(value)}, {text})"
         return text
+
+    def _real(self, expr: sp.Expr) -> str:
+        """As text; a whole number as a float, so that a word of the runtime sees one kind of number."""
+        return f"{expr}.0" if expr.is_Integer else self.text(expr)
 
     def _extreme(self, word: str, expr: sp.Expr) -> str:
         *others, last = ordered_args(expr)
-        text = self.text(last)
+        text = self._real(last)
         for arg in reversed(others):
-            text = f"{self._word(word)}({self.text(arg)}, {text})"
+            text = f"{self._word(word)}({self._real(arg)}, {text})"
         return text
 
     def _print_Min(self, expr: sp.Min) -> str:  # noqa: N802
@@ -189,6 +191,11 @@ class TextPrinter(StrPrinter):
         return "False"
 
 
+def _inverse(power: sp.Pow) -> sp.Expr:
+    # Left as it stands: sympy would turn the inverse of sqrt(2*x) into something else.
+    return power.base if power.exp == -1 else sp.Pow(power.base, -power.exp, evaluate=False)
+
+
 def number_text(number: sp.Expr) -> str:
     """A number as Python text that reads back to the nearest float.
 
@@ -202,5 +209,3 @@ def number_text(number: sp.Expr) -> str:
         quotient = f"{number.p}/{number.q}"
         return decimal if len(decimal) <= max(_SHORT_DECIMAL, len(quotient)) else quotient
     return repr(float(number if number.is_Float else sp.N(number, 30)))
-
-

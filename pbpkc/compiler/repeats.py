@@ -48,7 +48,9 @@ def share_repeats(
         if expr.is_Atom:
             return expr
         arguments = [again(a) for a in expr.args]
-        return expr if all(a is b for a, b in zip(arguments, expr.args, strict=True)) else expr.func(*arguments)
+        return (
+            expr if all(a is b for a, b in zip(arguments, expr.args, strict=True)) else expr.func(*arguments)
+        )
 
     def again(expr: sp.Basic) -> sp.Basic:
         if expr not in written:
@@ -89,6 +91,8 @@ def _uses(roots: Sequence[sp.Basic]) -> Counter[sp.Basic]:
 
 
 def _worth(expr: sp.Expr, known: dict[sp.Basic, int]) -> bool:
+    if expr.is_number:
+        return False
     if isinstance(expr, sp.Mul) and expr.args[0] == -1 and len(expr.args) == 2:
         return False
     return _operations(expr, known) >= _WORTH_SHARING

@@ -21,10 +21,11 @@ from pbpkc.compiler.repeats import Step, share_repeats
 from pbpkc.compiler.system import System
 
 #: Names a generated module uses for itself; a symbol of the spec that is called so gets an underscore.
-WORDS = frozenset(
-    "t y p u c dc self build Module NumpyModule TorchModule UnknownTerm STATES PARAMETERS INPUTS OBSERVABLES "
-    "exp log sqrt sin cos tan tanh absolute sign floor ceil minimum maximum where power power_log nan inf".split()
-) | frozenset(keyword.kwlist)
+WORDS = frozenset(keyword.kwlist) | {
+    "t", "y", "p", "u", "c", "dc", "self", "build", "Module", "NumpyModule", "TorchModule", "UnknownTerm",
+    "STATES", "PARAMETERS", "INPUTS", "OBSERVABLES", "exp", "log", "sqrt", "sin", "cos", "tan", "tanh",
+    "absolute", "sign", "floor", "ceil", "minimum", "maximum", "where", "power", "power_log", "nan", "inf",
+}  # fmt: skip
 
 _WIDTH = 96
 
@@ -40,7 +41,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class _Call:
-    """How an unknown term or its partial derivatives are called: the text, names for what it gives, which one."""
+    """How an unknown term, or its partials, is called: the text, names of what it gives, which one."""
 
     text: str
     words: tuple[str, ...]
@@ -95,13 +96,13 @@ class RoutineWriter:
         self._taken = set(WORDS)
         self.printer = TextPrinter({system.time: "t"})
         self._source: dict[sp.Symbol, tuple[str, int]] = {}
-        groups: tuple[tuple[str, Iterable[sp.Symbol]], ...] = (
-            ("y", (s.symbol for s in system.states)),
-            ("p", (s.symbol for s in system.parameters)),
-            ("u", (s.symbol for s in system.inputs)),
-            ("c", (s.symbol for s in system.constants)),
-            ("dc", derivative_constants),
-            ("", (s.symbol for s in (*system.curves, *system.rates))),
+        groups: tuple[tuple[str, list[sp.Symbol]], ...] = (
+            ("y", [s.symbol for s in system.states]),
+            ("p", [s.symbol for s in system.parameters]),
+            ("u", [s.symbol for s in system.inputs]),
+            ("c", [s.symbol for s in system.constants]),
+            ("dc", list(derivative_constants)),
+            ("", [s.symbol for s in system.curves] + [s.symbol for s in system.rates]),
         )
         for group, symbols in groups:
             for index, symbol in enumerate(symbols):
@@ -154,7 +155,9 @@ class RoutineWriter:
         steps, outputs = self._called_once(_needed(wanted, definitions), wanted)
         if share:
             steps, outputs = share_repeats(steps, outputs, self.symbol)
-        reads = set().union(*(e.free_symbols for s in steps for e in s.exprs), *(e.free_symbols for e in outputs))
+        reads: set[sp.Symbol] = set()
+        for expr in (*(e for s in steps for e in s.exprs), *outputs):
+            reads |= expr.free_symbols
         reads -= {symbol for s in steps for symbol in s.symbols}
         self._taken = set(self._everywhere)
         return Routine(
@@ -182,9 +185,9 @@ class RoutineWriter:
         names = ", ".join(self.printer.text(s) for s in step.symbols)
         if step.call is None:
             return f"{names} = {values}"
-        # A single name still unpacks a tuple of partial derivatives.
-        comma = "," if step.call.endswith(".partials") and len(step.symbols) == 1 else ""
-        return f"{names}{comma} = {step.call}({values})"
+        if step.call.endswith(".partials") and len(step.symbols) == 1:
+            names = f"({names},)"
+        return f"{names} = {step.call}({values})"
 
     def _unpacked(self, reads: set[sp.Symbol]) -> tuple[str, ...]:
         found = sorted(
@@ -240,4 +243,3 @@ def _unpacking(entries: Sequence[tuple[str, int, str]]) -> Iterable[str]:
         if following is None or following[0] != group or length + len(following[2]) + 10 > _WIDTH:
             yield f"{', '.join(names)} = {', '.join(values)}"
             names, values = [], []
-

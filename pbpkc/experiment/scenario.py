@@ -82,18 +82,6 @@ def experiment(model: Model, name: str) -> Experiment:
     scenario = find_scenario(model, name)
     if scenario.data is not None:
         raise ValueError(f"scenario {name!r} takes its doses and times from a data file")
-    if scenario.run is None:
-        labels = (Label(scenario.span.end_point(), "no 'run'"),) if scenario.span else ()
-        raise SpecError(
-            [
-                Diagnostic(
-                    "no-horizon",
-                    f"scenario '{name}' does not say how long it runs",
-                    labels,
-                    help="add for example: run 24 [h]",
-                )
-            ]
-        )
     definitions = definitions_in(model, scenario)
     doses = tuple(dose_event(model, dose) for dose in scenario.doses)
     regimen = Regimen(doses, starts_of(model, scenario), 0.0, scenario.run, definitions)

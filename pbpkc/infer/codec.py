@@ -10,16 +10,17 @@ import dataclasses
 import math
 import types
 import typing
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
 
-def to_plain(value: object) -> Any:
+def to_plain(value: object) -> object:
     """Dataclasses, tuples and mappings as dicts and lists; numbers that are not finite as None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, typing.Mapping):
+    if isinstance(value, Mapping):
         return {str(name): to_plain(entry) for name, entry in value.items()}
     if isinstance(value, tuple | list):
         return [to_plain(entry) for entry in value]
@@ -37,17 +38,16 @@ def from_plain(kind: type[T], data: object) -> T:
         If the data are not of that shape.
     """
     try:
-        return typing.cast(T, _read(kind, data))
+        return cast(T, _read(kind, data))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"data do not describe a {kind.__name__}: {error}") from error
 
 
-def _read(kind: Any, data: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
+def _read(kind: object, data: object) -> object:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return typing.cast(Any, kind)(
-            **{f.name: _read(hints[f.name], data[f.name]) for f in dataclasses.fields(kind)}
-        )
+        entries = cast(Mapping[str, object], data)
+        return kind(**{f.name: _read(hints[f.name], entries[f.name]) for f in dataclasses.fields(kind)})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return None if data is None else _read(next(a for a in arguments if a is not type(None)), data)
@@ -58,7 +58,7 @@ def _read(kind: Any, data: Any) -> Any:
             return tuple(_read(arguments[0], entry) for entry in data)
         return tuple(_read(argument, entry) for argument, entry in zip(arguments, data, strict=True))
     if kind is float:
-        return math.nan if data is None else float(data)
-    if kind in (int, str, bool) and not isinstance(data, kind):
+        return math.nan if data is None else float(cast(float, data))
+    if isinstance(kind, type) and kind in (int, str, bool) and not isinstance(data, kind):
         raise TypeError(f"expected {kind.__name__}, found {type(data).__name__}")
     return data

@@ -16,7 +16,7 @@ from pbpkc.infer.options import FitOptions
 from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow, Timing
 from pbpkc.infer.subject import fit_subject
-from pbpkc.infer.transform import FittedParameter
+from pbpkc.infer.transform import FittedParameter, ParameterSpace
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def fit(
         If a prior leaves nothing within the bounds (``map``).
     """
     options = options or FitOptions()
+    ParameterSpace(problem.parameters, with_priors=options.method == "map")  # refuses before any work is done
     wall, cpu = time.perf_counter(), time.process_time()
     total = len(problem.subjects)
     fits: dict[str, SubjectFit] = {}

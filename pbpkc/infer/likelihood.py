@@ -128,8 +128,8 @@ def evaluate(scoring: Scoring, prediction: Prediction, noise: Noise) -> Likeliho
     if wrong.any():
         i = int(np.argmax(wrong))
         return Failure(
-            f"the prediction of observation {i + 1} is {y[i]:.6g}, which gives the measured value "
-            f"{scoring.dv[i]:.6g} no density",
+            f"the prediction at {scoring.time[i]:.6g} h is {y[i]:.6g}, which gives the measured value "
+            f"{scoring.dv[i]:.6g} no density under its error model",
             "give the error model an additive part, or leave the observation out",
         )
     k = prediction.derivative.shape[1]
@@ -213,7 +213,7 @@ def information_root(scoring: Scoring, prediction: Prediction, noise: Noise) -> 
 
 
 def _standardised_limit(scoring: Scoring, m: Moments, rows: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """z = (L - mu)/sigma and its derivatives for some rows; z is -inf where no limit acts."""
+    """The limit L as z = (L - mu)/sigma, with derivatives, for some rows; -inf where no limit acts."""
     limit = scoring.limit[rows]
     log = scoring.lognormal[rows]
     limit = np.where(log & (limit > 0.0), np.log(np.where(limit > 0.0, limit, 1.0)), limit)

@@ -138,7 +138,7 @@ def _product(
 def _log_sum(
     space: ParameterSpace, theta: Array, weights: Array, error: float, quantile: float
 ) -> Combination:
-    """A sum whose relative change is that of a direction: d ln(sum c_i theta_i) goes as sum w_i d ln(theta_i)."""
+    """The sum of c_i theta_i whose relative change is that of a direction, the sum of w_i ln(theta_i)."""
     involved = [int(i) for i in np.flatnonzero(np.round(weights, 3))]
     first = max(involved, key=lambda i: abs(float(weights[i])))
     factors = [float(f"{weights[i] / weights[first] * theta[first] / theta[i]:.3g}") for i in involved]

@@ -69,6 +69,7 @@ class Scoring:
 
     Parameters
     ----------
+    time : array, shape (n,), h
     dv : array, shape (n,)
         The value scored: measured, or put in its place by the rule.
     quantified : array of bool, shape (n,)
@@ -81,6 +82,7 @@ class Scoring:
     sd : array, shape (n,)
     """
 
+    time: Array
     dv: Array
     quantified: NDArray[np.bool_]
     censored: NDArray[np.bool_]
@@ -136,6 +138,7 @@ def plan(observations: Observations, rule: BLQRule) -> Scoring:
         dv = np.where(below, (0.5 if rule == "half" else 0.0) * observations.lloq, dv)
         dv = np.where(below & (rule == "zero"), 0.0, dv)
     return Scoring(
+        time=observations.time,
         dv=dv,
         quantified=quantified,
         censored=censored,

@@ -132,9 +132,9 @@ def minimise(
 
     References
     ----------
-    Marquardt DW (1963) J Soc Ind Appl Math 11:431-441. Damping rule: Nielsen HB (1999) Report IMM-REP-1999-05,
-    Technical University of Denmark. Scoring with expected information: Fisher RA (1925) Proc Camb Phil Soc
-    22:700-725.
+    Marquardt DW (1963) J Soc Ind Appl Math 11:431-441. Scoring with expected information: Fisher RA (1925)
+    Proc Camb Phil Soc 22:700-725. Damping rule: Nielsen HB (1999) Report IMM-REP-1999-05, Technical
+    University of Denmark.
     """
     asked = failed = 0
     promise = np.inf

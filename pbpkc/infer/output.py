@@ -13,13 +13,13 @@ import io
 import json
 import math
 import os
-import platform
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from pbpkc.infer.codec import from_plain, to_plain
+from pbpkc.infer.problem import versions
 from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow
 
 #: Of ``fit.json``.
@@ -108,19 +108,6 @@ def document(result: FitResult) -> Mapping[str, object]:
         "summary": to_plain(result.summary),
         "subjects": [to_plain(fit) for fit in result.fits],
     }
-
-
-def versions() -> Mapping[str, str]:
-    """Versions of what computed the result."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for name in ("pbpkc", "numpy", "scipy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
 
 
 def table(kind: type, rows: Iterable[object]) -> str:

@@ -69,6 +69,10 @@ def log_density(prior: Prior, scale: str, low: float, high: float, point: float)
     theta = math.exp(point) if scale == "log" else point
     start, end = support(prior)
     start, end = max(low, start), min(high, end)
+    if not start < end:
+        raise ValueError(
+            f"low, high are {low!r}, {high!r}: the bounds leave nothing of the {prior.family} prior"
+        )
     # exp(ln(bound)) may miss the bound by a rounding error, which must not cost the whole density.
     if not start - _ROUNDING * abs(start) <= theta <= end + _ROUNDING * abs(end):
         return LogDensity(-math.inf, 0.0, 0.0)
@@ -117,10 +121,6 @@ def _log_mass(prior: Prior, low: float, high: float) -> float:
     a = prior.arguments
     start, end = support(prior)
     low, high = max(low, start), min(high, end)
-    if not low < high:
-        raise ValueError(
-            f"low, high are {low!r}, {high!r}: the bounds leave nothing of the {prior.family} prior"
-        )
     if prior.family == "lognormal":
         lower = (math.log(low / a["median"]) if low > 0.0 else -math.inf) / a["sdlog"]
         return _log_normal_mass(lower, math.log(high / a["median"]) / a["sdlog"])

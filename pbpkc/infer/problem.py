@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.options import FitOptions
@@ -84,10 +86,10 @@ class FitProblem:
             raise ValueError("two subjects have the same id")
 
     def key(self, subject: FitSubject, options: FitOptions) -> str:
-        """SHA-256 of everything the fit of one subject depends on."""
+        """SHA-256 of everything the fit of one subject depends on, versions of the programs included."""
         seen = subject.observations
         material = {
-            "format": _KEY_FORMAT,
+            "versions": versions(),
             "fingerprint": self.fingerprint,
             "options": options.identity(),
             "parameters": [
@@ -108,8 +110,18 @@ class FitProblem:
         return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
 
 
-#: Raised when a change of the fit makes results stored by earlier versions differ.
-_KEY_FORMAT = 1
+@lru_cache(maxsize=1)
+def versions() -> Mapping[str, str]:
+    """Versions of what computed the result."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in ("pbpkc", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
 
 
 def _prior(parameter: FittedParameter) -> list[object] | None:

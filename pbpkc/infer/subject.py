@@ -242,7 +242,7 @@ def _plain_least_squares(
 
 
 def _covariance(space: ParameterSpace, theta: Array, point: Array, root: Array) -> Array:
-    """Inverse of the information of the data, and of the priors where they count, on the scaled parameters."""
+    """Inverse of the information of data and, where they count, priors, on the scaled parameters."""
     _, _, bend = space.penalty(point)
     prior = np.diag(np.sqrt(np.maximum(0.5 * bend, 0.0)))
     return spread(np.vstack([root, prior]), sizes(space, theta)).covariance()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from pbpkc.infer.result import FitResult
 from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import SpecError
+from pbpkc.language.settings import read_value
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate as solve
 
@@ -37,12 +38,17 @@ CURVE_POINTS = 201
 
 @dataclass(frozen=True)
 class FitJob:
-    """What is to be fitted and how; see `LoadedModel.fit` for the fields."""
+    """What is to be fitted and how; see `LoadedModel.fit` for the fields.
+
+    `start` holds texts such as ``"ka = 4 [1/h]"``: where the first search begins, moved to the nearer bound
+    if outside.
+    """
 
     data: str | Path | None = None
     scenario: str | None = None
     options: FitOptions = FitOptions()
     solver: SolverOptions = SolverOptions()
+    start: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ def fit(
         compiled,
         dataset,
         job.solver,
+        starts=dict(read_value(loaded.model, text, "--start") for text in job.start),
         provenance={
             "spec": str(loaded.path),
             "spec_sha256": hashlib.sha256("\0".join(f.text for f in loaded.model.files).encode()).hexdigest(),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pbpkc.compiler.driver import Compiled
     from pbpkc.compiler.module import GeneratedModule
     from pbpkc.compiler.system import System
-    from pbpkc.infer.fit import FitResult
+    from pbpkc.infer.result import FitResult
     from pbpkc.jobs.simulate import Simulation
     from pbpkc.language.model import Model
     from pbpkc.runtime.compiled import CompiledModel
@@ -156,6 +156,7 @@ class LoadedModel:
         scenario: str | None = None,
         method: str = "ml",
         blq: str = "m3",
+        start: Sequence[str] = (),
         starts: int = 3,
         seed: int = 0,
         mask: Sequence[str] = (),
@@ -177,6 +178,8 @@ class LoadedModel:
             Maximum likelihood, or with the priors added.
         blq : {"m3", "drop", "half", "zero"}
             What a value below quantification counts as.
+        start : sequence of str
+            Where the first search begins, ``"ka = 4 [1/h]"``; medians of the priors if left out.
         starts, seed : int
             Starting points per subject; the seed belongs to the subject.
         mask, unmask, set, unknown : sequence of str
@@ -196,7 +199,7 @@ class LoadedModel:
         from pbpkc.solve.options import SolverOptions
 
         options = FitOptions(method=method, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
-        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol))
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), start)
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
 
 

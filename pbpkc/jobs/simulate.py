@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,8 +125,7 @@ def simulate(
     work: list[Callable[[], SimulatedRun]] = []
     for name in names:
         if find_scenario(model, name).data is None:
-            plan = experiment(model, name)
-            work.append(lambda plan=plan: _run_scenario(variants, plan, times, options, samples))
+            work.append(partial(_run_scenario, variants, experiment(model, name), times, options, samples))
         else:
             work.extend(_individuals(loaded, variants, name, times, options, samples))
     runs = []

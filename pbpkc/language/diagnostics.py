@@ -6,6 +6,7 @@ it can see and raises one `SpecError`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -90,6 +91,36 @@ class Diagnostic:
         }
 
 
+class Problems(list[Diagnostic]):
+    """Diagnostics in the order in which they were found, none of them twice.
+
+    The members of a family fail together: a problem that differs from an earlier one at the same place
+    in an index alone is not said again.
+    """
+
+    def __init__(self, problems: Iterable[Diagnostic] = ()) -> None:
+        super().__init__()
+        self._seen: set[tuple[str, str, Span | None]] = set()
+        self.extend(problems)
+
+    def append(self, problem: Diagnostic) -> None:
+        """Add a problem that is not there yet."""
+        key = problem.code, re.sub(r"<[^<>]*>", "", problem.message), problem.span
+        if key not in self._seen:
+            self._seen.add(key)
+            super().append(problem)
+
+    def extend(self, problems: Iterable[Diagnostic]) -> None:
+        """Add those that are not there yet."""
+        for problem in problems:
+            self.append(problem)
+
+    @property
+    def any_error(self) -> bool:
+        """Whether one of them is an error."""
+        return any(p.severity == "error" for p in self)
+
+
 class SpecError(Exception):
     """All the problems one stage found in a spec or a data file."""
 
@@ -103,11 +134,18 @@ class InternalError(Exception):
     """A promise inside pbpkc was broken; the user is asked for a report."""
 
 
+def in_reading_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Diagnostics file by file, as a reader of the text meets them; those without a place come first."""
+    found = list(diagnostics)
+    files = list(dict.fromkeys(d.span.file.name for d in found if d.span))
+    return sorted(found, key=lambda d: (files.index(d.span.file.name), d.span.start) if d.span else (-1, 0))
+
+
 def raise_if_errors(diagnostics: Iterable[Diagnostic]) -> None:
-    """Raise one `SpecError` with everything, if any of it is an error."""
-    found = tuple(diagnostics)
-    if any(d.severity == "error" for d in found):
-        raise SpecError(d for d in found if d.severity == "error")
+    """Raise one `SpecError` with all errors, in reading order, if there is one."""
+    errors = [d for d in diagnostics if d.severity == "error"]
+    if errors:
+        raise SpecError(in_reading_order(errors))
 
 
 def similar(name: str, candidates: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pbpkc.language.expression import Apply, Const, Expr, Name
+from pbpkc.language.expression import Apply, Const, Expr, Name, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Dual:
 
     def __pow__(self, other: Any) -> Dual:
         o = as_dual(other, self)
-        value = self.value**o.value
+        value = _power(self.value, o.value)
         grad = o.value * self.value ** (o.value - 1.0) * self.grad if self.value or o.value >= 1 else 0 * self.grad
         if np.any(o.grad):
             grad = grad + value * math.log(self.value) * o.grad
@@ -75,6 +75,14 @@ class Dual:
 def as_dual(value: Any, like: Dual) -> Dual:
     """A constant as a `Dual` with zero gradient of the same length."""
     return value if isinstance(value, Dual) else Dual(float(value), np.zeros_like(like.grad))
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    # Python makes a complex number of (-8)^0.5; here that is an error like the logarithm of -8.
+    value = base**exponent
+    if isinstance(value, complex):
+        raise ValueError(f"{float(base):.6g} has no real power {float(exponent):.6g}")
+    return value
 
 
 def _chain(function: Callable[[float], float], slope: Callable[[float], float]) -> Callable[[Any], Any]:
@@ -160,7 +168,7 @@ def evaluate(expr: Expr, lookup: Callable[[str], Any], call: Callable[[str, list
         case "div":
             return args[0] / args[1]
         case "pow":
-            return args[0] ** args[1]
+            return _power(args[0], args[1])
         case "min":
             return min(args, key=float)
         case "max":
@@ -195,7 +203,30 @@ def evaluate_definitions(
 
     def lookup(name: str) -> Any:
         if name not in values:
+            # What it reads comes first, innermost first, so that a long chain of definitions needs no deep stack.
+            for other in _read_before(name):
+                try:
+                    values[other] = evaluate(definitions[other], lookup, call)
+                except (ArithmeticError, ValueError, KeyError, RecursionError):
+                    pass  # perhaps never asked for: it may stand in the branch of an `if` that is not taken
             values[name] = evaluate(definitions[name], lookup, call)
         return values[name]
+
+    def _read_before(name: str) -> list[str]:
+        order: dict[str, None] = {}
+        open_names = [(name, iter(sorted(names_in(definitions[name]))))]
+        inside = {name}
+        while open_names:
+            current, others = open_names[-1]
+            other = next((o for o in others if o in definitions and o not in values and o not in order and o not in inside), None)
+            if other is None:
+                open_names.pop()
+                inside.discard(current)
+                order[current] = None
+            else:
+                inside.add(other)
+                open_names.append((other, iter(sorted(names_in(definitions[other])))))
+        order.pop(name)
+        return list(order)
 
     return lookup

@@ -59,8 +59,8 @@ class Name(Expr):
 @dataclass(frozen=True, slots=True)
 class Apply(Expr):
     """An operator on arguments. ``unknown:paps`` calls an unknown term, ``auto:rodgers_rowland``
-    stands for a partition coefficient to be predicted (no arguments: the definition's name says
-    of what)."""
+    stands for a partition coefficient to be predicted: the definition's name says of what, the
+    arguments are what the prediction reads."""
 
     op: str
     args: tuple[Expr, ...]
@@ -116,6 +116,12 @@ def substitute(expr: Expr, values: dict[str, Expr]) -> Expr:
     return expr
 
 
+def _number_text(value: Fraction) -> str:
+    if value.denominator == 1 and value < 10**16:
+        return str(value.numerator)
+    return repr(float(value))
+
+
 _INFIX = {"add": (" + ", 1), "sub": (" - ", 1), "mul": (" * ", 2), "div": (" / ", 2), "pow": ("^", 4)}
 _RELATION = {"lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "and": " and ", "or": " or "}
 
@@ -124,8 +130,10 @@ def to_text(expr: Expr, parent: int = 0) -> str:
     """The expression in the language's own notation."""
     if isinstance(expr, Const):
         value = expr.value
-        text = str(value.numerator) if value.denominator == 1 else repr(float(value))
-        return text if expr.unit.text == "1" else f"{text} {expr.unit}"
+        text = _number_text(abs(value))
+        text = text if expr.unit.text == "1" else f"{text} {expr.unit}"
+        text = f"-{text}" if value < 0 else text
+        return f"({text})" if value < 0 and parent > 1 else text
     if isinstance(expr, Name):
         return expr.name
     assert isinstance(expr, Apply)
@@ -135,6 +143,14 @@ def to_text(expr: Expr, parent: int = 0) -> str:
         if expr.op == "pow":
             parts = [to_text(expr.args[0], 5), to_text(expr.args[1], 4)]
         text = sign.join(parts)
+        if expr.op == "add":
+            # a + -b reads better as a - b.
+            negative = [isinstance(a, Apply) and a.op == "neg" for a in expr.args]
+            pieces = (
+                (" - " + to_text(a.args[0], 2) if minus and isinstance(a, Apply) else " + " + part)
+                for a, minus, part in zip(expr.args[1:], negative[1:], parts[1:], strict=True)
+            )
+            text = parts[0] + "".join(pieces)
         return f"({text})" if rank < parent else text
     if expr.op == "neg":
         text = "-" + to_text(expr.args[0], 3)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
 from pbpkc.language.functions import FIGURES
 from pbpkc.language.gather import Gathered, declared_names, not_yet
 from pbpkc.language.source import Span
@@ -27,6 +27,9 @@ RESERVED = frozenset(
 QUANTITIES = ("A", "C", "Cp", "Cu", "Cout")
 NODE_ATTRIBUTES = ("volume", "flow", "outflow", "vascular", "like")
 SPECIES_ATTRIBUTES = ("mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu", "ps")
+
+#: Params that may hold the hematocrit, which the prediction of kp needs for some bases.
+HEMATOCRIT = ("HCT", "hematocrit", "haematocrit")
 
 #: A family larger than this is a slip of the pen (rule of this implementation, not of the language).
 MOST_MEMBERS = 20_000
@@ -57,11 +60,12 @@ class Scope:
     checks: list[n.CheckRule | n.CheckValue] = field(default_factory=list)
     families: dict[str, tuple[int, ...]] = field(default_factory=dict)
     where: dict[str, Span] = field(default_factory=dict)
-    problems: list[Diagnostic] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)  # declared, but not understood: reading them is no further problem
+    problems: Problems = field(default_factory=Problems)
 
     def names(self) -> list[str]:
-        """Every declared name, for suggestions."""
-        return [*self.where, *self.functions]
+        """Every declared name, families without their indices, for suggestions."""
+        return list(dict.fromkeys(name.split("<")[0] for name in (*self.where, *self.circulations)))
 
 
 def index_values(text: str, indices: Indices) -> tuple[int, ...]:
@@ -106,7 +110,7 @@ def too_many(over: Sequence[n.Binding], problems: list[Diagnostic]) -> bool:
             problems.append(
                 Diagnostic("bad-index", f"the index '{binding.name}' runs over "
                            + ("nothing" if binding.last < binding.first else f"more than {MOST_MEMBERS} members"),
-                           (Label(binding.span),), help="write for i in 1..6")  # fmt: skip
+                           (Label(binding.span),), help="a range goes upwards and is of a reasonable size: for i in 1..6")  # fmt: skip
             )
             return True
     return False
@@ -120,6 +124,7 @@ def build_scope(gathered: Gathered) -> Scope:
     for statement in gathered.statements:
         _check_names(statement, scope)
         if too_many(getattr(statement, "over", ()), problems):
+            scope.broken.update(declared_names(statement))
             continue
         if isinstance(statement, n.Masked):
             masked.append(statement)
@@ -193,9 +198,11 @@ def _size(member: n.Member, scope: Scope) -> tuple[int, ...] | None:
     for extent in size:
         total *= extent
     if any(extent < 1 for extent in size) or total > MOST_MEMBERS:
+        scope.broken.add(member.name)
+        why = f"a family has at most {MOST_MEMBERS} members" if total > MOST_MEMBERS else "a size is a whole number from 1"
         scope.problems.append(
             Diagnostic("bad-index", f"'<{member.index}>' is no size of a family", (Label(member.span),),
-                       help="a size is a whole number from 1: si<7>, K<20,20>")  # fmt: skip
+                       help=f"{why}: si<7>, K<20,20>")  # fmt: skip
         )
         return None
     return size
@@ -208,6 +215,7 @@ def _members(scope: Scope, member: n.Member, over: Sequence[n.Binding]) -> Itera
             try:
                 index = index_values(member.index or "", indices) if member.index else ()
             except (KeyError, ValueError):
+                scope.broken.add(member.name)
                 scope.problems.append(
                     Diagnostic("bad-index", f"the index '<{member.index}>' is no sum of running indices and whole numbers",
                                (Label(member.span),), help="write <i>, <i+1> or <i,j> with indices named by `for`")  # fmt: skip
@@ -317,6 +325,7 @@ def _masked_members(mask: n.Masked, scope: Scope) -> Iterator[tuple[str, dict[st
         try:
             yield member_name(mask.member.name, index_values(mask.member.index, {})), {}
         except (KeyError, ValueError):
+            scope.broken.add(mask.member.name)
             scope.problems.append(
                 Diagnostic("bad-index", f"'<{mask.member.index}>' is no index", (Label(mask.member.span),),
                            help="write whole numbers, or name running indices with `for i in 1..6`")  # fmt: skip

@@ -15,7 +15,8 @@ DECLARING = (
 CONTINUING = ("rate", "split", "error", "lloq", "source")
 
 _PIECE = re.compile(r'#[^\n]*|"[^"\n]*"|[(){};]|\n')
-_CONTINUES = re.compile(r"(?:\s|#[^\n]*\n)*(?:" + "|".join(CONTINUING) + r")\b")
+# A block whose brace stands on the next line is a mistake, but one statement all the same.
+_CONTINUES = re.compile(r"(?:\s|#[^\n]*\n)*(?:(?:" + "|".join(CONTINUING) + r")\b|\{)")
 # A declaring word in the first column begins a statement even inside a bracket that was left open. `set`,
 # `start` and `flow = ...` also stand in blocks.
 _DECLARES = re.compile(

@@ -19,6 +19,7 @@ from pbpkc.language.gather import Gathered, not_yet
 from pbpkc.language.model import Definition
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
 from pbpkc.language.scope import (
+    HEMATOCRIT,
     NODE_ATTRIBUTES,
     QUANTITIES,
     SPECIES_ATTRIBUTES,
@@ -325,7 +326,7 @@ class Table:
         else:
             dimension = _SPECIES_DIMENSION[word.split(".")[0]]
             if isinstance(value, n.Call) and value.name == "auto":
-                expr = self._auto(word, value)
+                expr = self._auto(owner, word, value)
             else:
                 what = f"{word} of '{owner}'"
                 expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), what)
@@ -334,7 +335,7 @@ class Table:
     def _constant_context(self, where: str) -> Context:
         return Context(unknowns=False, where=where)
 
-    def _auto(self, word: str, call: n.Call) -> Expr:
+    def _auto(self, species: str, word: str, call: n.Call) -> Expr:
         method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
         if method not in _METHODS:
             near = similar(method, _METHODS)
@@ -346,7 +347,25 @@ class Table:
         if self.gathered.organism is None:
             raise self.binder.fail("no-organism", "auto(...) needs to know the organism", call.span,
                                    help='write it in the head: model m "..." { organism human }')  # fmt: skip
-        return Apply(ONE, f"auto:{method}", (), span=call.span)
+        return Apply(ONE, f"auto:{method}", self._prediction_reads(species), span=call.span)
+
+    def _prediction_reads(self, species: str) -> tuple[Expr, ...]:
+        """What a predicted partition coefficient depends on; what is missing is reported where it is predicted."""
+        reads: list[Expr] = [
+            self.name(self.attribute(species, word, None)) for word in ("logp", "fup") if f"{species}.{word}" in self.attributes
+        ]
+        line = self.attributes.get(f"{species}.pka")
+        if line is None or not isinstance(line.value, n.Call):
+            return tuple(reads)
+        # Only a base may bind in red cells, and only then blood:plasma ratio and hematocrit matter.
+        if line.value.name in ("base", "ampholyte"):
+            if f"{species}.bp" in self.attributes:
+                reads.append(self.name(self.attribute(species, "bp", None)))
+            for name in HEMATOCRIT:
+                if name in self.scope.values:
+                    self.read_names.add(name)
+                    reads.append(self.name(self.value(name)))
+        return (*reads, *(self.binder.bind(a, self._constant_context("pka")) for a in line.value.args))
 
     def _remainder_volume(self, owner: str, call: n.Call) -> Expr:
         if len(call.args) != 1 or call.named:
@@ -607,7 +626,7 @@ class Table:
             call = general.value
 
             def predict() -> Definition:
-                return Definition(key, "attribute", self._auto(word, call), parse_unit("1"), "", general.source, derived=True,
+                return Definition(key, "attribute", self._auto(species, word, call), parse_unit("1"), "", general.source, derived=True,
                                   span=general.span)  # fmt: skip
 
             return self.define(key, predict, span)

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from lark import Token, Transformer, Tree, v_args
+from lark import Token, Tree, v_args
+from lark.visitors import Transformer_NonRecursive
 
 from pbpkc.language import nodes as n
+from pbpkc.language.diagnostics import Label
 from pbpkc.language.source import SourceFile, Span
+
+#: Deeper nesting of an expression than this is refused, before it exhausts the stack of a later stage.
+MOST_NESTING = 100
 
 _COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -40,13 +45,25 @@ def _word(children: Sequence[Any], kind: str) -> str:
 _EXPR = (n.Quantity, n.Ref, n.Operation, n.Call, n.Reduce)
 
 
+class Misread(ValueError):
+    """A text that parses and still says something impossible; what a `Diagnostic` needs."""
+
+    def __init__(self, code: str, message: str, labels: tuple[Label, ...], help: str) -> None:
+        super().__init__(message)
+        self.code, self.message, self.labels, self.help = code, message, labels, help
+
+
+_SAME_LEVEL = {"add": "sum", "sub": "sum", "mul": "product", "div": "product"}
+
+
 @v_args(tree=True)
-class ToNodes(Transformer[Token, n.SyntaxTree]):
+class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
     """Builds nodes bottom up. One method for each rule of the grammar."""
 
     def __init__(self, file: SourceFile) -> None:
         super().__init__(visit_tokens=False)
         self.file = file
+        self.depths: dict[int, int] = {}
 
     # ---------------------------------------------------------------- places
 
@@ -83,7 +100,35 @@ class ToNodes(Transformer[Token, n.SyntaxTree]):
         return n.Member(str(name), index, span=self._span(tree))
 
     def _operation(self, op: str, tree: Tree[Any]) -> n.Operation:
-        return n.Operation(op, tuple(tree.children), span=self._span(tree))
+        return self._measured(n.Operation(op, tuple(tree.children), span=self._span(tree)), tree.children)
+
+    def _measured(self, node: Any, arguments: Sequence[Any]) -> Any:
+        """The node itself, refused when it is nested too deeply. A sum is as deep as its deepest term, however long."""
+        level = _SAME_LEVEL.get(getattr(node, "op", ""))
+        depth = 0
+        for argument in arguments:
+            same = level is not None and _SAME_LEVEL.get(getattr(argument, "op", "")) == level and argument is arguments[0]
+            depth = max(depth, self.depths.get(id(argument), 0) + (0 if same else 1))
+        if depth > MOST_NESTING:
+            raise Misread("too-nested", f"this expression is nested more than {MOST_NESTING} deep", (Label(node.span),),
+                          "name a part of it with `param` or `let`")  # fmt: skip
+        self.depths[id(node)] = depth
+        return node
+
+    def _whole(self, token: Token) -> int:
+        value = Fraction(str(token))
+        if value.denominator != 1:
+            raise Misread("not-whole", f"{token} is not a whole number", (Label(self._token(token)),),
+                          "an index, a CMT and a DVID are whole numbers")  # fmt: skip
+        return int(value)
+
+    def _once(self, items: Sequence[tuple[str, Any]], tree: Tree[Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for word, value in items:
+            if word in found:
+                raise Misread("duplicate-name", f"`{word}` is said twice", (Label(self._span(tree)),), "leave one of them out")
+            found[word] = value
+        return found
 
     def add(self, tree: Tree[Any]) -> n.Operation:
         return self._operation("add", tree)
@@ -122,19 +167,27 @@ class ToNodes(Transformer[Token, n.SyntaxTree]):
     def call(self, tree: Tree[Any]) -> n.Call:
         name, *rest = tree.children
         named = tuple(c for c in rest if isinstance(c, tuple))
-        return n.Call(str(name), _all(rest, _EXPR), named, span=self._span(tree))
+        positional = _all(rest, _EXPR)
+        words = [word for word, _ in named]
+        twice = next((w for w in words if words.count(w) > 1), None)
+        if twice is not None:
+            raise Misread("duplicate-name", f"the argument '{twice}' is given twice", (Label(self._span(tree)),),
+                          "leave one of them out")  # fmt: skip
+        node = n.Call(str(name), positional, named, span=self._span(tree))
+        result: n.Call = self._measured(node, [*positional, *(value for _, value in named)])
+        return result
 
     def binding(self, tree: Tree[Any]) -> n.Binding:
         name, first, last = tree.children
-        # A fraction as an index bound is refused by the resolver through the span's text.
-        return n.Binding(str(name), _whole(first), _whole(last), span=self._span(tree))
+        return n.Binding(str(name), self._whole(first), self._whole(last), span=self._span(tree))
 
     def over(self, tree: Tree[Any]) -> tuple[n.Binding, ...]:
         return tuple(tree.children)
 
     def reduce(self, tree: Tree[Any]) -> n.Reduce:
         name, expr, over = tree.children
-        return n.Reduce(str(name), expr, over, span=self._span(tree))
+        node: n.Reduce = self._measured(n.Reduce(str(name), expr, over, span=self._span(tree)), [expr])
+        return node
 
     def pair(self, tree: Tree[Any]) -> n.Pair:
         low, high, unit = tree.children
@@ -162,7 +215,7 @@ class ToNodes(Transformer[Token, n.SyntaxTree]):
         return "units", True
 
     def model(self, tree: Tree[Any]) -> n.ModelHead:
-        items = dict(c for c in tree.children if isinstance(c, tuple))
+        items = self._once([c for c in tree.children if isinstance(c, tuple)], tree)
         return n.ModelHead(
             str(tree.children[0]), _word(tree.children, "doc"), items.get("organism"), items.get("time"),
             "units" in items, span=self._span(tree),
@@ -417,12 +470,12 @@ class ToNodes(Transformer[Token, n.SyntaxTree]):
     def dose_row(self, tree: Tree[Any]) -> n.DoseRow:
         column, number, species, into, *when = tree.children
         return n.DoseRow(
-            self._part(column), _whole(number), self._part(species), into, tuple(when), span=self._span(tree)
+            self._part(column), self._whole(number), self._part(species), into, tuple(when), span=self._span(tree)
         )
 
     def observe_row(self, tree: Tree[Any]) -> n.ObserveRow:
         column, number, target, unit = tree.children
-        return n.ObserveRow(self._part(column), _whole(number), target, self._unit(unit), span=self._span(tree))
+        return n.ObserveRow(self._part(column), self._whole(number), target, self._unit(unit), span=self._span(tree))
 
     def keep(self, tree: Tree[Any]) -> n.Keep:
         return n.Keep(str(tree.children[0]), tree.children[1], span=self._span(tree))
@@ -451,18 +504,3 @@ class ToNodes(Transformer[Token, n.SyntaxTree]):
         return n.SyntaxTree(
             self.file, _word(tree.children, "version"), tuple(c for c in tree.children if isinstance(c, n.Syntax))
         )
-
-
-class NotWhole(ValueError):
-    """A number that must be whole is not; carries its token."""
-
-    def __init__(self, token: Token) -> None:
-        super().__init__(f"{token} is not a whole number")
-        self.token = token
-
-
-def _whole(token: Token) -> int:
-    value = Fraction(str(token))
-    if value.denominator != 1:
-        raise NotWhole(token)
-    return int(value)

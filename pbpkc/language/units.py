@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from pbpkc.language.diagnostics import similar
+
 #: Base dimensions and the canonical unit each is counted in.
 BASES: tuple[tuple[str, str], ...] = (
     ("mass", "kg"),
@@ -65,6 +67,11 @@ _MISTAKES = {
 }  # fmt: skip
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z%]+)|(?P<number>\d+(?:\.\d+)?)|(?P<op>\*\*|[*/^.\-]))")
+
+
+#: Units longer than this, and powers higher than this, are mistakes; and traps for exact arithmetic.
+MOST_CHARACTERS = 100
+HIGHEST_POWER = 99
 
 
 class UnitError(ValueError):
@@ -186,7 +193,7 @@ def _word(word: str) -> tuple[Fraction, Dimension, Fraction]:
         mistake = _MISTAKES.get(word)
         raise UnitError(
             f"'{word}' is not a unit of the language",
-            f"write [{mistake}]" if mistake else "units are " + ", ".join([*WORDS, "%", "ppm", "IU"]),
+            _known_units(word) if mistake is None else f"write [{mistake}]",
         )
     if word == "degC":
         return Fraction(1), TEMPERATURE, Fraction("273.15")
@@ -198,6 +205,13 @@ def _word(word: str) -> tuple[Fraction, Dimension, Fraction]:
         dimension = dimension * _base(base) ** Fraction(power)
         factor = factor / ureg.Quantity(Fraction(1), unit) ** Fraction(power)
     return Fraction(factor.to_base_units().magnitude), dimension, Fraction(0)
+
+
+def _known_units(word: str) -> str:
+    near = similar(word, [*WORDS, "ppm", "IU"])
+    if near:
+        return f"a unit with a similar name exists: [{near}]"
+    return "units are those of length, mass, amount, volume, time, temperature and pressure, M, %, ppm and IU: [mg/L], [mL/min/kg]"
 
 
 @lru_cache(maxsize=4096)
@@ -215,6 +229,8 @@ def parse_unit(text: str) -> Unit:
     UnitError
         For an unknown word or a text that is no unit.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise UnitError(f"this unit has more than {MOST_CHARACTERS} characters", "write for example [mL/min/kg^0.75]")
     body = text.replace("µ", "u").replace("μ", "u").strip()
     factor, dimension, offset = Fraction(1), ONE, Fraction(0)
     sign, expect, position, words = 1, True, 0, 0
@@ -255,7 +271,11 @@ def _exponent(body: str, position: int, text: str) -> tuple[Fraction, int]:
     match = re.compile(r"\s*(?:\^|\*\*)\s*(-?\d+(?:\.\d+)?)").match(body, position)
     if not match:
         return Fraction(1), position
-    return Fraction(match[1]), match.end()
+    power = Fraction(match[1])
+    if abs(power) > HIGHEST_POWER or power.denominator > 10**6:
+        raise UnitError(f"the power {match[1]} in '{text}' cannot be computed with",
+                        f"powers lie between -{HIGHEST_POWER} and {HIGHEST_POWER} and have at most 6 decimals")  # fmt: skip
+    return power, match.end()
 
 
 def _root(value: Fraction, power: Fraction, text: str) -> Fraction:

@@ -142,10 +142,11 @@ def _wrapped(head: str, body: str) -> list[str]:
 
 
 def _glued(text: str) -> str:
-    """The text with blanks that no line may end at: only a sign between terms begins a new line."""
-    for tight in (" * ", " / "):
-        text = text.replace(tight, tight.replace(" ", _GLUE))
-    return text.replace(" + ", f" +{_GLUE}").replace(" - ", f" -{_GLUE}")
+    """The text with blanks that no line may end at: a new line begins at a sign or an argument only."""
+    glued = text.replace(" ", _GLUE).replace(f",{_GLUE}", ", ")
+    for sign in "+-":
+        glued = glued.replace(f"{_GLUE}{sign}{_GLUE}", f" {sign}{_GLUE}")
+    return glued
 
 
 # ------------------------------------------------------------- tables
@@ -153,7 +154,10 @@ def _glued(text: str) -> str:
 
 @dataclass(frozen=True)
 class EquationRow:
-    """One state: its equation, and the rates that bring and take."""
+    """One state: its equation, and what brings and takes.
+
+    `gains` and `losses` name the processes; for blood and flows they say ``from`` and ``to`` which state.
+    """
 
     state: str
     unit: str
@@ -206,8 +210,8 @@ def equations_table(system: System) -> EquationTables:
     rows: list[EquationRow] = []
     for index, state in enumerate(system.states):
         terms = equation_terms(system, index)
-        gains = tuple(system.rates[t.rate].name for t in terms if t.rate is not None and not t.negative)
-        losses = tuple(system.rates[t.rate].name for t in terms if t.rate is not None and t.negative)
+        gains = tuple(_way(system, t.rate, index) for t in terms if t.rate is not None and not t.negative)
+        losses = tuple(_way(system, t.rate, index) for t in terms if t.rate is not None and t.negative)
         doses = tuple("dose" for t in terms if t.rate is None)
         rows.append(
             EquationRow(
@@ -215,6 +219,15 @@ def equations_table(system: System) -> EquationTables:
             )
         )
     return EquationTables(tuple(rows), tuple(ParameterRow(*parameter_cells(p)) for p in system.parameters))
+
+
+def _way(system: System, rate: int, state: int) -> str:
+    """How a rate brings or takes: a process by its name, blood and flows by where they come from or go to."""
+    if system.rates[rate].kind not in CARRIED:
+        return system.rates[rate].name
+    others = [system.states[i].name for i, r in sorted(system.N) if r == rate and i != state]
+    word = "to" if system.N[state, rate].is_negative else "from"
+    return f"{word} {', '.join(others) or 'outside'}"
 
 
 def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:

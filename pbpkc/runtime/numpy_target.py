@@ -27,7 +27,7 @@ inf = math.inf
 
 
 def exp(x: Value) -> Value:
-    """e to the power x."""
+    """Exponential function."""
     return math.exp(x) if x.__class__ is float else np.exp(x)
 
 
@@ -151,6 +151,7 @@ class BoundTerm:
         self._widths = tuple(high - low for low, high in term.ranges)
 
     def __call__(self, *arguments: Value) -> Value:
+        """The value."""
         return self._function(*arguments)
 
     def partials(self, *arguments: Value) -> tuple[Value, ...]:
@@ -289,7 +290,7 @@ class NumpyModule:
         return values.reshape(*values.shape[:-1], len(self.observables), 2)
 
     def d_noise_dp(self, p: ArrayLike, c: Any = None, dc: Any = None) -> np.ndarray:
-        """d(noise)/dp: values at the manifest's rows (2 * observable + part) and columns, shape (..., nnz)."""
+        """d(noise)/dp: values at the manifest's rows (2 * observable + part) and columns."""
         return self._of(self._d_noise_dp, p, c, dc, with_dc=True)
 
     def lloq(self, p: ArrayLike, c: Any = None) -> np.ndarray:
@@ -340,7 +341,9 @@ class NumpyModule:
             dc = tuple(x[..., None] if x.ndim else x for x in dc or ())
         more = (dc,) if with_dc else ()
         with np.errstate(all="ignore"):
-            values = function(t, _columns(y.astype(float, copy=False)), _columns(p), _columns(u.astype(float)), c, *more)
+            values = function(
+                t, _columns(y.astype(float, copy=False)), _columns(p), _columns(u.astype(float)), c, *more
+            )
         shape = np.broadcast_shapes(t.shape, y.shape[:-1], p.shape[:-1], u.shape[:-1])
         return _stacked(values, shape)
 

@@ -60,9 +60,7 @@ class TorchModel(Layout):
 
         return load_torch, (self.generated, self._unknowns or None)
 
-    def dense(
-        self, quantity: str, values: Tensor, columns: Sequence[int] | None = None
-    ) -> Tensor:
+    def dense(self, quantity: str, values: Tensor, columns: Sequence[int] | None = None) -> Tensor:
         """Values of a derivative as a matrix, shape (..., rows, columns).
 
         Parameters
@@ -85,4 +83,4 @@ class TorchModel(Layout):
         place = torch.as_tensor(at_row * width + at_column, device=values.device)
         flat = values.new_zeros((*values.shape[:-1], rows * width))
         chosen = values.index_select(-1, torch.as_tensor(position, device=values.device))
-        return flat.index_copy(-1, place, chosen).unflatten(-1, (rows, width))
+        return flat.index_copy(-1, place, chosen).reshape(*values.shape[:-1], rows, width)

@@ -35,7 +35,7 @@ def _like(x: Value, other: Value) -> Tensor:
 
 
 def exp(x: Value) -> Tensor:
-    """e to the power x."""
+    """Exponential function."""
     return torch.exp(_like(x, None))
 
 
@@ -157,6 +157,7 @@ class BoundTerm:
         self._partials = partials
 
     def __call__(self, *arguments: Value) -> Value:
+        """The value."""
         tensors = _same_shape(arguments)
         return self._value(*tensors)
 
@@ -165,19 +166,20 @@ class BoundTerm:
         tensors = _same_shape(arguments)
         if self._partials is not None:
             return tuple(self._partials(*tensors))
-        value, pull_back = torch.func.vjp(self._value, *tensors)
+        pulled = torch.func.vjp(self._value, *tensors)
+        value, pull_back = pulled[0], pulled[1]
         return tuple(pull_back(torch.ones_like(value)))
 
     def _value(self, *arguments: Tensor) -> Tensor:
-        # A default that is a number still needs the shape of its arguments; ``0 * x`` ties it to them
-        # so that its derivative is zero and not missing.
-        value = self._function(*arguments)
-        return value + torch.zeros_like(arguments[0]) if isinstance(value, Tensor) else value + 0 * arguments[0]
+        # A default that is a number gets the shape of its arguments here.
+        return self._function(*arguments) + torch.zeros_like(arguments[0])
 
 
 def _same_shape(arguments: Sequence[Value]) -> tuple[Tensor, ...]:
     like = next((a for a in arguments if isinstance(a, Tensor)), None)
-    return tuple(torch.broadcast_tensors(*(_like(a, like) for a in arguments)))
+    tensors = [_like(a, like) for a in arguments]
+    shape = torch.broadcast_shapes(*(a.shape for a in tensors))  # type: ignore[no-untyped-call]
+    return tuple(a.expand(shape) for a in tensors)
 
 
 # ---- the module
@@ -255,7 +257,9 @@ class TorchModule:
         """d(residual)/dy at fixed dydt: values at the rows and columns of the manifest's `jacobian`."""
         return -self.jacobian(t, y, p, u, c)
 
-    def d_residual_dp(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None, dc: Any = None) -> Tensor:
+    def d_residual_dp(
+        self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None, dc: Any = None
+    ) -> Tensor:
         """d(residual)/dp at fixed dydt: values at the rows and columns of the manifest's `d_rhs_dp`."""
         return -self.d_rhs_dp(t, y, p, u, c, dc)
 
@@ -275,8 +279,10 @@ class TorchModule:
         """d(observable)/dy: values at the rows and columns of the manifest, shape (..., nnz)."""
         return self._at(self._d_observe_dy, t, y, p, u, c)
 
-    def d_observe_dp(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None, dc: Any = None) -> Tensor:
-        """d(observable)/dp at a fixed state: values at the manifest's rows and columns, shape (..., nnz)."""
+    def d_observe_dp(
+        self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None, dc: Any = None
+    ) -> Tensor:
+        """d(observable)/dp at a fixed state: values at the manifest's rows and columns."""
         return self._at(self._d_observe_dp, t, y, p, u, c, dc, with_dc=True)
 
     def initial_state(self, p: Tensor, c: Any = None) -> Tensor:
@@ -289,10 +295,11 @@ class TorchModule:
 
     def noise(self, p: Tensor, c: Any = None) -> Tensor:
         """Residual error, shape (..., O, 2): proportional (1), additive (the observable's unit)."""
-        return self._of(self._noise, p, c).unflatten(-1, (len(self.observables), 2))
+        values = self._of(self._noise, p, c)
+        return values.reshape(*values.shape[:-1], len(self.observables), 2)
 
     def d_noise_dp(self, p: Tensor, c: Any = None, dc: Any = None) -> Tensor:
-        """d(noise)/dp: values at the manifest's rows (2 * observable + part) and columns, shape (..., nnz)."""
+        """d(noise)/dp: values at the manifest's rows (2 * observable + part) and columns."""
         return self._of(self._d_noise_dp, p, c, dc, with_dc=True)
 
     def lloq(self, p: Tensor, c: Any = None) -> Tensor:
@@ -320,7 +327,8 @@ class TorchModule:
         t = _like(t, y)
         more = (dc,) if with_dc else ()
         values = function(t, y.unbind(-1), p.unbind(-1), u.unbind(-1), c, *more)
-        shape = torch.broadcast_shapes(t.shape, y.shape[:-1], p.shape[:-1], u.shape[:-1])
+        leading = (t.shape, y.shape[:-1], p.shape[:-1], u.shape[:-1])
+        shape = torch.broadcast_shapes(*leading)  # type: ignore[no-untyped-call]
         return _stacked(values, shape, y)
 
     def _of(

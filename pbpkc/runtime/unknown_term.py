@@ -50,7 +50,9 @@ def resolve_unknowns(
             has = "its unknown terms are " + ", ".join(names) if names else "it has no unknown terms"
             raise ValueError(f"unknowns: '{name}' is not an unknown term of this model; {has}")
         if not callable(function):
-            raise ValueError(f"unknowns: the value for '{name}' is {function!r}; a function of its arguments is needed")
+            raise ValueError(
+                f"unknowns: the value for '{name}' is {function!r}; a function of its arguments is needed"
+            )
     bound = {}
     for term in terms:
         if term.name in given:

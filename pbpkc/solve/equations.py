@@ -42,6 +42,13 @@ class Fault:
             raise FloatingPointError(message)
 
 
+@dataclass
+class Coupling:
+    """Whether the part of the Jacobian below its diagonal blocks turned out to be needed."""
+
+    needed: bool = False
+
+
 @dataclass(frozen=True)
 class Equations:
     """What an integrator needs for one segment.
@@ -56,6 +63,10 @@ class Equations:
     fault : Fault
     band : (int, int) or None
         Lower and upper bandwidth where the matrix is kept in bands.
+    complete : callable (since, z) -> (N, N), optional
+        The whole matrix, where `jacobian_transposed` leaves some of it out.
+    coupling : Coupling, optional
+        Shared by all segments, beside `complete`.
     """
 
     rhs: Callable[[float, Array], Array]
@@ -63,6 +74,8 @@ class Equations:
     size: int
     fault: Fault
     band: tuple[int, int] | None = None
+    complete: Callable[[float, Array], Array] | None = None
+    coupling: Coupling | None = None
 
 
 class StateEquations:
@@ -82,6 +95,7 @@ class StateEquations:
         self.size = len(compiled.state_names)
         pattern = compiled.manifest["jacobian"]
         rows, cols = (np.asarray(pattern[name], dtype=np.intp) for name in ("rows", "cols"))
+        self.rows, self.cols = rows, cols
         self.transposed = cols * self.size + rows
         self.band = (int(max(0, *(rows - cols))), int(max(0, *(cols - rows)))) if rows.size else (0, 0)
         self.in_band = cols * (sum(self.band) + 1) + rows - cols + self.band[1]
@@ -143,6 +157,7 @@ class SensitivityEquations:
         module, manifest = self.states.module, compiled.manifest
         self.derivatives = module.prepare_derivatives(p, self.states.c)
         self.weights = weights
+        self.coupling = Coupling()
         self.count = len(columns)
         self.size = self.states.size * (1 + self.count)
         position = {column: k for k, column in enumerate(columns)}
@@ -193,8 +208,9 @@ class SensitivityEquations:
             return out
 
         # The true matrix also has d(J s + df/dp)/dy below the diagonal blocks. Leaving it out costs no
-        # accuracy, only one more iteration of the corrector: what it lacks is nilpotent. What remains
-        # repeats one block along the diagonal, so it has the band of a single block.
+        # accuracy, and in weakly nonlinear models only one more iteration of the corrector: what it
+        # lacks is nilpotent. What remains repeats one block along the diagonal, so it has the band of a
+        # single block, and the linear algebra is linear in the number of parameters.
         lower, upper = states.band
         bands = np.zeros((k + 1, n, lower + upper + 1))
         first, places = bands[0].reshape(-1), states.in_band
@@ -208,7 +224,35 @@ class SensitivityEquations:
             bands[1:] = bands[0]
             return bands.reshape(self.size, lower + upper + 1)
 
-        return Equations(rhs, jacobian_transposed, self.size, fault, states.band)
+        def complete(since: float, z: Array) -> Array:
+            return self._complete(segment, since, z)
+
+        return Equations(rhs, jacobian_transposed, self.size, fault, states.band, complete, self.coupling)
+
+    def _complete(self, segment: Segment, since: float, z: Array) -> Array:
+        """The whole Jacobian, shape (N, N): SciPy's BDF and Radau need it, and LSODA in stiff kinetics.
+
+        The second derivatives are difference quotients of the first: it only steers Newton's method.
+        """
+        states, n, k = self.states, self.states.size, self.count
+        module, p, c = states.module, states.p, states.c
+        t, y, s = segment.t0 + since, z[:n], z[n:].reshape(k, n)
+        step = 1e-7 * np.maximum(np.abs(y), 1e-3 * np.max(np.abs(y), initial=1e-30))
+        points = np.concatenate((y[None], y + np.diag(step)))
+        u = np.broadcast_to(segment.inputs_at(t), (n + 1, segment.u.size))
+        slopes = module.jacobian(t, points, p, u, c)
+        forcing = module.d_rhs_dp(t, points, p, u, c, self.derivatives)[:, self.chosen] * self.forcing_weights
+        matrix = np.zeros((self.size, self.size))
+        rows, cols = states.rows, states.cols
+        for block in range(k + 1):
+            matrix[block * n + rows, block * n + cols] = slopes[0]
+        by_state = np.zeros((n, k, n))  # d(J s + df/dp)[k, i] / d y_j at [j, k, i]
+        bend = (slopes[1:] - slopes[0]) / step[:, None]
+        for entry, (row, col) in enumerate(zip(rows.tolist(), cols.tolist(), strict=True)):
+            by_state[:, :, row] += np.outer(bend[:, entry], s[:, col])
+        by_state.reshape(n, k * n)[:, self.forcing_places] += (forcing[1:] - forcing[0]) / step[:, None]
+        matrix[n:, :n] = by_state.reshape(n, k * n).T
+        return matrix
 
     def _clock_forcing(self, segment: Segment) -> Callable[[float, Array], Array] | None:
         """What moving the clocks adds to the sensitivities, shape (k, S)."""

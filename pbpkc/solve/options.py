@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 Method = Literal["lsoda", "bdf", "radau"]
 
-#: Share of the smallest dose of a species that its amounts are resolved to.
+#: Share of the smallest dose of a species that its amounts are resolved to, at most; where rtol is
+#: tighter than 1e-8, the share is too, so that the tail of a curve is as accurate as its peak.
 DOSE_SHARE = 1e-12
+#: The share in terms of rtol.
+DOSE_SHARE_OF_RTOL = 1e-4
 #: Absolute tolerance where no dose sets a scale; small enough that the relative tolerance governs.
 NO_DOSE = 1e-20
 
@@ -28,7 +31,7 @@ class SolverOptions:
         Relative tolerance of one step, in [1e-14, 1e-1].
     atol : float, sequence of float, or None
         Absolute tolerance in the unit of each state. None: 1e-12 of the smallest dose for the states of
-        a dosed species, 1e-20 for all others.
+        a dosed species (1e-4 rtol of it where that is less), 1e-20 for all others.
     max_steps : int
         Steps allowed between two requested times.
 
@@ -81,9 +84,6 @@ def absolute_tolerance(
         if atol.ndim and atol.shape != (len(states),):
             raise ValueError(f"atol has {atol.size} values; the model has {len(states)} states")
         return np.broadcast_to(atol, (len(states),)).copy()
-    return np.array(
-        [
-            DOSE_SHARE * smallest_dose[s["species"]] if s["species"] in smallest_dose else NO_DOSE
-            for s in states
-        ]
-    )
+    share = min(DOSE_SHARE, DOSE_SHARE_OF_RTOL * options.rtol)
+    species = [state["species"] for state in states]
+    return np.array([share * smallest_dose[s] if s in smallest_dose else NO_DOSE for s in species])

@@ -1,19 +1,30 @@
-"""Small models written down directly, in the shape of a compiled model, to test solvers without the compiler."""
+"""Small models written down directly, in the shape of a compiled model, to test solvers by themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
+Array = np.ndarray
 T = sp.Symbol("t")
 
 
 class HandModel:
     """Equations in sympy, evaluated in plain Python for one state and in NumPy for many."""
 
-    def __init__(self, states, parameters, rhs, observables, inputs=(), initial=None):
+    def __init__(
+        self,
+        states: Sequence[tuple[str, str | None]],
+        parameters: Mapping[str, float],
+        rhs: Mapping[str, Any],
+        observables: Mapping[str, str],
+        inputs: Sequence[tuple[str, str]] = (),
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
         self.state_names = tuple(name for name, _ in states)
         self.parameter_names = tuple(parameters)
         self.observable_names = tuple(observables)
@@ -30,7 +41,7 @@ class HandModel:
         y0 = [sp.sympify((initial or {}).get(name, 0)) for name in self.state_names]
         args = (T, y, p, u)
 
-        def sparse(rows, columns):
+        def sparse(rows: list[Any], columns: list[Any]) -> tuple[list[Any], dict[str, list[int]]]:
             matrix = sp.Matrix(rows).jacobian(columns)
             places = [(i, j) for i in range(matrix.rows) for j in range(matrix.cols) if matrix[i, j] != 0]
             pattern = {"rows": [i for i, _ in places], "cols": [j for _, j in places]}
@@ -59,11 +70,11 @@ class HandModel:
             "fingerprint": "hand",
         }
 
-        def function(expressions):
+        def function(expressions: list[Any]) -> Callable[..., Array]:
             scalar = sp.lambdify(args, expressions, "math", cse=True)
             vector = sp.lambdify(args, expressions, "numpy", cse=True)
 
-            def call(t, y, p, u, c=None, dc=None):
+            def call(t: Any, y: Array, p: Array, u: Array, c: Any = None, dc: Any = None) -> Array:
                 if y.ndim == 1:
                     return np.array(scalar(float(t), y.tolist(), p.tolist(), u.tolist()), dtype=float)
                 values = vector(t, list(np.moveaxis(y, -1, 0)), p.tolist(), list(np.moveaxis(u, -1, 0)))
@@ -91,11 +102,12 @@ class HandModel:
             d_initial_dp=lambda p, c=None, dc=None: d_start(0.0, nothing, p, none),
         )
 
-    def parameters(self):
+    def parameters(self) -> Array:
+        """Default values."""
         return self.values.copy()
 
 
-def one_compartment(clock=False):
+def one_compartment(clock: bool = False) -> HandModel:
     """Absorption, elimination; tlag, f1 and dur are read by doses only."""
     extra = [("tad", "X")] if clock else []
     return HandModel(
@@ -111,7 +123,7 @@ def one_compartment(clock=False):
     )
 
 
-def two_compartments():
+def two_compartments() -> HandModel:
     return HandModel(
         states=[("central", "X"), ("peripheral", "X")],
         parameters={"CL": 7.5, "V1": 20.0, "Q2": 0.5, "V2": 30.0},
@@ -124,7 +136,7 @@ def two_compartments():
     )
 
 
-def robertson():
+def robertson() -> HandModel:
     return HandModel(
         states=[("y1", None), ("y2", None), ("y3", None)],
         parameters={"k1": 0.04, "k2": 3e7, "k3": 1e4},
@@ -138,7 +150,7 @@ def robertson():
     )
 
 
-def from_flat_json(problem):
+def from_flat_json(problem: Mapping[str, Any]) -> HandModel:
     """A model from the flat form of the initial value problems."""
     names = list(problem["states"])
     rhs = {name: sp.sympify(text) for name, text in problem["odes"].items()}

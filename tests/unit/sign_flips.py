@@ -121,7 +121,12 @@ class _Rewriter(ast.NodeTransformer):
         return self.visit(node) if _is_sum(node) else self._term(node)
 
     def _term(self, node: ast.expr) -> ast.expr:
-        if isinstance(node, ast.Constant) and node.value == 0 or isinstance(node, ast.Name) and node.id == "nan":
+        if (
+            isinstance(node, ast.Constant)
+            and node.value == 0
+            or isinstance(node, ast.Name)
+            and node.id == "nan"
+        ):
             return node
         number = len(self._terms)
         self._terms.append(Term(self._method, node.lineno, ast.unparse(node)))

@@ -77,7 +77,8 @@ def test_exact_results_stay_exact_so_that_zero_is_a_proof() -> None:
     assert iv.multiply(iv.NON_NEGATIVE, iv.NON_NEGATIVE) == iv.NON_NEGATIVE
     assert iv.multiply(iv.ZERO, iv.NON_NEGATIVE).is_zero
     assert iv.rational(1, 4).is_point
-    assert iv.rational(1, 10).low < 0.1 < iv.rational(1, 10).high or iv.rational(1, 10).low < iv.rational(1, 10).high
+    tenth = iv.rational(1, 10)
+    assert not tenth.is_point and holds(tenth, Fraction(1, 10))
 
 
 def test_underflow_keeps_the_sign() -> None:

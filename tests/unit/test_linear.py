@@ -13,7 +13,7 @@ def test_one_compartment_is_linear_with_its_doses_in_b() -> None:
     ka, cl, bw = (system.parameters[k].symbol for k in (1, 2, 0))
     volume = system.constants[0].symbol
     assert found.is_everything
-    assert found.A == {(0, 0): -ka, (1, 0): ka, (1, 1): -cl * bw / volume, (2, 1): cl * bw / volume}
+    assert {(0, 0): -ka, (1, 0): ka, (1, 1): -cl * bw / volume, (2, 1): cl * bw / volume} == found.A
     assert found.b == {0: system.inputs[0].symbol, 1: system.inputs[1].symbol}
 
 
@@ -58,7 +58,7 @@ def test_the_linear_part_of_a_mixed_rate_is_kept() -> None:
     d.curve("seen", 3 * d["a"] + d["s"])
     d.rate("mixed", d["k"] * d["seen"] + d["a"] ** 2, {"a": -1})
     found = linear_part(d.system())
-    assert found.A == {(0, 0): -3 * d["k"]}
+    assert {(0, 0): -3 * d["k"]} == found.A
     assert found.b == {0: -d["k"] * d["s"]}
     assert [t.expr for t in found.terms] == [d["a"] ** 2]
 

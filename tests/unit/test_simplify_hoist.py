@@ -32,6 +32,17 @@ def test_a_curve_that_reads_no_state_becomes_a_constant_under_its_own_name() -> 
     assert [a.name for a in after.curves] == ["moving"]
 
 
+def test_a_part_with_several_readers_is_named_after_none() -> None:
+    d = Draft("m")
+    d.parameter("k", 1.0)
+    d.parameter("BW", 1.0)
+    for name in ("A", "B"):
+        d.state(name)
+        d.rate(f"out_{name}", d["k"] / d["BW"] * d[name], {name: -1})
+    (constant,) = hoist_fixed_parts(d.system()).constants
+    assert (constant.name, constant.doc) == ("x0", "what does not change during a run in out_A, out_B")
+
+
 def test_one_product_is_left_where_it_is() -> None:
     d = Draft("m")
     d.parameter("cl", 1.0)

@@ -56,6 +56,30 @@ def test_what_reads_a_state_becomes_a_curve_before_its_first_reader() -> None:
     assert after.rates[0].expr.free_symbols <= known
 
 
+def test_two_definitions_that_say_the_same_keep_their_names() -> None:
+    d = draft()
+    d.constant("flow_a", d["BW"] * d["k"] / 20)
+    d.constant("flow_b", d["BW"] * d["k"] / 20)
+    d.rate("one", d["flow_a"] * d["A"], {"A": -1})
+    d.rate("two", d["flow_b"] * d["B"], {"B": -1})
+    after = share_subexpressions(d.system())
+    assert after.constants == d.system().constants
+    assert after.rates == d.system().rates
+
+
+def test_numbers_follow_the_order_of_the_definitions() -> None:
+    d = draft()
+    inner = sp.exp(d["k"])
+    outer = sp.log(inner + d["BW"])
+    d.constant("one", inner + outer * d["e"])
+    d.constant("two", outer * d["n"])
+    after = share_subexpressions(d.system())
+    assert [(a.name, a.expr) for a in after.constants][:2] == [
+        ("x0", inner),
+        ("x1", sp.log(after.constants[0].symbol + d["BW"])),
+    ]
+
+
 def test_trivialities_get_no_name() -> None:
     d = draft()
     d.rate("one", d["k"] * d["A"] + 1, {"A": -1})

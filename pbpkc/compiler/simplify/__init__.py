@@ -17,8 +17,8 @@ from pbpkc.compiler.simplify.shared import share_subexpressions
 from pbpkc.compiler.system import System
 
 #: In this order: numbers first, since they decide what is left; what nobody reads goes before effort is
-#: spent on it; factors before sharing, since a common factor changes which expressions are equal. Sharing
-#: finds definitions that say the same twice, so names and readers are looked at once more.
+#: spent on it; factors before sharing, since a common factor changes which expressions are equal.
+#: Nobody reads what sharing has made superfluous, hence the last one.
 PASSES: tuple[Callable[[System], System], ...] = (
     fold_constants,
     read_through_aliases,
@@ -26,7 +26,6 @@ PASSES: tuple[Callable[[System], System], ...] = (
     collect_factors,
     hoist_fixed_parts,
     share_subexpressions,
-    read_through_aliases,
     drop_dead_definitions,
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -28,36 +27,35 @@ _LEAST_COST = 2
 def share_subexpressions(system: System) -> System:
     """The `System` in which equal subexpressions are computed once.
 
-    An expression that is the whole of an earlier definition is read from there. Otherwise what occurs at
-    least twice and saves enough becomes a new definition: among the constants if it reads only those and
+    An expression that is the whole of one earlier definition is read from there; definitions themselves are
+    never merged, so that each quantity of the spec keeps its name. What else occurs at least twice and saves
+    enough becomes a new definition: among the constants if it reads only those and
     parameters, else among the curves. A power of one name is called after it (``BW_pow_3_4``), the others
     ``x0``, ``x1``, ...; `doc` says who reads them. Occurrences inside the branches of a condition do not
     count: what stands there may be defined only when the condition holds.
     """
     named = _read_from_definitions(system)
-    wanted = _repeated([*_in_order(named)])
+    wanted = _repeated(named)
     if not wanted:
         return named
     return _Sharing(named, wanted).run()
-
-
-def _in_order(system: System) -> Iterable[sp.Expr]:
-    yield from (a.expr for a in (*system.constants, *system.curves))
-    yield from final_expressions(system)
 
 
 # ------------------------------------------------------------- definitions that exist already
 
 
 def _read_from_definitions(system: System) -> System:
+    # Two definitions may say the same by chance (two organs with one flow). Each keeps its own name and
+    # expression, and neither lends its name to others.
+    count = Counter(a.expr for a in (*system.constants, *system.curves))
     known: dict[sp.Expr, sp.Symbol] = {}
 
     def change(expr: sp.Expr) -> sp.Expr:
         return _replaced(expr, known)
 
     def assign(definition: Assignment) -> Assignment:
-        expr = change(definition.expr)
-        if not expr.is_Atom:
+        expr = definition.expr if definition.expr in known else _inside(definition.expr, known)
+        if not expr.is_Atom and count[definition.expr] == 1:
             known.setdefault(expr, definition.symbol)
         return replace(definition, expr=expr)
 
@@ -89,8 +87,10 @@ def _read_from_definitions(system: System) -> System:
 def _replaced(expr: sp.Basic, known: dict[sp.Expr, sp.Symbol]) -> sp.Basic:
     if expr.is_Atom:
         return expr
-    if expr in known:
-        return known[expr]
+    return known[expr] if expr in known else _inside(expr, known)
+
+
+def _inside(expr: sp.Basic, known: dict[sp.Expr, sp.Symbol]) -> sp.Basic:
     changed = [_replaced(a, known) for a in expr.args]
     return expr if tuple(changed) == expr.args else expr.func(*changed)
 
@@ -98,7 +98,7 @@ def _replaced(expr: sp.Basic, known: dict[sp.Expr, sp.Symbol]) -> sp.Basic:
 # ------------------------------------------------------------- definitions to be made
 
 
-def _repeated(expressions: list[sp.Expr]) -> set[sp.Expr]:
+def _repeated(system: System) -> set[sp.Expr]:
     """The subexpressions worth a name. A part of a repeated expression counts once with it."""
     count: Counter[sp.Expr] = Counter()
 
@@ -112,7 +112,11 @@ def _repeated(expressions: list[sp.Expr]) -> set[sp.Expr]:
         for argument in expr.args:
             visit(argument)
 
-    for expr in expressions:
+    for definition in (*system.constants, *system.curves):
+        # The whole of a definition has a name already.
+        for part in [] if isinstance(definition.expr, sp.Piecewise) else definition.expr.args:
+            visit(part)
+    for expr in final_expressions(system):
         visit(expr)
     return {
         e
@@ -137,7 +141,7 @@ class _Sharing:
         self.taken = all_names(system)
         self.moving = set(moving_symbols(system))
         for constant in system.constants:
-            self.constants.append(replace(constant, expr=self.change(constant.expr, constant.name)))
+            self.constants.append(replace(constant, expr=self.whole(constant.expr, constant.name)))
         N = changed_N(system.N, lambda e: self.change(e, "the yields"))
         initial = tuple(
             self.change(e, f"the start of {s.name}")
@@ -153,7 +157,7 @@ class _Sharing:
             for o in system.outputs
         )
         for curve in system.curves:
-            self.curves.append(replace(curve, expr=self.change(curve.expr, curve.name)))
+            self.curves.append(replace(curve, expr=self.whole(curve.expr, curve.name)))
         rates = tuple(replace(r, expr=self.change(r.expr, r.name)) for r in system.rates)
         outputs = tuple(replace(o, expr=self.change(o.expr, o.name)) for o in outputs)
         return replace(
@@ -166,6 +170,11 @@ class _Sharing:
             outputs=outputs,
         )
 
+    def whole(self, expr: sp.Basic, reader: str) -> sp.Basic:
+        """The expression of a definition, which is not replaced as a whole by a shared one."""
+        changed = [self.change(a, reader) for a in expr.args]
+        return expr if tuple(changed) == expr.args else expr.func(*changed)
+
     def change(self, expr: sp.Basic, reader: str) -> sp.Basic:
         """The expression reading shared definitions, which are made when they are met."""
         if expr.is_Atom:
@@ -173,8 +182,9 @@ class _Sharing:
         if expr in self.names:
             symbol = self.names[expr]
         elif expr in self.wanted:
+            # Parts first, so that numbers follow the order of the definitions.
+            inner = expr.func(*(self.change(a, reader) for a in expr.args))
             name = self.name(expr)
-            inner = expr.func(*(self.change(a, name) for a in expr.args))
             symbol = stand_in(name, expr)
             self.names[expr] = symbol
             moves = not self.moving.isdisjoint(inner.free_symbols)

@@ -1,0 +1,81 @@
+"""``pbpkc fit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from pbpkc.cli.options import SPEC, as_format, settings, warn
+
+
+@click.command("fit")
+@click.argument("spec", type=SPEC)
+@click.option("--data", type=click.Path(path_type=Path), help="CSV file, read through the scenario's data block [default: the file it names].")
+@click.option("--scenario", "-s", metavar="NAME", help="Whose data block reads the file [default: the only one that has one].")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for tables, plots and report.html.")
+@click.option("--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori).")
+@click.option("--mask", multiple=True, metavar="SPEC", help='Estimate more, e.g. "APAP.kp.liver in (0.1, 10) scale log".')
+@click.option("--unmask", multiple=True, metavar="NAME", help='Hold a masked parameter at its median, or at "NAME = VALUE".')
+@click.option(
+    "--blq", type=click.Choice(["m3", "drop", "half", "zero"]), default="m3", show_default=True,
+    help="Values below quantification: their likelihood (M3), left out, half the limit, or zero.",
+)  # fmt: skip
+@click.option("--start", "start_", multiple=True, metavar="NAME=VALUE", help='Where the first search begins, e.g. "ka = 4 [1/h]" [default: the median of the prior].')
+@click.option("--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Searches per subject.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the starting points.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; the result does not depend on it.")
+@click.option("--resume/--fresh", default=True, show_default=True, help="Take over finished subjects of an interrupted or equal run.")
+@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and the plots.")
+@click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of the solver.")
+@click.option(
+    "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
+)  # fmt: skip
+@settings
+@as_format
+@click.pass_context
+def command(
+    ctx: click.Context, spec: str, data: Path | None, scenario: str | None, output: Path | None, map_: bool,
+    mask: tuple[str, ...], unmask: tuple[str, ...], blq: str, start_: tuple[str, ...], starts: int, seed: int, workers: int, resume: bool,
+    report: bool, rtol: float, solver: str, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str,
+) -> None:  # fmt: skip
+    """Estimate masked parameters from data, with what the data cannot tell.
+
+    Each subject is fitted by maximum likelihood with exact sensitivities, from several starting points. The
+    optimum is simulated again by the reference solver, and that misfit is reported. A parameter that the
+    data do not determine is named, with the combination that they do determine.
+    """
+    from pbpkc.cli.progress import bar
+    from pbpkc.infer.options import FitOptions
+    from pbpkc.infer.output import FitFolder, document
+    from pbpkc.jobs.fit import FitJob, fit
+    from pbpkc.jobs.loaded import load
+    from pbpkc.solve.options import SolverOptions
+
+    loaded = load(spec).with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
+    warn(loaded.model.warnings)
+    options = FitOptions(method="map" if map_ else "ml", blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
+    solver_options = SolverOptions(method=solver, rtol=rtol)  # type: ignore[arg-type]
+    job = FitJob(data, scenario, options, solver_options, start_)
+    store = FitFolder(output, resume) if output is not None else None
+    with bar("fitting") as tell:
+        fitted = fit(loaded, job, lambda p: tell(p.done, p.total, p.subject), store)
+    result = fitted.result
+    warn(fitted.dataset.notes)
+    written = list(store.write(result)) if store is not None else []
+    if output is not None and report:
+        from pbpkc.jobs.report import write_fit_report
+
+        with bar("report") as tell:
+            written += write_fit_report(output, loaded, fitted, lambda done, total: tell(done, total, ""))
+    if format_ == "json":
+        from pbpkc.cli.options import print_json
+
+        print_json(document(result))
+    else:
+        from pbpkc.cli.fit_text import fit_text
+
+        click.echo(fit_text(result), nl=False)
+    if written:
+        click.echo("wrote " + ", ".join(str(path) for path in written), err=True)
+    ctx.exit({"done": 0, "partial": 4, "failed": 3}[result.outcome])

@@ -1,0 +1,70 @@
+"""A fit as text for a terminal: estimates, means, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit
+
+
+def fit_text(result: FitResult) -> str:
+    """The table of estimates, the means over subjects, and what the data do not determine."""
+    parameters = [str(p["name"]) for p in result.parameters]
+    units = {row.parameter: row.unit for row in result.estimates}
+    by_id: dict[str, dict[str, EstimateRow]] = {}
+    for row in result.estimates:
+        by_id.setdefault(row.id, {})[row.parameter] = row
+    head = ["id", *(f"{name} [{units.get(name, '')}]" for name in parameters), "n", "-2 log L", "RSS", "outcome"]
+    rows = []
+    for fit in result.fits:
+        cells = [_estimate(by_id.get(fit.id, {}).get(name)) for name in parameters]
+        subject = fit.subject
+        rows.append([fit.id, *cells, str(subject.n), _number(subject.objective), _number(subject.rss), fit.outcome])
+    lines = _table(head, rows)
+    lines += ["", "estimate (95 % interval); * the data do not determine it"]
+    if len(result.fits) > 1 and result.summary:
+        lines.append("")
+        mean = [
+            [s.parameter, s.unit, str(s.n), s.kind, _number(s.mean), _number(s.low), _number(s.high)] for s in result.summary
+        ]
+        lines += _table(["parameter", "unit", "subjects", "mean", "value", "smallest", "largest"], mean)
+    told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
+    if told:
+        lines.append("")
+        lines += [f"{id}: {text}" for id, text in told]
+    timing = result.timing
+    count = len(result.fits)
+    lines += ["", f"{count} subject{'s' * (count != 1)} in {timing.wall_seconds:.1f} s"
+              + (f", {timing.reused} of them taken over from an earlier run" if timing.reused else "")]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _told(fit: SubjectFit) -> list[str]:
+    found = [f"{fit.reason}; {fit.suggestion}" if fit.suggestion else fit.reason] if fit.reason else []
+    found += list(fit.notes)
+    if fit.identifiability is not None:
+        found += list(fit.identifiability.summary)
+    return found
+
+
+def _estimate(row: EstimateRow | None) -> str:
+    if row is None:
+        return ""
+    mark = "" if row.identifiable == "yes" else "*"
+    # An interval over more than ten thousandfold says no more than the mark does; the tables of -o keep it.
+    if row.ci_low != row.ci_low or row.ci_high > 1e4 * abs(row.ci_low) > 0:
+        return f"{_number(row.estimate)}{mark}"
+    return f"{_number(row.estimate)}{mark} ({_number(row.ci_low)}, {_number(row.ci_high)})"
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.4g}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+    return [line(head), "  ".join("-" * w for w in widths), *(line(row) for row in rows)]

@@ -1,0 +1,130 @@
+"""A fit as series that can be drawn: what was measured, the fitted curve, and the residuals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.experiment.data import Dataset
+from pbpkc.infer.result import FitResult, PredictionRow
+from pbpkc.language.units import parse_unit
+
+Array = NDArray[np.float64]
+
+
+class Curve(Protocol):
+    """The observables of one subject at its estimate, on a dense grid.
+
+    `time` is in h; `observables` maps names to values of the same length, each in its unit.
+    """
+
+    @property
+    def id(self) -> str:
+        """The subject."""
+        ...
+
+    @property
+    def time(self) -> Array:
+        """Shape (T,), h."""
+        ...
+
+    @property
+    def observables(self) -> Mapping[str, Array]:
+        """Each of shape (T,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Series:
+    """One observable of one subject; times in the unit of reports, values in the observable's.
+
+    Parameters
+    ----------
+    subject, observable, unit, time_unit : str
+    time, value : ndarray, shape (n,)
+        Measured.
+    predicted, weighted : ndarray, shape (n,)
+        By the fit, and the weighted residual; nan where there is no estimate.
+    censored_time, censored_limit : ndarray, shape (m,)
+        Values below quantification, with the limit.
+    curve_time, curve : ndarray, shape (T,)
+        Fitted; empty where there is no estimate.
+    """
+
+    subject: str
+    observable: str
+    unit: str
+    time_unit: str
+    time: Array
+    value: Array
+    predicted: Array
+    weighted: Array
+    censored_time: Array
+    censored_limit: Array
+    curve_time: Array
+    curve: Array
+
+    @property
+    def highest(self) -> float:
+        """The largest number to be shown; nan if there is none."""
+        shown = np.concatenate((self.value, self.censored_limit, self.curve))
+        shown = shown[np.isfinite(shown)]
+        return float(shown.max()) if shown.size else math.nan
+
+
+def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> tuple[Series, ...]:
+    """What was measured and fitted, by observable and subject, in the order of the model and of the data.
+
+    Parameters
+    ----------
+    result : FitResult
+    dataset : Dataset
+        That was fitted.
+    curves : sequence of Curve
+        Of the subjects that have an estimate.
+    """
+    factor = float(parse_unit(result.time_unit).factor)
+    dense = {curve.id: curve for curve in curves}
+    found: dict[str, Sequence[PredictionRow]] = {fit.id: fit.predictions for fit in result.fits}
+    made = []
+    for index, (name, unit) in enumerate(zip(dataset.observable_names, dataset.observable_units, strict=True)):
+        for subject in dataset.subjects:
+            here = np.flatnonzero(subject.observable == index)
+            if not here.size:
+                continue
+            below = subject.censored[here]
+            rows = found.get(subject.id, ())
+            predicted, weighted = (
+                np.array([getattr(rows[i], what) if rows else math.nan for i in here], dtype=float)
+                for what in ("pred", "weighted_residual")
+            )
+            curve = dense.get(subject.id)
+            with_curve = curve is not None and name in curve.observables
+            limits = np.where(np.isfinite(subject.lloq[here]), subject.lloq[here], subject.dv[here])
+            made.append(
+                Series(
+                    subject.id, name, unit, result.time_unit,
+                    time=subject.time[here][~below] / factor,
+                    value=subject.dv[here][~below],
+                    predicted=predicted[~below],
+                    weighted=weighted[~below],
+                    censored_time=subject.time[here][below & np.isfinite(limits)] / factor,
+                    censored_limit=limits[below & np.isfinite(limits)],
+                    curve_time=np.asarray(curve.time, dtype=float) / factor if curve and with_curve else np.zeros(0),
+                    curve=np.asarray(curve.observables[name], dtype=float) if curve and with_curve else np.zeros(0),
+                )
+            )  # fmt: skip
+    return tuple(made)
+
+
+def by_observable(series: Sequence[Series]) -> dict[str, list[Series]]:
+    """Series grouped by what they measure."""
+    groups: dict[str, list[Series]] = {}
+    for one in series:
+        groups.setdefault(one.observable, []).append(one)
+    return groups

@@ -1,0 +1,143 @@
+"""Goodness of fit: observed against predicted, and weighted residuals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.report.fit_series import Series
+from pbpkc.report.plot_style import (
+    GUIDE,
+    OBSERVED,
+    SHADE,
+    Draw,
+    Range,
+    linear_range,
+    log_range,
+    margins,
+    mark,
+    points,
+    shown_on,
+    ticks,
+)
+from pbpkc.report.quantities import bracketed
+from pbpkc.report.time_panels import OBSERVED_MARKS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+#: A point of a panel: its series, and which of its measurements it is.
+Place = tuple[Series, int]
+
+
+def observed_range(group: Sequence[Series], log: bool) -> Range:
+    """One range for both axes of observed against predicted."""
+    x, y, _ = observed_points(group, log)
+    both = np.concatenate((x, y))
+    if not both.size:
+        return Range(0.1, 10.0, log=True) if log else Range(0.0, 1.0)
+    return (log_range if log else linear_range)(float(both.min()), float(both.max()))
+
+
+def observed_points(group: Sequence[Series], log: bool) -> tuple[Array, Array, list[Place]]:
+    """Predicted and observed values that the axes can show, and where each comes from."""
+    places = [
+        (one, int(i)) for one in group for i in np.flatnonzero(shown_on(one.value, log) & shown_on(one.predicted, log))
+    ]
+    return _values(places, "predicted"), _values(places, "value"), places
+
+
+def residual_points(group: Sequence[Series]) -> list[Place]:
+    """The weighted residuals there are, in the order in which they are drawn."""
+    return [(one, int(i)) for one in group for i in np.flatnonzero(np.isfinite(one.weighted))]
+
+
+def _values(places: list[Place], what: str) -> Array:
+    return np.array([getattr(one, what)[i] for one, i in places], dtype=float)
+
+
+def observed_panel(group: Sequence[Series], log: bool) -> Draw:
+    """Observed against predicted for one observable, with the line where they are equal."""
+
+    def draw(figure: Figure) -> None:
+        marks = ticks(observed_range(group, log), 5)
+        draw_observed(margins(figure, marks.width, left=0.3, bottom=0.42), group, log)
+
+    return draw
+
+
+def draw_observed(axes: Axes, group: Sequence[Series], log: bool) -> None:
+    """Observed against predicted in given axes."""
+    shown, unit = observed_range(group, log), group[0].unit
+    marks = ticks(shown, 5)
+    mark(axes, "x", shown, marks)
+    mark(axes, "y", shown, marks)
+    axes.plot([shown.low, shown.high], [shown.low, shown.high], color=GUIDE, linewidth=0.8, zorder=1)
+    x, y, _ = observed_points(group, log)
+    axes.plot(x, y, gid=OBSERVED_MARKS, zorder=3, alpha=_alpha(x.size), **points(OBSERVED))
+    axes.set_xlabel(bracketed("predicted", unit), labelpad=2.0)
+    axes.set_ylabel(bracketed("observed", unit))
+
+
+def residual_panel(group: Sequence[Series], against_time: bool) -> Draw:
+    """Weighted residuals against time or against the prediction."""
+
+    def draw(figure: Figure) -> None:
+        marks = ticks(_residual_range(_values(residual_points(group), "weighted")), 7)
+        draw_residuals(margins(figure, marks.width, left=0.3, bottom=0.42), group, against_time)
+
+    return draw
+
+
+def draw_residuals(axes: Axes, group: Sequence[Series], against_time: bool) -> None:
+    """Weighted residuals in given axes; the band holds 95 % of them if the error model is right."""
+    unit, time_unit = group[0].unit, group[0].time_unit
+    places = residual_points(group)
+    x, y = _values(places, "time" if against_time else "predicted"), _values(places, "weighted")
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
+    pad = 0.04 * (high - low or 1.0)
+    across, up = Range(low - pad, high + pad), _residual_range(y)
+    mark(axes, "x", across, ticks(across, 6, time_unit if against_time else None))
+    mark(axes, "y", up, ticks(up, 7))
+    axes.axhspan(-2.0, 2.0, color=SHADE, linewidth=0, zorder=0)
+    axes.axhline(0.0, color=GUIDE, linewidth=0.8, zorder=1)
+    axes.plot(x, y, gid=OBSERVED_MARKS, zorder=3, alpha=_alpha(x.size), **points(OBSERVED))
+    axes.set_xlabel(bracketed("time", time_unit) if against_time else bracketed("predicted", unit), labelpad=2.0)
+    axes.set_ylabel("weighted residual")
+
+
+def _residual_range(values: Array) -> Range:
+    far = max(3.0, float(np.abs(values).max()) if values.size else 0.0)
+    return Range(-1.08 * far, 1.08 * far)
+
+
+def _alpha(count: int) -> float:
+    """So many points are seen through where they lie on each other."""
+    return 1.0 if count <= 200 else max(0.25, 14.0 / math.sqrt(count))
+
+
+def goodness_grid(groups: Sequence[Sequence[Series]], log: bool, title: str) -> tuple[Draw, tuple[float, float]]:
+    """Three panels for every observable in one picture, with its size in inches."""
+    width, row, head = 9.6, 2.9, 0.45
+    height = head + row * len(groups)
+
+    def draw(figure: Figure) -> None:
+        figure.text(0.12 / width, 1.0 - 0.22 / height, title, fontsize=10, fontweight="bold", va="center")
+        step = (width - 0.1) / 3
+        for k, group in enumerate(groups):
+            low = height - head - row * (k + 1) + 0.5
+            figure.text(0.12 / width, (low + row - 0.68) / height, group[0].observable, va="center", fontweight="bold")
+            size = ((step - 0.75) / width, (row - 0.85) / height)
+            axes = [figure.add_axes(((step * c + 0.62) / width, low / height, *size)) for c in range(3)]
+            draw_observed(axes[0], group, log)
+            draw_residuals(axes[1], group, against_time=True)
+            draw_residuals(axes[2], group, against_time=False)
+
+    return draw, (width, height)

@@ -1,0 +1,87 @@
+"""Numbers, intervals and units as readers see them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+#: What stands where there is no number.
+NOTHING = "–"
+
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_MINUS = "−"
+
+
+def plain_number(value: float, digits: int = 4) -> str:
+    """A number to so many digits, without zeros at its end: ``1.5``, ``0.04``, ``2.1·10⁻⁶``."""
+    return _written(value, digits, "")
+
+
+def figures(value: float, digits: int = 4) -> str:
+    """A number to so many significant digits, all of them shown: ``1.500``, ``0.04000``."""
+    return _written(value, digits, "#")
+
+
+def _written(value: float, digits: int, alternate: str) -> str:
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0.0:
+        return "0"
+    size = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if -4 <= size < 6:
+        # Digits before the point are all shown: 123456, never 1.235e+05.
+        text = f"{value:{alternate}.{max(digits, size + 1)}g}".rstrip("." if alternate else "")
+        return text.replace("-", _MINUS)
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if not alternate and "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    power = f"10{str(int(exponent)).translate(_RAISED)}"
+    return (power if mantissa == "1" else f"{mantissa}·{power}").replace("-", _MINUS)
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """``1.31 to 2.42``; nothing where an end is missing."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    return f"{figures(low, digits)} to {figures(high, digits)}"
+
+
+def percent(fraction: float) -> str:
+    """``12 %``, ``1300 %``: two digits."""
+    if not math.isfinite(fraction):
+        return NOTHING
+    return f"{plain_number(float(f'{100.0 * fraction:.2g}'), 3)} %"
+
+
+def unit_text(unit: str) -> str:
+    """A unit as plain text: ``umol/L`` as ``µmol/L``, whole powers raised; nothing for ``1``."""
+    if unit == "1":
+        return ""
+    greek = re.sub(r"\bu(?=(?:mol|g|L|m|M)\b)", "µ", unit)
+    return re.sub(r"\^(-?\d+)(?![\d.])", lambda m: m.group(1).translate(_RAISED), greek).replace("*", "·")
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A number with its unit behind it."""
+    shown = unit_text(unit)
+    return f"{text} {shown}" if shown else text
+
+
+def bracketed(name: str, unit: str) -> str:
+    """A name with its unit, for an axis or the head of a column: ``Cp [mg/L]``."""
+    shown = unit_text(unit)
+    return f"{name} [{shown}]" if shown else name
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 subject``, ``12 subjects``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(words: list[str], most: int = 12) -> str:
+    """``a``, ``a and b``, ``a, b and c``; a long list is cut and says so."""
+    if len(words) > most:
+        return f"{', '.join(words[: most - 1])} and {len(words) - most + 1} more"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,204 @@
+"""Measured points and fitted curve against time, one panel a subject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.report.fit_series import Series
+from pbpkc.report.plot_style import (
+    CENSORED,
+    FITTED,
+    GUIDE,
+    OBSERVED,
+    Draw,
+    Range,
+    linear_range,
+    log_range,
+    margins,
+    mark,
+    points,
+    shown_on,
+    ticks,
+)
+from pbpkc.report.quantities import bracketed, unit_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+#: Names of the groups of marks in an SVG; the marks of a group stand in the order of the series.
+OBSERVED_MARKS, CENSORED_MARKS = "observed", "censored"
+
+#: Subjects whose largest values differ by more than this factor do not share an axis.
+_SHARED = 4.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Axes of one panel."""
+
+    time: Range
+    value: Range
+
+
+def frames(group: Sequence[Series], log: bool) -> tuple[list[Frame], bool]:
+    """Axes for the panels of one observable, and whether all are the same.
+
+    Subjects whose values are of one size share one set of axes, so that panels can be compared.
+    """
+    times = [_time_range(one) for one in group]
+    time_shared = _alike([t.high - t.low for t in times])
+    if time_shared:
+        times = [Range(min(t.low for t in times), max(t.high for t in times))] * len(group)
+    values = [_value_range(one, log) for one in group]
+    value_shared = _alike([one.highest for one in group])
+    if value_shared:
+        values = [Range(min(v.low for v in values), max(v.high for v in values), log)] * len(group)
+    return [Frame(t, v) for t, v in zip(times, values, strict=True)], value_shared and time_shared
+
+
+def _alike(sizes: list[float]) -> bool:
+    positive = [s for s in sizes if math.isfinite(s) and s > 0.0]
+    return not positive or max(positive) <= _SHARED * min(positive)
+
+
+def _time_range(one: Series) -> Range:
+    times = np.concatenate((one.time, one.censored_time, one.curve_time))
+    low, high = (float(times.min()), float(times.max())) if times.size else (0.0, 1.0)
+    pad = 0.03 * (high - low or 1.0)
+    return Range(low - pad, high + pad)
+
+
+def _value_range(one: Series, log: bool) -> Range:
+    seen = np.concatenate((one.value, one.censored_limit))
+    curve = one.curve[np.isfinite(one.curve)]
+    if not log:
+        shown = np.concatenate((seen[np.isfinite(seen)], curve, [0.0]))
+        return linear_range(float(shown.min()), float(shown.max()))
+    # A curve begins at nothing and ends there; what was measured says how far down it is worth following.
+    seen = seen[np.isfinite(seen) & (seen > 0.0)]
+    curve = curve[curve > 0.0]
+    if not seen.size:
+        top = float(curve.max()) if curve.size else 1.0
+        return log_range(top / 1e3, top)
+    return log_range(float(seen.min()) / 1.3, max(float(seen.max()), float(curve.max()) if curve.size else 0.0))
+
+
+def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
+    """Measured points, values below quantification at their limit, and the fitted curve."""
+    log = shown.value.log
+    limits = np.unique(one.censored_limit)
+    if limits.size == 1:
+        axes.axhline(float(limits[0]), color=GUIDE, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
+    for time, value, style in (
+        (one.curve_time, one.curve, {"color": FITTED, "linewidth": 1.3, "zorder": 2}),
+        (one.censored_time, one.censored_limit, {**points(CENSORED, "v"), "gid": CENSORED_MARKS, "zorder": 3}),
+        (one.time, one.value, {**points(OBSERVED), "gid": OBSERVED_MARKS, "zorder": 4}),
+    ):
+        keep = shown_on(value, log)
+        axes.plot(time[keep], value[keep], **style)
+
+
+def time_panel(one: Series, shown: Frame, large: bool) -> Draw:
+    """The panel of one subject by itself; `large` where it has the width of a page."""
+
+    def draw(figure: Figure) -> None:
+        up = ticks(shown.value, 7 if large else 5)
+        axes = margins(figure, up.width, left=0.3 if large else 0.14, top=0.12 if large else 0.24)
+        mark(axes, "x", shown.time, ticks(shown.time, 10 if large else 6, one.time_unit))
+        mark(axes, "y", shown.value, up)
+        draw_time(axes, one, shown)
+        axes.set_xlabel(bracketed("time", one.time_unit), labelpad=2.0)
+        if large:
+            axes.set_ylabel(bracketed(one.observable, one.unit))
+        else:
+            _unit_above(axes, one.unit)
+
+    return draw
+
+
+def _unit_above(axes: Axes, unit: str) -> None:
+    axes.text(0.0, 1.05, unit_text(unit), transform=axes.transAxes, ha="center", va="bottom", fontsize=7.5)
+
+
+# ------------------------------------------------------------- one picture for all subjects
+
+#: Width of a picture for print, inches; panels in a row, height of a row, room for a heading.
+_WIDTH, _COLUMNS, _ROW, _HEAD = 8.0, 4, 1.75, 0.5
+
+
+def time_grid(groups: Sequence[Sequence[Series]], log: bool, title: str) -> tuple[Draw, tuple[float, float]]:
+    """Every subject of every observable in one picture, with its size in inches."""
+    if sum(len(group) for group in groups) == 1:
+        return _single(groups[0][0], log), (6.4, 3.9)
+    rows = [math.ceil(len(group) / _COLUMNS) for group in groups]
+    height = 0.45 + sum(_HEAD + _ROW * n for n in rows)
+
+    def draw(figure: Figure) -> None:
+        figure.text(0.12 / _WIDTH, 1.0 - 0.22 / height, title, fontsize=10, fontweight="bold", va="center")
+        censored = any(one.censored_time.size for group in groups for one in group)
+        figure.legend(
+            handles=_legend(censored), loc="upper right", ncols=3, bbox_to_anchor=(1.0 - 0.1 / _WIDTH, 1.0 - 0.06 / height)
+        )
+        top = height - 0.45
+        for group, lines in zip(groups, rows, strict=True):
+            _block(figure, group, log, top, height)
+            top -= _HEAD + _ROW * lines
+
+    return draw, (_WIDTH, height)
+
+
+def _single(one: Series, log: bool) -> Draw:
+    def draw(figure: Figure) -> None:
+        shown = frames([one], log)[0][0]
+        up = ticks(shown.value, 7)
+        axes = margins(figure, up.width, left=0.32, bottom=0.45, top=0.4)
+        mark(axes, "x", shown.time, ticks(shown.time, 10, one.time_unit))
+        mark(axes, "y", shown.value, up)
+        draw_time(axes, one, shown)
+        axes.set_xlabel(bracketed("time", one.time_unit))
+        axes.set_ylabel(bracketed(one.observable, one.unit))
+        figure.text(0.02, 0.97, f"subject {one.subject}", fontsize=10, fontweight="bold", va="top")
+        figure.legend(handles=_legend(bool(one.censored_time.size)), loc="upper right", ncols=3)
+
+    return draw
+
+
+def _block(figure: Figure, group: Sequence[Series], log: bool, top: float, height: float) -> None:
+    """The panels of one observable, from `top` inches above the lower edge down."""
+    shown, _ = frames(group, log)
+    marks = [ticks(one.value, 5) for one in shown]
+    left = 0.3 + 0.072 * max(m.width for m in marks)
+    step = (_WIDTH - 0.1) / _COLUMNS
+    head = bracketed(group[0].observable, group[0].unit)
+    figure.text(0.12 / _WIDTH, (top - 0.12) / height, f"{head} against {bracketed('time', group[0].time_unit)}", va="center")
+    for k, (one, frame, up) in enumerate(zip(group, shown, marks, strict=True)):
+        row, column = divmod(k, _COLUMNS)
+        low = top - _HEAD - _ROW * (row + 1) + 0.55
+        axes = figure.add_axes(
+            ((column * step + left) / _WIDTH, low / height, (step - left - 0.08) / _WIDTH, (_ROW - 0.5) / height)
+        )
+        mark(axes, "x", frame.time, ticks(frame.time, 5, one.time_unit))
+        mark(axes, "y", frame.value, up)
+        draw_time(axes, one, frame)
+        axes.set_title(f"subject {one.subject}", pad=3.0, fontsize=8)
+
+
+def _legend(censored: bool) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], label="observed", **points(OBSERVED)),
+        Line2D([], [], label="fitted", color=FITTED, linewidth=1.3),
+    ]
+    if censored:
+        entries.append(Line2D([], [], label="below quantification (at the limit)", **points(CENSORED, "v")))
+    return entries

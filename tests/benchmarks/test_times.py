@@ -1,0 +1,65 @@
+"""Time and memory as a user meets them: whole commands in fresh processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PBPKC = [sys.executable, "-c", "from pbpkc.cli import main; main()"]
+
+
+def _run(*arguments: str, cwd: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak memory (MB) of a command."""
+    start = time.perf_counter()
+    process = subprocess.Popen([*PBPKC, *arguments], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    told = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, told
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+@pytest.mark.slow
+def test_from_text_to_the_first_simulation(specs: Path, tmp_path: Path, figure) -> None:
+    wall, _, memory = _run("simulate", str(specs / "paracetamol.pbpk"), "-s", "po_1g", "-o", "po.csv", cwd=tmp_path)
+    figure("paracetamol, text to first simulation, cold", wall, "s", below=5.0)
+    figure("paracetamol, text to first simulation, memory", memory, "MB", below=1000.0)
+    assert wall < 5.0
+    assert memory < 1000.0
+
+
+@pytest.mark.slow
+def test_the_fit_of_twelve_subjects(specs: Path, tmp_path: Path, figure) -> None:
+    wall, _, memory = _run("fit", str(specs / "theophylline_oral.pbpk"), "-o", "fit", cwd=tmp_path)
+    figure("theophylline, 12-subject fit with its report, cold", wall, "s", below=20.0)
+    figure("theophylline, 12-subject fit, memory", memory, "MB", below=1000.0)
+    assert wall < 20.0
+    assert memory < 1000.0
+
+
+@pytest.mark.slow
+def test_the_whole_check(specs: Path, tmp_path: Path, figure) -> None:
+    wall, _, memory = _run("check", str(specs / "paracetamol.pbpk"), cwd=tmp_path)
+    figure("paracetamol, pbpkc check with torch, cold", wall, "s", below=30.0)
+    figure("paracetamol, pbpkc check with torch, memory", memory, "MB", below=1000.0)
+    assert memory < 1000.0
+
+
+def test_the_help_page_is_quick(tmp_path: Path, figure) -> None:
+    # The least of three: the machine may be busy, the program is not slower for it.
+    cpu = min(_run("--help", cwd=tmp_path)[1] for _ in range(3))
+    figure("pbpkc --help, CPU", cpu, "s", below=0.3)
+    assert cpu < 0.3
+    code = (
+        "import time, sys; a = time.process_time(); import pbpkc; b = time.process_time(); "
+        "assert not {'torch', 'sympy', 'pandas', 'scipy', 'matplotlib'} & sys.modules.keys(); print(b - a)"
+    )
+    spent = min(float(subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path)) for _ in range(3))
+    figure("import pbpkc, CPU", spent, "s", below=0.3)
+    assert spent < 0.3
