@@ -97,9 +97,8 @@ def _every_term(system: System, reference: Reference, usable: Array, chosen: lis
             continue
         best = int(usable[np.argmax(part[usable])])
         if part[best] < _SEEN:
-            unseen.append(
-                f"{system.rates[r].name} is never more than {part[best]:.0e} of d {system.states[i].name} / dt"
-            )
+            rate, state = system.rates[r].name, system.states[i].name
+            unseen.append(f"{rate} is never more than {part[best]:.0e} of d {state} / dt")
         else:
             chosen.append(best)
     return unseen

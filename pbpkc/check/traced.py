@@ -193,9 +193,9 @@ class Tracer:
         if condition in (sp.true, sp.false):
             return np.full(self._points, condition == sp.true)
         if isinstance(condition, sp.And):
-            return np.logical_and.reduce([self._holds(a) for a in condition.args])
+            return np.asarray(np.logical_and.reduce([self._holds(a) for a in condition.args]))
         if isinstance(condition, sp.Or):
-            return np.logical_or.reduce([self._holds(a) for a in condition.args])
+            return np.asarray(np.logical_or.reduce([self._holds(a) for a in condition.args]))
         if isinstance(condition, sp.Not):
             return ~self._holds(condition.args[0])
         left, right = self.of(condition.args[0]).value, self.of(condition.args[1]).value

@@ -31,9 +31,9 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
     -------
     dict
         ``format``, ``model``, ``title``, ``fingerprint``, ``versions``, ``template_version``,
-        ``states``, ``parameters``, ``inputs``, ``observables``, ``unknowns``, ``rates``, ``constants``; ``d_constants``,
-        ``jacobian``, ``d_rhs_dp``, ``d_observe_dy``, ``d_observe_dp``, ``d_noise_dp``, ``d_initial_dp``, each with
-        ``rows`` and ``cols`` of its structurally non-zero entries, row-major.
+        ``states``, ``parameters``, ``inputs``, ``observables``, ``unknowns``, ``rates``, ``constants``;
+        ``d_constants``, ``jacobian``, ``d_rhs_dp``, ``d_observe_dy``, ``d_observe_dp``, ``d_noise_dp``,
+        ``d_initial_dp``, each with ``rows`` and ``cols`` of its structurally non-zero entries, row-major.
     """
     return {
         "format": MANIFEST_FORMAT,

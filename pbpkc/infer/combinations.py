@@ -28,6 +28,9 @@ _SEVERAL = 10
 # Among candidates that are about as well determined as the best (its bound times this), the simplest wins.
 _AS_GOOD = 3.0
 
+# A direction is simplified while its bound grows by no more than this factor.
+_AS_SIMPLE = 2.0
+
 # A combination has to be determined this much better than any of its weak members to be worth naming.
 _GAIN = 0.5
 
@@ -130,8 +133,21 @@ def determined_directions(group: Group, limit: float) -> list[Array]:
             break
         weights = np.zeros(len(group.spread.length))
         weights[weak] = direction
-        found.append(weights)
+        found.append(_without_trifles(weights, group.spread))
     return found
+
+
+def _without_trifles(weights: Array, spread: Spread) -> Array:
+    """The direction without members that hardly take part: those it is about as well determined without."""
+    bound = _AS_SIMPLE**2 * float(spread.variances(weights)[0])
+    for i in np.argsort(np.abs(weights), kind="stable"):
+        if weights[i] == 0.0 or np.count_nonzero(weights) <= 2:
+            continue
+        fewer = weights.copy()
+        fewer[i] = 0.0
+        if float(spread.variances(fewer)[0]) <= bound:  # never true of nan, an undetermined direction
+            weights = fewer
+    return weights
 
 
 def _candidates(m: int, weak: NDArray[np.bool_]) -> Iterator[tuple[int, ...]]:

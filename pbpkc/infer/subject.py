@@ -14,7 +14,7 @@ from pbpkc.infer.identifiability import Identifiability, judge, sizes
 from pbpkc.infer.likelihood import evaluate, information_root, moments
 from pbpkc.infer.objective import Objective, scaled, scaled_noise
 from pbpkc.infer.observations import Scoring, obstacle, plan
-from pbpkc.infer.optimise import Optimum, minimise
+from pbpkc.infer.optimise import Evaluation, Optimum, minimise
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
 from pbpkc.infer.problem import FitProblem, FitSubject
@@ -82,8 +82,9 @@ def fit_subject(
     found = searches[best][1]
     end = found.end
     assert end is not None
-    theta = space.to_natural(end.point)
-    after = _after(space, subject, scoring, end.point, theta)
+    point = _at_rest(end, space)
+    theta = space.to_natural(point)
+    after = _after(space, subject, scoring, point, theta)
     if isinstance(after, Failure):
         return _failed(subject, key, seed, scoring.count, starts, after)
 
@@ -97,7 +98,7 @@ def fit_subject(
         scoring, scaled(after.search, after.chain), scaled_noise(after.noise, after.chain)
     )
     verdict = judge(space, theta, root, quantile, inflation)
-    covariance = _covariance(space, theta, end.point, root) * inflation
+    covariance = _covariance(space, theta, point, root) * inflation
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
     notes = _notes(space, searches, best, end.value, after, verdict)
@@ -112,7 +113,7 @@ def fit_subject(
         reason="" if converged else found.reason,
         suggestion="" if converged else found.suggestion,
         notes=tuple(notes),
-        estimates=estimate_rows(subject.id, space, end.point, searches[best][0], errors, quantile, verdict),
+        estimates=estimate_rows(subject.id, space, point, searches[best][0], errors, quantile, verdict),
         subject=SubjectRow(
             id=subject.id,
             n=scoring.count,
@@ -178,6 +179,15 @@ def _best(found: list[Optimum]) -> int | None:
     # Rounding must not decide between equals: the first of those that converged is taken.
     near = [i for i, value in enumerate(values) if value <= lowest + 1e-7 * max(1.0, abs(lowest))]
     return next((i for i in near if found[i].converged), values.index(lowest))
+
+
+def _at_rest(end: Evaluation, space: ParameterSpace) -> Array:
+    """The optimum, with parameters that nothing depends on back at the start of the spec.
+
+    A search from elsewhere leaves them where it began, which would look like an estimate.
+    """
+    idle = (np.diag(end.curvature) == 0.0) & (end.gradient == 0.0)
+    return np.where(idle, space.start, end.point)
 
 
 @dataclass(frozen=True)

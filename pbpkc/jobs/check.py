@@ -162,7 +162,9 @@ def _residual(loaded: LoadedModel, variants: Variants, torch: bool) -> Iterable[
             yield CheckItem("residual", name, "violated", f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}")
             continue
         residual = _torch_residual(compiled, p) if torch else _numpy_residual(compiled, p)
-        defect = worst_defect(solution, residual, compiled.state_names)
+        defect = worst_defect(
+            solution, residual, lambda t, y, u, c=compiled, p=p: c.jacobian_dense(t, y, p, u), compiled.state_names
+        )
         text = (f"integrates to zero over each of {defect.steps} steps of the reference solution "
                 f"(largest defect {defect.ratio:.2g}, accepted {ACCEPTED:g} tolerances)")  # fmt: skip
         if not defect.ok:

@@ -33,8 +33,16 @@ def rate_definition(table: Table, name: str) -> Definition:
 def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) -> Definition:
     context = Context(indices, where="a flow")
     flow = FLOW if table.time != ONE else VOLUME
+    ends: list[str | None] = []
+    for ref in (node.left, node.right):
+        try:
+            ends.append(_end(table, ref, context))
+        except Unbound:
+            continue
     q = table.binder.bind_as(node.at, flow, context, f"the flow '{name}' is a volume per time")
-    left, right = (_end(table, ref, context) for ref in (node.left, node.right))
+    if len(ends) < 2:
+        raise Unbound()
+    left, right = ends
     if left is None and right is None or (left is None or right is None) and node.arrow == "<->":
         raise table.binder.fail("outside", f"the flow '{name}' exchanges with the outside", node.span,
                                 help="a flow joins two nodes, or leaves one")  # fmt: skip
@@ -64,6 +72,17 @@ def _end(table: Table, ref: n.Ref, context: Context) -> str | None:
     Unbound
         After reporting what stands there instead of a state.
     """
+    try:
+        state = _find_end(table, ref, context)
+    except Unbound:
+        table.lost_end = True
+        raise
+    if state is not None:
+        table.touched.add(state)
+    return state
+
+
+def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
     first = ref.parts[0].name
     if first == "outside":
         return None
@@ -99,12 +118,20 @@ def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimensi
     terms = [*node.left, *node.right]
     refs = [t.ref for t in terms] + ([node.otherwise] if node.otherwise else [])
     found: list[tuple[str, Dimension, n.Ref]] = []
+    failed = False
     for ref in refs:
-        state = _end(table, ref, context)
+        try:
+            state = _end(table, ref, context)
+        except Unbound:
+            failed = True  # the other ends are looked at all the same
+            continue
         if state is not None:
             found.append((state, _state_dimension(table, state), ref))
+    if failed:
+        raise Unbound()
     if not found:
-        raise table.binder.fail("outside", f"the process '{node.name}' has the outside on both sides", node.span)
+        raise table.binder.fail("outside", f"the process '{node.name}' has the outside on both sides", node.span,
+                                help="an arrow moves something: name a state or a node on one side")  # fmt: skip
     for state, dimension, ref in found[1:]:
         if dimension != found[0][1]:
             raise table.binder.fail("unit-mismatch", f"'{found[0][0]}' and '{state}' have different units, and one rate moves both",
@@ -115,6 +142,8 @@ def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimensi
 def read_arrows(table: Table) -> Iterator[Arrow]:
     """Every arrow of the spec: processes and flows as written, odes, and blood for each species it carries."""
     for name, (node, indices) in table.scope.processes.items():
+        if name in table.failed:
+            continue
         try:
             yield _flow(table, name, node, indices) if isinstance(node, n.FlowLine) else _process(table, name, node, indices)
         except Unbound:
@@ -143,6 +172,10 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
     consumes: dict[str, Fraction] = {}
     produces: dict[str, list[Expr]] = {}
     is_open = False
+    for term in (*node.left, *node.right):
+        if term.count == 0:
+            raise table.binder.fail("bad-number", "the number in front of a state is above 0", term.span,
+                                    help="leave the state out")  # fmt: skip
     for term in node.left:
         state = _end(table, term.ref, context)
         if state is None:
@@ -209,11 +242,11 @@ def carriers(table: Table) -> dict[str, list[str]]:
         for ref in block.carried:
             if ref.text not in table.scope.circulations:
                 near = similar(ref.text, table.scope.circulations)
-                try:
-                    raise table.binder.fail("unknown-name", f"there is no circulation '{ref.text}'", ref.span,
-                                            help=f"a circulation with a similar name exists: '{near}'" if near else None)  # fmt: skip
-                except Unbound:
-                    continue
+                table.lost_end = True
+                table.binder.fail("unknown-name", f"there is no circulation '{ref.text}'", ref.span,
+                                  help=f"a circulation with a similar name exists: '{near}'" if near
+                                  else f"declare it: circulation {ref.text} {{ venous -> lung -> arterial }}")  # fmt: skip
+                continue
             carried.setdefault(ref.text, []).append(name)
             table.read_names.add(name)
     return carried

@@ -8,7 +8,7 @@ from pbpkc.language import nodes as n
 from pbpkc.language.arrows import carriers, read_arrows
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.circulation import LARGE_REMAINDER, large_remainder
-from pbpkc.language.diagnostics import Diagnostic, Label, raise_if_errors, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors, similar
 from pbpkc.language.evaluate import evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr, Name, mul, names_in, walk
 from pbpkc.language.gather import gather
@@ -40,6 +40,16 @@ def resolve(tree: SyntaxTree) -> Model:
     SpecError
         With every problem found in the spec and the files it uses.
     """
+    try:
+        return _resolve(tree)
+    except RecursionError as error:
+        raise SpecError(
+            [Diagnostic("too-nested", f"the expressions of '{tree.file.name}' are nested too deeply in one another",
+                        help="name parts of them with `param` or `let`")]
+        ) from error  # fmt: skip
+
+
+def _resolve(tree: SyntaxTree) -> Model:
     gathered = gather(tree)
     table = Table(gathered, build_scope(gathered))
     if gathered.head is None:
@@ -252,7 +262,7 @@ def _read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
 
 def _list_states(table: Table, arrows: list[Arrow], scenario_reasons: dict[str, str], starts: dict[str, Expr]) -> tuple[State, ...]:
     reasons: dict[str, str] = {}
-    for circulation, species in carriers_once(table).items():
+    for circulation, species in carriers(table).items():
         for node, home in table.circulations.home.items():
             if home == circulation:
                 for name in species:
@@ -267,7 +277,8 @@ def _list_states(table: Table, arrows: list[Arrow], scenario_reasons: dict[str, 
     for name in table.scope.states:
         reasons[name] = "declared with `state`"
     for state, span in table.read_states.items():
-        if state not in reasons:
+        # Where an end of an arrow is not known, what it would have touched is not known either.
+        if state not in reasons and state not in table.touched and not table.lost_end:
             node, species = state.rsplit(".", 1)
             table.problems.append(
                 Diagnostic("no-state", f"there is no '{species}' in '{node}': no blood carries it there, no arrow, dose or start touches it",
@@ -295,18 +306,10 @@ def _list_states(table: Table, arrows: list[Arrow], scenario_reasons: dict[str, 
         node, species = name.rsplit(".", 1)
         block = table.scope.nodes[node]
         found.append(State(name, parse_unit("umol"), starts.get(name), reasons[name], node, species, block.kind == "sink", span=block.span))
-    if not found and not any(d.severity == "error" for d in table.problems):
+    if not found and not table.problems.any_error:
         table.problems.append(Diagnostic("no-state", "the model has no state: nothing is carried, moved or dosed",
                                          help="a file that only describes a body is brought into another by `use`"))
     return tuple(found)
-
-
-def carriers_once(table: Table) -> dict[str, list[str]]:
-    """Species by circulation, without reporting the same wrong name a second time."""
-    before = len(table.problems)
-    found = carriers(table)
-    del table.problems[before:]
-    return found
 
 
 # ------------------------------------------------------------------ checks of the whole

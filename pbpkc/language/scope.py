@@ -60,6 +60,7 @@ class Scope:
     checks: list[n.CheckRule | n.CheckValue] = field(default_factory=list)
     families: dict[str, tuple[int, ...]] = field(default_factory=dict)
     where: dict[str, Span] = field(default_factory=dict)
+    family_where: dict[str, Span] = field(default_factory=dict)  # by the name without an index
     broken: set[str] = field(default_factory=set)  # declared, but not understood: reading them is no further problem
     problems: Problems = field(default_factory=Problems)
 
@@ -134,11 +135,12 @@ def build_scope(gathered: Gathered) -> Scope:
     for mask in masked:
         _enter_masked(mask, scope)
     for name in scope.circulations:
-        if name not in scope.values:
+        if name not in scope.values and name not in scope.broken:
             circ = scope.circulations[name]
             near = similar(name, scope.values)
             problems.append(
-                Diagnostic("unknown-name", f"no `param {name}` gives the total flow of the circulation", (Label(circ.span),),
+                Diagnostic("unknown-name", f"no `param {name}` gives the total flow of the circulation",
+                           (Label(name_span(circ, name)),),
                            help=f"a parameter with a similar name exists: '{near}'" if near
                            else f"declare it: param {name} = 6.5 [L/min]")  # fmt: skip
             )
@@ -148,10 +150,19 @@ def build_scope(gathered: Gathered) -> Scope:
         other = folded.setdefault(base.lower(), base)
         if other != base:
             problems.append(
-                Diagnostic("case", f"'{base}' and '{other}' differ only in case", (Label(span),), severity="warning")
+                Diagnostic("case", f"'{base}' and '{other}' differ only in case",
+                           (Label(span), Label(scope.where.get(other) or scope.family_where[other], "the other")),
+                           help="names are easier to tell apart by more than case", severity="warning")  # fmt: skip
             )
             folded[base.lower()] = base
     return scope
+
+
+def name_span(statement: n.Statement, name: str) -> Span:
+    """Where a statement writes the name that it declares."""
+    span = statement.span
+    match = re.compile(rf"\w+\s+(?:.*?[\s,])?({re.escape(name)})\b", re.DOTALL).match(span.text)
+    return Span(span.file, span.start + match.start(1), span.start + match.end(1)) if match else span
 
 
 def _check_names(statement: n.Statement, scope: Scope) -> None:
@@ -159,25 +170,34 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
         if name in RESERVED and not isinstance(statement, n.ScenarioBlock | n.Population):
             scope.problems.append(
                 Diagnostic("reserved-name", f"'{name}' is a word of the language and cannot be declared",
-                           (Label(statement.span),), help="choose another name")  # fmt: skip
-            )
-        if isinstance(statement, n.Function | n.UnknownTerm) and name in FIGURES:
-            scope.problems.append(
-                Diagnostic("reserved-name", f"no function can be called '{name}', a figure of `check`",
-                           (Label(statement.span),), help="choose another name")  # fmt: skip
+                           (Label(name_span(statement, name)),), help="choose another name")  # fmt: skip
             )
         if isinstance(statement, n.SpeciesBlock) and name in (*QUANTITIES, "blood", "tissue", *NODE_ATTRIBUTES):
             scope.problems.append(
                 Diagnostic("reserved-name", f"no species can be called '{name}', for the word follows a dot elsewhere",
-                           (Label(statement.span),), help="choose another name")  # fmt: skip
+                           (Label(name_span(statement, name)),), help="choose another name")  # fmt: skip
+            )
+    for names, what in (
+        ([b.name for b in getattr(statement, "over", ())], "index"),
+        (list(statement.arguments) if isinstance(statement, n.Function) else [], "argument"),
+        ([a.name for a in statement.arguments] if isinstance(statement, n.UnknownTerm) else [], "argument"),
+    ):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            scope.problems.append(
+                Diagnostic("duplicate-name", f"the {what} '{twice}' is named twice", (Label(statement.span),),
+                           help="give each its own name")  # fmt: skip
             )
 
 
 def _claim(scope: Scope, name: str, span: Span, what: str) -> bool:
     """Take a name; a second declaration of it is a problem."""
-    first = scope.where.get(name) or scope.where.get(name.split("<")[0])
+    base = name.split("<")[0]
+    first = scope.where.get(name) or (scope.where.get(base) if base != name else scope.family_where.get(name))
     if first is None:
         scope.where[name] = span
+        if base != name:
+            scope.family_where.setdefault(base, span)
         return True
     scope.problems.append(
         Diagnostic("duplicate-name", f"{what} '{name}' is declared twice", (Label(span, "again here"),
@@ -234,7 +254,8 @@ def _members(scope: Scope, member: n.Member, over: Sequence[n.Binding]) -> Itera
 
 def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
     problems = scope.problems
-    span = statement.span
+    names = declared_names(statement)
+    span = name_span(statement, names[0]) if names else statement.span
     match statement:
         case n.Value():
             if statement.hold is not None:
@@ -280,10 +301,11 @@ def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
                 scope.populations.append(statement)
         case n.Circulation():
             if statement.name in scope.circulations:
-                first = scope.circulations[statement.name].span
+                first = scope.circulations[statement.name]
                 problems.append(
                     Diagnostic("duplicate-name", f"circulation '{statement.name}' is declared twice",
-                               (Label(span, "again here"), Label(first, "first here")))  # fmt: skip
+                               (Label(name_span(statement, statement.name), "again here"),
+                                Label(name_span(first, first.name), "first here")), help="join their paths in one block")  # fmt: skip
                 )
             else:
                 scope.circulations[statement.name] = statement
@@ -314,8 +336,8 @@ def _enter_masked(mask: n.Masked, scope: Scope) -> None:
         if existing is not None and isinstance(existing[0], n.Value) and "<" in name:
             scope.defaults[name] = existing  # type: ignore[assignment]
             scope.values[name] = (mask, indices)
-            scope.where[name] = mask.span
-        elif _claim(scope, name, mask.span, "masked"):
+            scope.where[name] = mask.member.span
+        elif _claim(scope, name, mask.member.span, "masked"):
             scope.values[name] = (mask, indices)
 
 

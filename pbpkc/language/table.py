@@ -13,7 +13,7 @@ from fractions import Fraction
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
 from pbpkc.language.circulation import Circulations
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
 from pbpkc.language.expression import Apply, Const, Expr, Name, add, div, mul, names_in, sub, walk
 from pbpkc.language.gather import Gathered, not_yet
 from pbpkc.language.model import Definition
@@ -51,6 +51,9 @@ _PARTITION = ("kp", "kb", "kpu")
 
 _METHODS = ("rodgers_rowland",)
 
+#: Definitions that may be made inside one another before the innermost is made by itself.
+MOST_OPEN = 20
+
 
 class Table:
     """Definitions by name, made on demand.
@@ -64,20 +67,24 @@ class Table:
     ----------
     definitions : dict of str to Definition
         In the order in which they were first read.
-    problems : list of Diagnostic
+    problems : Problems
     binder : ExpressionBinder
-    touched : dict of str to str
-        States that something reads, with the reason.
+    read_states : dict of str to Span
+        States that something reads, with the place.
     """
 
     def __init__(self, gathered: Gathered, scope: Scope) -> None:
         head = gathered.head
         self.gathered, self.scope = gathered, scope
-        self.problems: list[Diagnostic] = list(scope.problems)
+        self.problems = Problems(scope.problems)
         self.definitions: dict[str, Definition] = {}
         self.failed: set[str] = set()
         self.stack: list[str] = []
+        self.waiting: list[str] = []  # names whose making waits for another's
+        self.deferring = False
         self.read_states: dict[str, Span] = {}
+        self.touched: set[str] = set()  # states at the ends of arrows, also of those that could not be made
+        self.lost_end = False  # an arrow or a dose whose state is not known
         self.read_names: set[str] = set()
         self.unit_free = head is not None and head.unit_free
         self.time_unit = parse_unit("h")
@@ -118,7 +125,8 @@ class Table:
                 self.failed.add(name)
                 continue
             written = next((e.unit for e in walk(expr) if isinstance(e, Const) and e.unit.dimension == expr.dim), None)
-            units[name] = written or canonical_unit(expr.dim)
+            # A state counts from zero: one written in degC is kept in K.
+            units[name] = written if written and not written.offset else canonical_unit(expr.dim)
         return units
 
     def _path(self, ref: n.Ref) -> str:
@@ -230,11 +238,14 @@ class Table:
             return self.definitions[name]
         if name in self.failed:
             raise Unbound()
-        if name in self.stack:
-            path = " -> ".join([*self.stack[self.stack.index(name) :], name])
+        names = [*self.waiting, *self.stack]
+        if name in names:
+            path = " -> ".join([*names[names.index(name) :], name])
             self.failed.add(name)
             raise self.binder.fail("cycle", f"'{name}' is defined by itself: {path}", span,
                                    help="break the circle: one of these must not read the next")  # fmt: skip
+        if self.deferring and len(self.stack) >= MOST_OPEN:
+            raise _Deferred(name, make, span, tuple(self.stack))
         self.stack.append(name)
         try:
             definition = make()
@@ -436,34 +447,46 @@ class Table:
     def indexed(self, part: n.Part | n.Member, context: Context) -> str:
         """A name with its index worked out, checked against the declared family."""
         if part.index is None:
-            size = self.scope.families.get(part.name)
-            if size and part.name not in self.scope.where:
-                raise self.binder.fail("bad-index", f"'{part.name}' is a family of {_times(size)} and needs an index", part.span,
-                                       help=f"write {part.name}<1>")  # fmt: skip
             return part.name
         try:
             index = index_values(part.index, context.indices)
         except KeyError as error:
-            raise self.binder.fail("bad-index", f"{error} is no running index here", part.span,
+            raise self.binder.fail("bad-index", f"'{error.args[0]}' is no running index here", part.span,
                                    help="name the index with `for i in 1..6`") from error  # fmt: skip
         except ValueError as error:
-            raise self.binder.fail("bad-index", f"'<{part.index}>' is no index", part.span) from error
+            raise self.binder.fail("bad-index", f"'<{part.index}>' is no index", part.span,
+                                   help="an index is a sum of running indices and whole numbers: <i+1>") from error  # fmt: skip
         name = member_name(part.name, index)
-        known = (self.scope.values, self.scope.nodes, self.scope.states, self.scope.processes, self.scope.observes)
-        if not any(name in table for table in known):
-            size = self.scope.families.get(part.name)
-            if size:
-                raise self.binder.fail("bad-index", f"'{name}' is outside the family of {_times(size)}", part.span)
+        if name not in self.scope.where:
             raise self._unknown(part, name)
         return name
 
     def _unknown(self, node: n.Ref | n.Part | n.Member, name: str) -> Unbound:
-        near = similar(name, self.scope.names())
+        base = name.split("<")[0]
+        if base in self.scope.broken:
+            return Unbound()
+        if base in self.scope.family_where:
+            return self._not_a_member(node, name, base)
+        if base in self.scope.where and base != name:
+            return self.binder.fail("bad-index", f"'{base}' is no family and takes no index", node.span,
+                                    others=(Label(self.scope.where[base], "declared here"),), help=f"write {base}")  # fmt: skip
+        near = similar(base, self.scope.names())
         others = ()
         if near and near in self.scope.where:
             others = (Label(self.scope.where[near], "declared here"),)
         return self.binder.fail("unknown-name", f"'{name}' is not declared", node.span, others=others,
-                                help=f"a name with a similar spelling exists: '{near}'" if near else "declare it")  # fmt: skip
+                                help=f"a name with a similar spelling exists: '{near}'" if near
+                                else f"declare it, for example: param {base} = 1 [1/h]")  # fmt: skip
+
+    def _not_a_member(self, node: n.Ref | n.Part | n.Member, name: str, base: str) -> Unbound:
+        label = (Label(self.scope.family_where[base], "the family"),)
+        size = self.scope.families.get(base)
+        family = f"the family of {_times(size)}" if size else "the family"
+        if name == base:
+            return self.binder.fail("bad-index", f"'{base}' is a family and needs an index", node.span, others=label,
+                                    help=f"write {base}<1>")  # fmt: skip
+        return self.binder.fail("bad-index", f"'{name}' is no member of {family} '{base}'", node.span, others=label,
+                                help="an index lies within the declared range")  # fmt: skip
 
     def _single(self, name: str, ref: n.Ref, context: Context) -> Expr:
         scope = self.scope
@@ -678,9 +701,10 @@ class Table:
     # ---------------------------------------------------------------- everything at once
 
     def bind_all(self) -> None:
-        """Bind every declared value and attribute, whether or not something reads it, to report all problems."""
-        for name in self.scope.values:
-            self._quietly(lambda name=name: self.value(name))
+        """Bind every declared value, attribute and rate, whether or not something reads it, to report all problems."""
+        broken: set[int] = set()
+        for name, (node, _) in self.scope.values.items():
+            self._quietly(name, node, broken, lambda name=name: self.value(name))
         for key in self.attributes:
             owner, word = self.owner(key)
             if word in ("like", "pka"):
@@ -689,18 +713,51 @@ class Table:
             call = line.value if isinstance(line.value, n.Call) else None
             if call is not None and call.name in ("remainder", "auto") and word in ("flow", "kp"):
                 continue  # bound with the circulation, and by tissue
-            self._quietly(lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
+            self._quietly(key, line, broken, lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
+        for name, (process, _) in self.scope.processes.items():
+            self._quietly(name, process, broken, lambda name=name: self.rate(name, None))
+
+    def _quietly(self, name: str, node: n.Syntax, broken: set[int], make: Callable[[], object]) -> None:
+        """Make something whose problems are reported by what fails.
+
+        Members of a family fail for one reason, so after the first the others are left alone. A chain of
+        definitions is made from its innermost end in steps, so that its length needs no deep stack.
+        """
+        if id(node) in broken:
+            self.failed.add(name)
+            return
+        pending: list[tuple[Callable[[], object], int]] = [(make, 0)]
+        self.deferring = True
+        while pending:
+            attempt, waiting = pending[-1]
+            try:
+                attempt()
+            except Unbound:
+                if len(pending) == 1:
+                    broken.add(id(node))
+            except _Deferred as deferred:
+                self.waiting.extend(deferred.stack)
+                pending.append((deferred.again(self), len(deferred.stack)))
+                continue
+            pending.pop()
+            del self.waiting[len(self.waiting) - waiting :]
+        self.deferring = False
 
     def owner(self, key: str) -> tuple[str, str]:
         """``APAP.kp.liver`` to (``APAP``, ``kp.liver``)."""
         owner, word = key.split(".", 1)
         return owner, word
 
-    def _quietly(self, make: Callable[[], object]) -> None:
-        try:
-            make()
-        except Unbound:
-            pass
+
+class _Deferred(Exception):
+    """Too many definitions are being made inside one another; this one is to be made first, then they again."""
+
+    def __init__(self, name: str, make: Callable[[], Definition], span: Span | None, stack: tuple[str, ...]) -> None:
+        super().__init__(name)
+        self.name, self.make, self.span, self.stack = name, make, span, stack
+
+    def again(self, table: Table) -> Callable[[], Definition]:
+        return lambda: table.define(self.name, self.make, self.span)
 
 
 def _part_of(parts: tuple[n.Part, ...], whole: n.Ref) -> n.Ref:

@@ -12,18 +12,19 @@ from pbpkc.report.plot_style import (
     GUIDE,
     OBSERVED,
     PAPER,
+    Box,
     Draw,
     Range,
+    heading,
+    inside,
     linear_range,
     log_range,
-    margins,
     mark,
     ticks,
 )
 from pbpkc.report.quantities import bracketed
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Names of the groups of marks in an SVG.
@@ -65,7 +66,9 @@ def parameter_marks(result: FitResult, most: int) -> tuple[ParameterMarks, ...]:
             ParameterMarks(
                 summary.parameter, summary.unit, summary.kind == "geometric",
                 summary.mean if summary.n > 1 else math.nan,
-                tuple(EstimateMark(r.id, r.estimate, r.ci_low, r.ci_high, r.identifiable == "yes") for r in rows),
+                tuple(
+                    EstimateMark(r.id, r.estimate, r.ci_low, r.ci_high, r.identifiable == "yes") for r in rows
+                ),
             )
         )  # fmt: skip
     return tuple(found)
@@ -73,30 +76,28 @@ def parameter_marks(result: FitResult, most: int) -> tuple[ParameterMarks, ...]:
 
 def estimate_panel(parameter: ParameterMarks) -> Draw:
     """The panel of one parameter, one line a subject."""
-
-    def draw(figure: Figure) -> None:
-        widest = max(len(row.subject) for row in parameter.marks)
-        draw_estimates(margins(figure, min(widest, _LETTERS), left=0.16, bottom=0.42, top=0.1), parameter)
-
-    return draw
+    return lambda figure: draw_estimates(figure, inside(figure, 0.12, 0.42, top=0.1), parameter)
 
 
-def draw_estimates(axes: Axes, parameter: ParameterMarks) -> None:
-    """Estimates with their intervals in given axes; hollow where the data do not determine them."""
+def draw_estimates(figure: Figure, box: Box, parameter: ParameterMarks) -> None:
+    """Estimates with their intervals in a given place; hollow where the data do not determine them."""
     rows, shown = parameter.marks, _range(parameter)
-    mark(axes, "x", shown, ticks(shown, 5))
+    box = box.letters(min(_LETTERS, max(len(row.subject) for row in rows)))
+    axes = box.axes(figure)
+    mark(axes, "x", shown, ticks(shown, box.width))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [_short(row.subject) for row in rows])
     axes.tick_params(axis="y", length=0)
-    if math.isfinite(parameter.mean):
+    # A mean over numbers of which some say nothing says nothing.
+    if math.isfinite(parameter.mean) and all(row.determined for row in rows):
         axes.axvline(parameter.mean, color=GUIDE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
     for place, row in enumerate(rows):
         if math.isfinite(row.low) and math.isfinite(row.high):
             ends = [max(row.low, shown.low), min(row.high, shown.high)]
             axes.plot(ends, [place, place], color=OBSERVED, linewidth=1.1, zorder=2)
     style: dict[str, Any] = {
-        "linestyle": "none", "marker": "o", "markersize": 4.5, "markeredgecolor": OBSERVED, "markeredgewidth": 1.0,
-        "zorder": 3,
+        "linestyle": "none", "marker": "o", "markersize": 4.5, "markeredgecolor": OBSERVED,
+        "markeredgewidth": 1.0, "zorder": 3,
     }  # fmt: skip
     for determined, fill, name in ((True, OBSERVED, DETERMINED_MARKS), (False, PAPER, OPEN_MARKS)):
         here = [(row.estimate, place) for place, row in enumerate(rows) if row.determined == determined]
@@ -111,7 +112,8 @@ def _short(text: str) -> str:
 def _range(parameter: ParameterMarks) -> Range:
     """Room for the estimates, and for the intervals of determined ones: the others have no useful end."""
     values = [row.estimate for row in parameter.marks]
-    values += [x for row in parameter.marks if row.determined for x in (row.low, row.high) if math.isfinite(x)]
+    ends = [end for row in parameter.marks if row.determined for end in (row.low, row.high)]
+    values += [end for end in ends if math.isfinite(end)]
     low, high = min(values), max(values)
     if not (parameter.log and low > 0.0):
         return linear_range(low, high)
@@ -120,22 +122,20 @@ def _range(parameter: ParameterMarks) -> Range:
 
 def panel_height(parameter: ParameterMarks) -> float:
     """Inches that a panel needs."""
-    return 0.55 + 0.165 * max(3, len(parameter.marks))
+    return 0.6 + 0.165 * max(3, len(parameter.marks))
 
 
 def estimate_grid(parameters: Sequence[ParameterMarks], title: str) -> tuple[Draw, tuple[float, float]]:
     """All parameters in one picture, with its size in inches."""
     columns = min(4, len(parameters))
-    step, row = 2.3, panel_height(parameters[0]) + 0.25
-    width, height = step * columns + 0.1, 0.45 + row * math.ceil(len(parameters) / columns)
-    left = 0.16 + 0.072 * min(_LETTERS, max(len(m.subject) for m in parameters[0].marks))
+    step, row = 2.4, panel_height(parameters[0])
+    width, height = step * columns + 0.1, 0.4 + row * math.ceil(len(parameters) / columns)
 
     def draw(figure: Figure) -> None:
-        figure.text(0.12 / width, 1.0 - 0.22 / height, title, fontsize=10, fontweight="bold", va="center")
+        heading(figure, title)
         for k, parameter in enumerate(parameters):
             line, column = divmod(k, columns)
-            low = height - 0.45 - row * (line + 1) + 0.5
-            size = ((step - left - 0.15) / width, (row - 0.55) / height)
-            draw_estimates(figure.add_axes(((step * column + left) / width, low / height, *size)), parameter)
+            box = Box(step * column + 0.14, height - 0.4 - row * (line + 1) + 0.45, step - 0.24, row - 0.55)
+            draw_estimates(figure, box, parameter)
 
     return draw, (width, height)

@@ -92,34 +92,38 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
     dense = {curve.id: curve for curve in curves}
     found: dict[str, Sequence[PredictionRow]] = {fit.id: fit.predictions for fit in result.fits}
     made = []
-    for index, (name, unit) in enumerate(zip(dataset.observable_names, dataset.observable_units, strict=True)):
+    named = zip(dataset.observable_names, dataset.observable_units, strict=True)
+    for index, (name, unit) in enumerate(named):
         for subject in dataset.subjects:
             here = np.flatnonzero(subject.observable == index)
             if not here.size:
                 continue
             below = subject.censored[here]
             rows = found.get(subject.id, ())
-            predicted, weighted = (
-                np.array([getattr(rows[i], what) if rows else math.nan for i in here], dtype=float)
-                for what in ("pred", "weighted_residual")
-            )
             curve = dense.get(subject.id)
-            with_curve = curve is not None and name in curve.observables
+            curve_time = curve_value = np.zeros(0)
+            if curve is not None and name in curve.observables:
+                curve_time, curve_value = curve.time / factor, curve.observables[name]
             limits = np.where(np.isfinite(subject.lloq[here]), subject.lloq[here], subject.dv[here])
             made.append(
                 Series(
                     subject.id, name, unit, result.time_unit,
                     time=subject.time[here][~below] / factor,
                     value=subject.dv[here][~below],
-                    predicted=predicted[~below],
-                    weighted=weighted[~below],
+                    predicted=_column([row.pred for row in rows], here)[~below],
+                    weighted=_column([row.weighted_residual for row in rows], here)[~below],
                     censored_time=subject.time[here][below & np.isfinite(limits)] / factor,
                     censored_limit=limits[below & np.isfinite(limits)],
-                    curve_time=np.asarray(curve.time, dtype=float) / factor if curve and with_curve else np.zeros(0),
-                    curve=np.asarray(curve.observables[name], dtype=float) if curve and with_curve else np.zeros(0),
+                    curve_time=curve_time,
+                    curve=curve_value,
                 )
             )  # fmt: skip
     return tuple(made)
+
+
+def _column(values: list[float], here: NDArray[np.intp]) -> Array:
+    """Some entries of a column, nan where the subject has no estimate."""
+    return np.array(values, dtype=float)[here] if values else np.full(here.size, math.nan)
 
 
 def by_observable(series: Sequence[Series]) -> dict[str, list[Series]]:

@@ -14,11 +14,13 @@ from pbpkc.report.plot_style import (
     GUIDE,
     OBSERVED,
     SHADE,
+    Box,
     Draw,
     Range,
+    heading,
+    inside,
     linear_range,
     log_range,
-    margins,
     mark,
     points,
     shown_on,
@@ -28,7 +30,6 @@ from pbpkc.report.quantities import bracketed
 from pbpkc.report.time_panels import OBSERVED_MARKS
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
@@ -49,7 +50,9 @@ def observed_range(group: Sequence[Series], log: bool) -> Range:
 def observed_points(group: Sequence[Series], log: bool) -> tuple[Array, Array, list[Place]]:
     """Predicted and observed values that the axes can show, and where each comes from."""
     places = [
-        (one, int(i)) for one in group for i in np.flatnonzero(shown_on(one.value, log) & shown_on(one.predicted, log))
+        (one, int(i))
+        for one in group
+        for i in np.flatnonzero(shown_on(one.value, log) & shown_on(one.predicted, log))
     ]
     return _values(places, "predicted"), _values(places, "value"), places
 
@@ -65,20 +68,17 @@ def _values(places: list[Place], what: str) -> Array:
 
 def observed_panel(group: Sequence[Series], log: bool) -> Draw:
     """Observed against predicted for one observable, with the line where they are equal."""
-
-    def draw(figure: Figure) -> None:
-        marks = ticks(observed_range(group, log), 5)
-        draw_observed(margins(figure, marks.width, left=0.3, bottom=0.42), group, log)
-
-    return draw
+    return lambda figure: draw_observed(figure, inside(figure, 0.3, 0.42), group, log)
 
 
-def draw_observed(axes: Axes, group: Sequence[Series], log: bool) -> None:
-    """Observed against predicted in given axes."""
+def draw_observed(figure: Figure, box: Box, group: Sequence[Series], log: bool) -> None:
+    """Observed against predicted in a given place."""
     shown, unit = observed_range(group, log), group[0].unit
-    marks = ticks(shown, 5)
-    mark(axes, "x", shown, marks)
-    mark(axes, "y", shown, marks)
+    up = ticks(shown, box.height, upright=True)
+    box = box.letters(up.width)
+    axes = box.axes(figure)
+    mark(axes, "x", shown, ticks(shown, box.width))
+    mark(axes, "y", shown, up)
     axes.plot([shown.low, shown.high], [shown.low, shown.high], color=GUIDE, linewidth=0.8, zorder=1)
     x, y, _ = observed_points(group, log)
     axes.plot(x, y, gid=OBSERVED_MARKS, zorder=3, alpha=_alpha(x.size), **points(OBSERVED))
@@ -88,28 +88,27 @@ def draw_observed(axes: Axes, group: Sequence[Series], log: bool) -> None:
 
 def residual_panel(group: Sequence[Series], against_time: bool) -> Draw:
     """Weighted residuals against time or against the prediction."""
-
-    def draw(figure: Figure) -> None:
-        marks = ticks(_residual_range(_values(residual_points(group), "weighted")), 7)
-        draw_residuals(margins(figure, marks.width, left=0.3, bottom=0.42), group, against_time)
-
-    return draw
+    return lambda figure: draw_residuals(figure, inside(figure, 0.3, 0.42), group, against_time)
 
 
-def draw_residuals(axes: Axes, group: Sequence[Series], against_time: bool) -> None:
-    """Weighted residuals in given axes; the band holds 95 % of them if the error model is right."""
+def draw_residuals(figure: Figure, box: Box, group: Sequence[Series], against_time: bool) -> None:
+    """Weighted residuals in a given place; the band holds 95 % of them if the error model is right."""
     unit, time_unit = group[0].unit, group[0].time_unit
     places = residual_points(group)
     x, y = _values(places, "time" if against_time else "predicted"), _values(places, "weighted")
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
     pad = 0.04 * (high - low or 1.0)
-    across, up = Range(low - pad, high + pad), _residual_range(y)
-    mark(axes, "x", across, ticks(across, 6, time_unit if against_time else None))
-    mark(axes, "y", up, ticks(up, 7))
+    across, residuals = Range(low - pad, high + pad), _residual_range(y)
+    up = ticks(residuals, box.height, upright=True)
+    box = box.letters(up.width)
+    axes = box.axes(figure)
+    mark(axes, "x", across, ticks(across, box.width, time_unit=time_unit if against_time else None))
+    mark(axes, "y", residuals, up)
     axes.axhspan(-2.0, 2.0, color=SHADE, linewidth=0, zorder=0)
     axes.axhline(0.0, color=GUIDE, linewidth=0.8, zorder=1)
     axes.plot(x, y, gid=OBSERVED_MARKS, zorder=3, alpha=_alpha(x.size), **points(OBSERVED))
-    axes.set_xlabel(bracketed("time", time_unit) if against_time else bracketed("predicted", unit), labelpad=2.0)
+    label = bracketed("time", time_unit) if against_time else bracketed("predicted", unit)
+    axes.set_xlabel(label, labelpad=2.0)
     axes.set_ylabel("weighted residual")
 
 
@@ -123,21 +122,23 @@ def _alpha(count: int) -> float:
     return 1.0 if count <= 200 else max(0.25, 14.0 / math.sqrt(count))
 
 
-def goodness_grid(groups: Sequence[Sequence[Series]], log: bool, title: str) -> tuple[Draw, tuple[float, float]]:
+def goodness_grid(
+    groups: Sequence[Sequence[Series]], log: bool, title: str
+) -> tuple[Draw, tuple[float, float]]:
     """Three panels for every observable in one picture, with its size in inches."""
-    width, row, head = 9.6, 2.9, 0.45
+    width, row, head = 9.3, 2.9, 0.4
     height = head + row * len(groups)
 
     def draw(figure: Figure) -> None:
-        figure.text(0.12 / width, 1.0 - 0.22 / height, title, fontsize=10, fontweight="bold", va="center")
+        heading(figure, title)
         step = (width - 0.1) / 3
         for k, group in enumerate(groups):
-            low = height - head - row * (k + 1) + 0.5
-            figure.text(0.12 / width, (low + row - 0.68) / height, group[0].observable, va="center", fontweight="bold")
-            size = ((step - 0.75) / width, (row - 0.85) / height)
-            axes = [figure.add_axes(((step * c + 0.62) / width, low / height, *size)) for c in range(3)]
-            draw_observed(axes[0], group, log)
-            draw_residuals(axes[1], group, against_time=True)
-            draw_residuals(axes[2], group, against_time=False)
+            low = height - head - row * (k + 1)
+            name = bracketed(group[0].observable, group[0].unit)
+            figure.text(0.12 / width, (low + row - 0.12) / height, name, va="center")
+            boxes = [Box(step * c + 0.4, low + 0.5, step - 0.55, row - 0.8) for c in range(3)]
+            draw_observed(figure, boxes[0], group, log)
+            draw_residuals(figure, boxes[1], group, against_time=True)
+            draw_residuals(figure, boxes[2], group, against_time=False)
 
     return draw, (width, height)

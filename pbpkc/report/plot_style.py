@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)
 
 #: Hours, minutes and days are read in these steps.
 _TIME_STEPS = {
-    "h": (0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 96, 120, 168, 336, 672),
+    "h": (0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 72, 96, 120, 168, 336, 672),
     "min": (1, 2, 5, 10, 15, 20, 30, 60, 120, 240, 360, 720, 1440),
     "d": (0.25, 0.5, 1, 2, 3, 4, 7, 14, 28, 56),
 }
@@ -134,50 +134,6 @@ def log_range(low: float, high: float) -> Range:
 # ------------------------------------------------------------- ticks
 
 
-def linear_ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers inside a range, at most so many."""
-    width = high - low
-    if not (math.isfinite(width) and width > 0.0):
-        return []
-    power = 10.0 ** math.floor(math.log10(width / most))
-    for factor in (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0):
-        found = _multiples(low, high, power * factor)
-        if len(found) <= most:
-            return found
-    return _multiples(low, high, 100.0 * power)
-
-
-def time_ticks(low: float, high: float, most: int, unit: str) -> list[float]:
-    """Multiples of 6, 12 or 24 h where time is in hours, and alike for minutes and days."""
-    for step in _TIME_STEPS.get(unit, ()):
-        if (high - low) / step > 100.0:
-            continue
-        found = _multiples(low, high, step)
-        if len(found) <= most:
-            return found if len(found) > 2 else linear_ticks(low, high, most)
-    return linear_ticks(low, high, most)
-
-
-def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Powers of ten, with 2 and 5 or more between them where there is room."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    for digits in ((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0), (1.0, 2.0, 3.0, 5.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
-        found = [d * 10.0**k for k in range(first, last + 1) for d in digits if low <= d * 10.0**k <= high]
-        if len(found) <= most:
-            # Less than a factor of two has no two round numbers of this kind.
-            return found if len(found) > 1 else linear_ticks(low, high, most)
-    step = math.ceil((last - first) / most)
-    return [10.0**k for k in range(first, last + 1) if k % step == 0 and low <= 10.0**k <= high]
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    slack = 1e-9 * (high - low)
-    return [k * step for k in range(math.ceil((low - slack) / step), math.floor((high + slack) / step) + 1)]
-
-
-# ------------------------------------------------------------- axes
-
-
 @dataclass(frozen=True)
 class Ticks:
     """Where an axis is marked, and with what."""
@@ -191,15 +147,74 @@ class Ticks:
         return max((len(text) for text in self.labels), default=1)
 
 
-def ticks(shown: Range, most: int = 6, time_unit: str | None = None) -> Ticks:
-    """Ticks of a range; `time_unit` for an axis of time."""
+#: Inches of a letter of a label, of the gap between two labels side by side, and from one line to the next.
+_LETTER, _GAP, _LINE = 0.07, 0.18, 0.3
+
+
+def ticks(shown: Range, inches: float, upright: bool = False, time_unit: str | None = None) -> Ticks:
+    """Round numbers on an axis, as many as have room.
+
+    Parameters
+    ----------
+    shown : Range
+    inches : float
+        Length of the axis.
+    upright : bool
+        Labels stand above each other.
+    time_unit : str, optional
+        For an axis of time: hours are read in steps of 6, 12 and 24.
+    """
+    for places in _choices(shown, time_unit):
+        labels = tuple(plain_number(place, 3) for place in places)
+        if len(places) > 1 and _have_room([_place(shown, x) * inches for x in places], labels, upright):
+            return Ticks(tuple(places), labels)
+    ends = tuple(x for x in (shown.low, shown.high) if math.isfinite(x))
+    return Ticks(ends, tuple(plain_number(x, 2) for x in ends))
+
+
+def _choices(shown: Range, time_unit: str | None) -> Iterator[list[float]]:
+    """Sets of ticks, the densest first."""
+    low, high = shown.low, shown.high
     if shown.log:
-        places = log_ticks(shown.low, shown.high, most)
-    elif time_unit is not None:
-        places = time_ticks(shown.low, shown.high, most, time_unit)
-    else:
-        places = linear_ticks(shown.low, shown.high, most)
-    return Ticks(tuple(places), tuple(plain_number(place, 3) for place in places))
+        first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        for digits in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+            round_ = [d * 10.0**k for k in range(first, last + 1) for d in digits]
+            yield [x for x in round_ if low <= x <= high]
+        for apart in range(2, 12):
+            yield [10.0**k for k in range(first, last + 1) if k % apart == 0 and low <= 10.0**k <= high]
+    width = high - low
+    if not (math.isfinite(width) and width > 0.0):
+        return
+    for step in _TIME_STEPS.get(time_unit or "", ()):
+        if 2.0 <= width / step <= 100.0:
+            yield _multiples(low, high, step)
+    power = math.floor(math.log10(width))
+    for k in range(power - 2, power + 1):
+        for factor in (1.0, 2.0, 5.0):
+            yield _multiples(low, high, factor * 10.0**k)
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    slack = 1e-9 * (high - low)
+    return [k * step for k in range(math.ceil((low - slack) / step), math.floor((high + slack) / step) + 1)]
+
+
+def _place(shown: Range, value: float) -> float:
+    """Where on the axis a value stands, from 0 to 1."""
+    if shown.log:
+        return math.log(value / shown.low) / math.log(shown.high / shown.low)
+    return (value - shown.low) / (shown.high - shown.low)
+
+
+def _have_room(places: list[float], labels: tuple[str, ...], upright: bool) -> bool:
+    for k in range(1, len(places)):
+        need = _LINE if upright else _LETTER * (len(labels[k - 1]) + len(labels[k])) / 2 + _GAP
+        if places[k] - places[k - 1] < need:
+            return False
+    return True
+
+
+# ------------------------------------------------------------- axes
 
 
 def mark(axes: Axes, which: Literal["x", "y"], shown: Range, marks: Ticks) -> None:
@@ -215,22 +230,45 @@ def mark(axes: Axes, which: Literal["x", "y"], shown: Range, marks: Ticks) -> No
     (axes.set_xlim if which == "x" else axes.set_ylim)(shown.low, shown.high)
 
 
-def margins(
-    figure: Figure, letters: int, left: float = 0.12, bottom: float = 0.4, right: float = 0.12, top: float = 0.14
-) -> Axes:
-    """Axes that fill the figure but for margins in inches; tick labels of so many letters get room on the left."""
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in a figure, in inches from its lower left corner."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+    def letters(self, count: int) -> Box:
+        """What is left of it when labels of so many letters stand at its left."""
+        room = _LETTER * count
+        return Box(self.left + room, self.bottom, self.width - room, self.height)
+
+    def axes(self, figure: Figure) -> Axes:
+        """Axes that fill it."""
+        width, height = (float(x) for x in figure.get_size_inches())
+        return figure.add_axes(
+            (self.left / width, self.bottom / height, self.width / width, self.height / height)
+        )
+
+
+def inside(figure: Figure, left: float, bottom: float, right: float = 0.12, top: float = 0.14) -> Box:
+    """The figure but for its margins, in inches."""
     width, height = (float(x) for x in figure.get_size_inches())
-    left += 0.072 * letters
-    return figure.add_axes(
-        (left / width, bottom / height, 1.0 - (left + right) / width, 1.0 - (bottom + top) / height)
-    )
+    return Box(left, bottom, width - left - right, height - bottom - top)
+
+
+def heading(figure: Figure, text: str, size: float = 10.0) -> None:
+    """A title in the upper left corner."""
+    width, height = (float(x) for x in figure.get_size_inches())
+    figure.text(0.12 / width, 1.0 - 0.22 / height, text, fontsize=size, fontweight="bold", va="center")
 
 
 def points(color: str, marker: str = "o") -> dict[str, Any]:
     """The style of measured points: open marks, so that those on one another are still seen."""
     return {
-        "linestyle": "none", "marker": marker, "markersize": 4.0, "markerfacecolor": "none", "markeredgecolor": color,
-        "markeredgewidth": 1.0, "clip_on": False,
+        "linestyle": "none", "marker": marker, "markersize": 4.0, "markerfacecolor": "none",
+        "markeredgecolor": color, "markeredgewidth": 1.0, "clip_on": False,
     }  # fmt: skip
 
 

@@ -25,7 +25,11 @@ MOST_SUBJECTS = 60
 
 
 def write_simulation_plot(
-    path: str | Path, model: Model, runs: Sequence[Run], log: bool = False, observables: Sequence[str] | None = None
+    path: str | Path,
+    model: Model,
+    runs: Sequence[Run],
+    log: bool = False,
+    observables: Sequence[str] | None = None,
 ) -> Path:
     """Draw simulated runs: one panel an observable, one colour a scenario.
 

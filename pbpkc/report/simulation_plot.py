@@ -13,8 +13,10 @@ from pbpkc.language.units import Unit
 from pbpkc.report.plot_style import (
     DASHES,
     SERIES,
+    Box,
     Draw,
     Range,
+    heading,
     linear_range,
     log_range,
     mark,
@@ -83,22 +85,20 @@ def simulation_figure(
 
     def draw(figure: Figure) -> None:
         if title:
-            figure.text(0.12 / width, 1.0 - 0.2 / height, title, fontsize=10, fontweight="bold", va="center")
+            heading(figure, title)
         if named:
-            _legend(figure, styles, lines, 1.0 - (0.36 if title else 0.1) / height)
+            _legend(figure, styles, lines, height - (0.38 if title else 0.1))
+        times = _times(runs, float(time_unit.factor))
         for k, (name, unit) in enumerate(units.items()):
             line, column = divmod(k, columns)
+            box = Box(step * column + 0.34, height - head - row * (line + 1) + 0.46, step - 0.48, row - 0.62)
             shown = _shown(runs, name, log)
-            up = ticks(shown, 6)
-            left = 0.36 + 0.072 * up.width
-            low = height - head - row * (line + 1) + 0.46
-            axes = figure.add_axes(
-                ((step * column + left) / width, low / height, (step - left - 0.15) / width, (row - 0.62) / height)
-            )
+            up = ticks(shown, box.height, upright=True)
+            box = box.letters(up.width)
+            axes = box.axes(figure)
+            mark(axes, "x", times, ticks(times, box.width, time_unit=time_unit.text))
             mark(axes, "y", shown, up)
             _draw_panel(axes, runs, name, styles, float(time_unit.factor), log)
-            times = _times(runs, float(time_unit.factor))
-            mark(axes, "x", times, ticks(times, 9, time_unit.text))
             axes.set_xlabel(bracketed("time", time_unit.text), labelpad=2.0)
             axes.set_ylabel(bracketed(name, unit))
 
@@ -154,8 +154,9 @@ def _legend_lines(names: list[str], width: float) -> int:
 def _legend(figure: Figure, styles: Mapping[str, dict[str, Any]], lines: int, top: float) -> None:
     from matplotlib.lines import Line2D
 
+    width, height = (float(x) for x in figure.get_size_inches())
     figure.legend(
         handles=[Line2D([], [], label=name, linewidth=1.3, **style) for name, style in styles.items()],
-        loc="upper left", ncols=math.ceil(len(styles) / lines), bbox_to_anchor=(0.0, top), borderaxespad=0.2,
-        labelspacing=0.35, columnspacing=1.4,
+        loc="upper left", ncols=math.ceil(len(styles) / lines), bbox_to_anchor=(0.12 / width, top / height),
+        borderaxespad=0.0, borderpad=0.0, labelspacing=0.35, columnspacing=1.4,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from pbpkc.report.plot_style import (
     FITTED,
     GUIDE,
     OBSERVED,
+    Box,
     Draw,
     Range,
+    heading,
+    inside,
     linear_range,
     log_range,
-    margins,
     mark,
     points,
     shown_on,
@@ -89,7 +91,8 @@ def _value_range(one: Series, log: bool) -> Range:
     if not seen.size:
         top = float(curve.max()) if curve.size else 1.0
         return log_range(top / 1e3, top)
-    return log_range(float(seen.min()) / 1.3, max(float(seen.max()), float(curve.max()) if curve.size else 0.0))
+    high = max(float(seen.max()), float(curve.max()) if curve.size else 0.0)
+    return log_range(float(seen.min()) / 1.3, high)
 
 
 def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
@@ -98,107 +101,101 @@ def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
     limits = np.unique(one.censored_limit)
     if limits.size == 1:
         axes.axhline(float(limits[0]), color=GUIDE, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
-    for time, value, style in (
-        (one.curve_time, one.curve, {"color": FITTED, "linewidth": 1.3, "zorder": 2}),
-        (one.censored_time, one.censored_limit, {**points(CENSORED, "v"), "gid": CENSORED_MARKS, "zorder": 3}),
-        (one.time, one.value, {**points(OBSERVED), "gid": OBSERVED_MARKS, "zorder": 4}),
-    ):
-        keep = shown_on(value, log)
-        axes.plot(time[keep], value[keep], **style)
+    keep = shown_on(one.curve, log)
+    axes.plot(one.curve_time[keep], one.curve[keep], color=FITTED, linewidth=1.3, zorder=2)
+    below = points(CENSORED, "v")
+    axes.plot(one.censored_time, one.censored_limit, gid=CENSORED_MARKS, zorder=3, **below)
+    keep = shown_on(one.value, log)
+    axes.plot(one.time[keep], one.value[keep], gid=OBSERVED_MARKS, zorder=4, **points(OBSERVED))
 
 
 def time_panel(one: Series, shown: Frame, large: bool) -> Draw:
     """The panel of one subject by itself; `large` where it has the width of a page."""
 
     def draw(figure: Figure) -> None:
-        up = ticks(shown.value, 7 if large else 5)
-        axes = margins(figure, up.width, left=0.3 if large else 0.14, top=0.12 if large else 0.24)
-        mark(axes, "x", shown.time, ticks(shown.time, 10 if large else 6, one.time_unit))
-        mark(axes, "y", shown.value, up)
-        draw_time(axes, one, shown)
+        axes = _in_box(
+            figure, inside(figure, 0.3, 0.42) if large else inside(figure, 0.14, 0.4, top=0.24), one, shown
+        )
         axes.set_xlabel(bracketed("time", one.time_unit), labelpad=2.0)
         if large:
             axes.set_ylabel(bracketed(one.observable, one.unit))
         else:
-            _unit_above(axes, one.unit)
+            axes.text(0.0, 1.05, unit_text(one.unit), transform=axes.transAxes, ha="center", fontsize=7.5)
 
     return draw
 
 
-def _unit_above(axes: Axes, unit: str) -> None:
-    axes.text(0.0, 1.05, unit_text(unit), transform=axes.transAxes, ha="center", va="bottom", fontsize=7.5)
+def _in_box(figure: Figure, box: Box, one: Series, shown: Frame, letters: int = 0) -> Axes:
+    """The panel in a given place, with room for at least so many letters on its left."""
+    up = ticks(shown.value, box.height, upright=True)
+    box = box.letters(max(letters, up.width))
+    axes = box.axes(figure)
+    mark(axes, "x", shown.time, ticks(shown.time, box.width, time_unit=one.time_unit))
+    mark(axes, "y", shown.value, up)
+    draw_time(axes, one, shown)
+    return axes
 
 
 # ------------------------------------------------------------- one picture for all subjects
 
-#: Width of a picture for print, inches; panels in a row, height of a row, room for a heading.
-_WIDTH, _COLUMNS, _ROW, _HEAD = 8.0, 4, 1.75, 0.5
+#: Width of a picture for print, most panels in a row, height of a row, room for headings; inches.
+_WIDTH, _COLUMNS, _ROW, _HEAD, _TITLE = 8.0, 4, 1.75, 0.3, 0.4
 
 
 def time_grid(groups: Sequence[Sequence[Series]], log: bool, title: str) -> tuple[Draw, tuple[float, float]]:
     """Every subject of every observable in one picture, with its size in inches."""
     if sum(len(group) for group in groups) == 1:
-        return _single(groups[0][0], log), (6.4, 3.9)
-    rows = [math.ceil(len(group) / _COLUMNS) for group in groups]
-    height = 0.45 + sum(_HEAD + _ROW * n for n in rows)
+        return _single(groups[0][0], log, title), (6.4, 3.9)
+    columns = min(_COLUMNS, max(len(group) for group in groups))
+    rows = [math.ceil(len(group) / columns) for group in groups]
+    height = _TITLE + sum(_HEAD + _ROW * n for n in rows)
 
     def draw(figure: Figure) -> None:
-        figure.text(0.12 / _WIDTH, 1.0 - 0.22 / height, title, fontsize=10, fontweight="bold", va="center")
-        censored = any(one.censored_time.size for group in groups for one in group)
-        figure.legend(
-            handles=_legend(censored), loc="upper right", ncols=3, bbox_to_anchor=(1.0 - 0.1 / _WIDTH, 1.0 - 0.06 / height)
-        )
-        top = height - 0.45
+        heading(figure, title)
+        _legend(figure, groups)
+        top = height - _TITLE
         for group, lines in zip(groups, rows, strict=True):
-            _block(figure, group, log, top, height)
+            _block(figure, group, log, top, columns)
             top -= _HEAD + _ROW * lines
 
     return draw, (_WIDTH, height)
 
 
-def _single(one: Series, log: bool) -> Draw:
+def _single(one: Series, log: bool, title: str) -> Draw:
     def draw(figure: Figure) -> None:
-        shown = frames([one], log)[0][0]
-        up = ticks(shown.value, 7)
-        axes = margins(figure, up.width, left=0.32, bottom=0.45, top=0.4)
-        mark(axes, "x", shown.time, ticks(shown.time, 10, one.time_unit))
-        mark(axes, "y", shown.value, up)
-        draw_time(axes, one, shown)
+        heading(figure, f"{title}, subject {one.subject}")
+        _legend(figure, [[one]])
+        axes = _in_box(figure, inside(figure, 0.32, 0.45, top=0.5), one, frames([one], log)[0][0])
         axes.set_xlabel(bracketed("time", one.time_unit))
         axes.set_ylabel(bracketed(one.observable, one.unit))
-        figure.text(0.02, 0.97, f"subject {one.subject}", fontsize=10, fontweight="bold", va="top")
-        figure.legend(handles=_legend(bool(one.censored_time.size)), loc="upper right", ncols=3)
 
     return draw
 
 
-def _block(figure: Figure, group: Sequence[Series], log: bool, top: float, height: float) -> None:
+def _block(figure: Figure, group: Sequence[Series], log: bool, top: float, columns: int) -> None:
     """The panels of one observable, from `top` inches above the lower edge down."""
     shown, _ = frames(group, log)
-    marks = [ticks(one.value, 5) for one in shown]
-    left = 0.3 + 0.072 * max(m.width for m in marks)
-    step = (_WIDTH - 0.1) / _COLUMNS
-    head = bracketed(group[0].observable, group[0].unit)
-    figure.text(0.12 / _WIDTH, (top - 0.12) / height, f"{head} against {bracketed('time', group[0].time_unit)}", va="center")
-    for k, (one, frame, up) in enumerate(zip(group, shown, marks, strict=True)):
-        row, column = divmod(k, _COLUMNS)
-        low = top - _HEAD - _ROW * (row + 1) + 0.55
-        axes = figure.add_axes(
-            ((column * step + left) / _WIDTH, low / height, (step - left - 0.08) / _WIDTH, (_ROW - 0.5) / height)
-        )
-        mark(axes, "x", frame.time, ticks(frame.time, 5, one.time_unit))
-        mark(axes, "y", frame.value, up)
-        draw_time(axes, one, frame)
+    height = float(figure.get_size_inches()[1])
+    axis = f"{bracketed(group[0].observable, group[0].unit)} against {bracketed('time', group[0].time_unit)}"
+    figure.text(0.12 / _WIDTH, (top - 0.12) / height, axis, va="center")
+    step = (_WIDTH - 0.1) / columns
+    letters = max(ticks(frame.value, _ROW - 0.6, upright=True).width for frame in shown)
+    for k, (one, frame) in enumerate(zip(group, shown, strict=True)):
+        row, column = divmod(k, columns)
+        box = Box(0.2 + step * column, top - _HEAD - _ROW * (row + 1) + 0.35, step - 0.3, _ROW - 0.6)
+        axes = _in_box(figure, box, one, frame, letters)
         axes.set_title(f"subject {one.subject}", pad=3.0, fontsize=8)
 
 
-def _legend(censored: bool) -> list[Any]:
+def _legend(figure: Figure, groups: Sequence[Sequence[Series]]) -> None:
     from matplotlib.lines import Line2D
 
     entries = [
         Line2D([], [], label="observed", **points(OBSERVED)),
         Line2D([], [], label="fitted", color=FITTED, linewidth=1.3),
     ]
-    if censored:
+    if any(one.censored_time.size for group in groups for one in group):
         entries.append(Line2D([], [], label="below quantification (at the limit)", **points(CENSORED, "v")))
-    return entries
+    width, height = (float(x) for x in figure.get_size_inches())
+    corner = (1.0 - 0.1 / width, 1.0 - 0.22 / height)
+    figure.legend(handles=entries, loc="center right", ncols=3, bbox_to_anchor=corner, borderaxespad=0.0)

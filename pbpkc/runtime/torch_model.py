@@ -74,10 +74,11 @@ class TorchModel(Layout):
         columns : sequence of int, optional
             Only these columns, in this order; all where left out.
         """
-        rows = {"d_observe_dy": len(self.observable_names), "d_observe_dp": len(self.observable_names),
-                "d_noise_dp": 2 * len(self.observable_names)}.get(quantity, len(self.state_names))  # fmt: skip
+        states, outputs = len(self.state_names), len(self.observable_names)
+        heights = {"d_observe_dy": outputs, "d_observe_dp": outputs, "d_noise_dp": 2 * outputs}
+        rows = heights.get(quantity, states)
         by_state = quantity in ("jacobian", "d_observe_dy")
-        every = len(self.state_names) if by_state else len(self.parameter_names)
+        every = states if by_state else len(self.parameter_names)
         width = every if columns is None else len(columns)
         at_row, at_column, position = self._entries(quantity, columns)
         place = torch.as_tensor(at_row * width + at_column, device=values.device)

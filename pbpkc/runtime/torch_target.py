@@ -172,7 +172,8 @@ class BoundTerm:
 
     def _value(self, *arguments: Tensor) -> Tensor:
         # A default that is a number gets the shape of its arguments here.
-        return self._function(*arguments) + torch.zeros_like(arguments[0])
+        value: Tensor = self._function(*arguments) + torch.zeros_like(arguments[0])
+        return value
 
 
 def _same_shape(arguments: Sequence[Value]) -> tuple[Tensor, ...]:

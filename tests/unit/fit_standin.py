@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pbpkc.infer import Failure, FittedParameter, Noise, Observations, Prediction
 from pbpkc.language.units import Unit, parse_unit
@@ -75,19 +76,29 @@ class Oral:
         return found if isinstance(found, Failure) else found.value
 
 
-def oral_parameters(sigma: str | None = "[mg/L]", start: tuple[float, ...] = (1.5, 0.04, 0.5, 0.5)):
+def oral_parameters(
+    sigma: bool = True, start: tuple[float, ...] = (1.5, 0.04, 0.5, 0.5)
+) -> tuple[FittedParameter, ...]:
     """Theophylline's masked parameters per kg, as in language.md 6.1."""
     rows = [
         FittedParameter("ka", unit("1/h"), 0.1, 10.0, start[0]),
         FittedParameter("cl", unit("L/h/kg"), 0.005, 0.3, start[1]),
         FittedParameter("v", unit("L/kg"), 0.1, 2.0, start[2]),
     ]
-    if sigma is not None:
+    if sigma:
         rows.append(FittedParameter("s", unit("1"), 0.01, 5.0, start[3]))
     return tuple(rows)
 
 
-def observations(times, dv, error="add", censored=None, lloq=None, sd=None) -> Observations:
+def observations(
+    times: ArrayLike,
+    dv: ArrayLike,
+    error: str = "add",
+    censored: ArrayLike | None = None,
+    lloq: ArrayLike | None = None,
+    sd: ArrayLike | None = None,
+) -> Observations:
+    """Observations of one observable, all with one kind of error."""
     n = len(times)
     return Observations(
         time=np.asarray(times, float),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import Any
 
 import awkward_systems
 import hand_systems
@@ -38,9 +39,9 @@ def compiled_stages(name: str) -> tuple[SimpleNamespace, GeneratedModule]:
     return SimpleNamespace(system=system, derivatives=differentiate(system)), generated(system)
 
 
-def pump(c):
+def pump(c: Any) -> Any:
     """Stands in for the one unknown term of `edges` that has no default."""
     return c / (40.0 + c)
 
 
-pump.partials = lambda c: (40.0 / (40.0 + c) ** 2,)
+pump.partials = lambda c: (40.0 / (40.0 + c) ** 2,)  # type: ignore[attr-defined]

@@ -99,7 +99,7 @@ class _Rewriter(ast.NodeTransformer):
     def statement(self, node: ast.stmt) -> ast.stmt:
         if isinstance(node, ast.Assign):
             several = isinstance(node.targets[0], ast.Tuple)
-            if isinstance(node.value, ast.Subscript) or several and isinstance(node.value, ast.Tuple):
+            if isinstance(node.value, ast.Subscript) or (several and isinstance(node.value, ast.Tuple)):
                 return node  # it unpacks an argument
             node.value = self.visit(node.value) if several else self._whole(node.value)
         elif isinstance(node, ast.Return) and node.value is not None:
@@ -121,11 +121,8 @@ class _Rewriter(ast.NodeTransformer):
         return self.visit(node) if _is_sum(node) else self._term(node)
 
     def _term(self, node: ast.expr) -> ast.expr:
-        if (
-            isinstance(node, ast.Constant)
-            and node.value == 0
-            or isinstance(node, ast.Name)
-            and node.id == "nan"
+        if (isinstance(node, ast.Constant) and node.value == 0) or (
+            isinstance(node, ast.Name) and node.id == "nan"
         ):
             return node
         number = len(self._terms)

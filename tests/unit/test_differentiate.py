@@ -1,6 +1,8 @@
-"""First derivatives: of single expressions against closed forms, of systems against forward-mode evaluation."""
+"""First derivatives: of expressions against closed forms, of systems against forward-mode evaluation."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import awkward_systems
 import hand_systems
@@ -8,17 +10,18 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from pbpkc.check.reference_values import reference_values
+from pbpkc.check.reference_values import Points, TrialFunction, reference_values
 from pbpkc.check.sampling import sample_points, trial_functions
-from pbpkc.check.traced import Traced, Tracer
-from pbpkc.compiler.differentiate import differentiate
-from pbpkc.compiler.gradient import Gradients, power_log
+from pbpkc.check.traced import Array, Traced, Tracer
+from pbpkc.compiler.differentiate import Derivatives, differentiate
+from pbpkc.compiler.gradient import Gradient, Gradients, power_log
+from pbpkc.compiler.system import System
 from pbpkc.language.diagnostics import InternalError
 
 x, y, v, k, n = sp.symbols("x y v k n", real=True)
 
 
-def gradient(expr):
+def gradient(expr: sp.Expr) -> Gradient:
     return Gradients().of(expr)
 
 
@@ -34,38 +37,38 @@ def gradient(expr):
         x / (x + y) / (k + v),
     ],
 )
-def test_smooth_expressions_have_the_derivatives_of_calculus(expr):
+def test_smooth_expressions_have_the_derivatives_of_calculus(expr: sp.Expr) -> None:
     found = gradient(expr)
     for symbol in expr.free_symbols:
         assert sp.simplify(found.get(symbol, 0) - sp.diff(expr, symbol)) == 0
 
 
-def test_a_symbol_that_is_not_there_is_not_in_the_gradient():
+def test_a_symbol_that_is_not_there_is_not_in_the_gradient() -> None:
     assert gradient(sp.Integer(3)) == {}
     assert set(gradient(x * y - x * y + k)) == {k}
 
 
-def test_michaelis_menten_has_one_term_whose_sign_can_be_read_off():
+def test_michaelis_menten_has_one_term_whose_sign_can_be_read_off() -> None:
     found = gradient(v * x / (k + x))
     assert found[x] == v * k / (k + x) ** 2
     assert found[k] == -v * x / (k + x) ** 2
 
 
-def test_hill_has_one_term_too():
+def test_hill_has_one_term_too() -> None:
     hill = v * x**n / (k**n + x**n)
     assert found_terms(gradient(hill)[x]) == 1
 
 
-def found_terms(expr):
+def found_terms(expr: sp.Expr) -> int:
     return len(sp.Add.make_args(sp.fraction(sp.together(expr))[0]))
 
 
-def test_an_exponent_has_a_derivative_at_an_empty_compartment():
+def test_an_exponent_has_a_derivative_at_an_empty_compartment() -> None:
     slope = gradient(x**n)[n]
     assert slope == power_log(x, n)
 
 
-def test_edges_take_the_side_the_generated_code_takes():
+def test_edges_take_the_side_the_generated_code_takes() -> None:
     assert gradient(sp.Max(0, x))[x].subs(x, 2) == 1
     assert gradient(sp.Max(0, x))[x].subs(x, -2) == 0
     # At a tie both sides have a derivative, and one of them is given: never their mean.
@@ -77,13 +80,13 @@ def test_edges_take_the_side_the_generated_code_takes():
     assert gradient(sp.sign(x)) == {}
 
 
-def test_an_if_is_differentiated_branch_by_branch():
+def test_an_if_is_differentiated_branch_by_branch() -> None:
     expr = sp.Piecewise((x**2, x < y), (3 * y, True))
     assert gradient(expr)[x] == sp.Piecewise((2 * x, x < y), (0, True))
     assert gradient(expr)[y] == sp.Piecewise((0, x < y), (3, True))
 
 
-def test_unknown_terms_have_named_partial_derivatives():
+def test_unknown_terms_have_named_partial_derivatives() -> None:
     system = awkward_systems.edges()
     absorbed, pump = (u.function for u in system.unknowns)
     found = Gradients(system.unknowns).of(absorbed(x**2, y) * pump(x))
@@ -94,7 +97,7 @@ def test_unknown_terms_have_named_partial_derivatives():
     assert found[y] == by_exp(x**2, y) * pump(x)
 
 
-def test_a_function_without_derivative_is_a_fault_of_ours():
+def test_a_function_without_derivative_is_a_fault_of_ours() -> None:
     with pytest.raises(InternalError, match="power_log"):
         gradient(power_log(x, y))
     with pytest.raises(InternalError, match="no unknown term"):
@@ -112,7 +115,7 @@ SYSTEMS = {
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_every_derivative_of_a_system_equals_forward_mode(name):
+def test_every_derivative_of_a_system_equals_forward_mode(name: str) -> None:
     """Symbolic entries, evaluated as they stand, against derivatives carried along with the values."""
     system = SYSTEMS[name]()
     derivatives = differentiate(system)
@@ -130,7 +133,7 @@ def test_every_derivative_of_a_system_equals_forward_mode(name):
         assert np.all(error <= 1e-12 * expected[quantity].size), quantity
 
 
-def test_constants_are_differentiated_as_a_program():
+def test_constants_are_differentiated_as_a_program() -> None:
     system = awkward_systems.edges()
     derivatives = differentiate(system)
     names = [p.name for p in system.parameters]
@@ -145,7 +148,7 @@ def test_constants_are_differentiated_as_a_program():
     assert derivatives.constants[0].symbol in derivatives.constants[3].expr.free_symbols
 
 
-def test_what_weight_does_not_change_has_no_derivative_by_weight():
+def test_what_weight_does_not_change_has_no_derivative_by_weight() -> None:
     system = awkward_systems.scaled_by_weight()
     derivatives = differentiate(system)
     weight = [p.name for p in system.parameters].index("BW")
@@ -153,12 +156,14 @@ def test_what_weight_does_not_change_has_no_derivative_by_weight():
     assert (0, weight) in derivatives.d_observe_dp
 
 
-def _evaluator(system, derivatives, points, trials):
+def _evaluator(
+    system: System, derivatives: Derivatives, points: Points, trials: Mapping[str, TrialFunction]
+) -> Callable[[sp.Expr], Array]:
     """Values of symbolic derivatives: partials of unknown terms and derivative constants included."""
     count = len(points)
     none = np.zeros((count, 0))
 
-    def known(values):
+    def known(values: Array) -> Traced:
         return Traced(values, np.abs(values), none, none)
 
     leaves = {system.time: known(points.t)}
@@ -184,7 +189,7 @@ def _evaluator(system, derivatives, points, trials):
 
 
 class _WithPowerLog(Tracer):
-    def _compute(self, expr):
+    def _compute(self, expr: sp.Expr) -> Traced:
         if isinstance(expr, power_log):
             base, exponent = (self.of(a).value for a in expr.args)
             value = base**exponent * np.log(base)

@@ -120,7 +120,7 @@ def test_only_an_identical_subject_is_taken_over(specs: Path, tmp_path: Path) ->
     assert reused(replace(problem, provenance={"spec": "a comment was changed"})) == 2
     assert reused(replace(problem, subjects=(replace(first, identity="another dose"), second))) == 1
     seen = first.observations
-    changed = replace(seen, dv=seen.dv + [0.0] * 10 + [1e-12])
+    changed = replace(seen, dv=seen.dv * (1 + 1e-12))
     assert reused(replace(problem, subjects=(replace(first, observations=changed), second))) == 1
     lower = (replace(problem.parameters[0], low=0.05), *problem.parameters[1:])
     assert reused(replace(problem, parameters=lower)) == 0

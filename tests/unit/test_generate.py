@@ -1,4 +1,4 @@
-"""The text of generated modules: layout held by golden files, names, numbers, and the same bytes every time."""
+"""The text of generated modules: layout held by golden files, names, numbers, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ positive = sp.Symbol("w", positive=True)
         (sp.Piecewise((x, x < 1)), "where(x < 1, x, nan)"),
     ],
 )
-def test_expressions_are_printed_for_people(expr, text):
+def test_expressions_are_printed_for_people(expr: sp.Expr, text: str) -> None:
     printed = TextPrinter().text(expr)
     assert printed in (text, _other_spelling(text))
     ast.parse(printed)
@@ -87,17 +87,17 @@ def _other_spelling(text: str) -> str:
 
 
 @pytest.mark.parametrize("number", [0.1, 1e-300, 6.02214076e23, 1 / 3, 2.5, 1e22])
-def test_floats_read_back_to_the_same_bits(number):
+def test_floats_read_back_to_the_same_bits(number: float) -> None:
     assert float(number_text(sp.Float(number))) == number
 
 
 @pytest.mark.parametrize("fraction", ["1/3", "175/83", "9376542/1000001", "1/1024", "22/7", "123456789/1000"])
-def test_fractions_read_back_to_the_nearest_float(fraction):
+def test_fractions_read_back_to_the_nearest_float(fraction: str) -> None:
     number = sp.Rational(fraction)
     assert eval(number_text(number)) == float(number)
 
 
-def test_what_has_no_form_in_code_is_a_fault_of_ours():
+def test_what_has_no_form_in_code_is_a_fault_of_ours() -> None:
     with pytest.raises(InternalError, match="gamma"):
         TextPrinter().text(sp.gamma(x))
 
@@ -107,7 +107,7 @@ def test_what_has_no_form_in_code_is_a_fault_of_ours():
 
 @pytest.mark.parametrize("name", ["oral", "saturable", "edges"])
 @pytest.mark.parametrize("target", ["numpy", "torch"])
-def test_the_text_is_the_one_a_person_has_read(name, target):
+def test_the_text_is_the_one_a_person_has_read(name: str, target: str) -> None:
     _, module = compiled_stages(name)
     text = module.numpy_text if target == "numpy" else module.torch_text
     # The versions in the header are those of the machine.
@@ -122,7 +122,7 @@ def test_the_text_is_the_one_a_person_has_read(name, target):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_generated_code_imports_only_the_runtime(name):
+def test_generated_code_imports_only_the_runtime(name: str) -> None:
     _, module = compiled_stages(name)
     for text, target in ((module.numpy_text, "numpy"), (module.torch_text, "torch")):
         imported = [
@@ -134,7 +134,7 @@ def test_generated_code_imports_only_the_runtime(name):
         assert words <= used, "a word is imported and not used"
 
 
-def test_names_that_mean_something_else_get_an_underscore():
+def test_names_that_mean_something_else_get_an_underscore() -> None:
     _, module = compiled_stages("names")
     text = module.numpy_text
     for name in ("p_", "c_", "exp_", "lambda_", "self_", "where_", "y_", "u_", "dc_"):
@@ -143,7 +143,7 @@ def test_names_that_mean_something_else_get_an_underscore():
     assert loaded.parameters == ("p", "c", "exp", "lambda", "self", "where")
 
 
-def test_free_text_of_a_spec_cannot_become_code():
+def test_free_text_of_a_spec_cannot_become_code() -> None:
     system = hand_systems.oral()
     title = 'a """ quote\nimport os \\ and a second line'
     parameters = (replace(system.parameters[0], doc='weight\nimport os; x = """'), *system.parameters[1:])
@@ -162,13 +162,13 @@ def _code(text: str) -> str:
     return ast.unparse(tree)
 
 
-def test_names_with_quotes_stay_names():
+def test_names_with_quotes_stay_names() -> None:
     system = hand_systems.oral()
     odd = replace(system, parameters=(replace(system.parameters[0], name='B"W'), *system.parameters[1:]))
     assert load_text(generated(odd).numpy_text).build().parameters[0] == 'B"W'
 
 
-def test_the_same_bytes_whatever_the_order_of_hashing(tmp_path):
+def test_the_same_bytes_whatever_the_order_of_hashing() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from generated_modules import compiled_stages;"
@@ -188,11 +188,11 @@ def test_the_same_bytes_whatever_the_order_of_hashing(tmp_path):
     assert compiled_stages("edges")[1].numpy_text == json.loads(outputs[0])[0][0]
 
 
-def test_torch_text_is_written_only_when_asked_for():
+def test_torch_text_is_written_only_when_asked_for() -> None:
     assert generated(hand_systems.oral(), torch=False).torch_text is None
 
 
-def test_generating_does_not_load_torch():
+def test_generating_does_not_load_torch() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "from generated_modules import compiled_stages;"
@@ -208,7 +208,7 @@ def test_generating_does_not_load_torch():
 # ---- fingerprint and manifest
 
 
-def test_the_fingerprint_is_of_the_equations():
+def test_the_fingerprint_is_of_the_equations() -> None:
     system = hand_systems.oral()
     same = replace(
         system,
@@ -220,7 +220,7 @@ def test_the_fingerprint_is_of_the_equations():
     assert len(fingerprint(system)) == 64
 
 
-def test_the_fingerprint_changes_with_every_value_and_every_equation():
+def test_the_fingerprint_changes_with_every_value_and_every_equation() -> None:
     system = awkward_systems.edges()
     others = [
         replace(system, parameters=(replace(system.parameters[0], value=51.0), *system.parameters[1:])),
@@ -233,7 +233,7 @@ def test_the_fingerprint_changes_with_every_value_and_every_equation():
     assert len({fingerprint(s) for s in [system, *others]}) == len(others) + 1
 
 
-def test_the_canonical_text_names_every_part():
+def test_the_canonical_text_names_every_part() -> None:
     text = canonical_text(awkward_systems.edges())
     for part in (
         "parameter vmax",
@@ -246,7 +246,7 @@ def test_the_canonical_text_names_every_part():
         assert part in text
 
 
-def test_the_manifest_is_plain_data_in_the_order_of_the_code():
+def test_the_manifest_is_plain_data_in_the_order_of_the_code() -> None:
     system = hand_systems.saturable()
     module = generate(analyse(system))
     data = json.loads(json.dumps(module.manifest))

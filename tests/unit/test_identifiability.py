@@ -112,7 +112,9 @@ def test_three_weak_parameters_and_two_combinations() -> None:
     for one in found.combinations:
         weights = dict(one.weights)
         vectors.append([weights.get(name, 0.0) for name in "abc"])
-        assert one.estimate == pytest.approx(math.prod(v ** weights.get(n, 0) for n, v in zip("abc", (2, 3, 4))))
+        assert one.estimate == pytest.approx(
+            math.prod(v ** weights.get(n, 0) for n, v in zip("abc", (2, 3, 4), strict=True))
+        )
     # Both lie in the plane of what is seen, and are not the same.
     seen = np.array([[1, 1, 0], [0, 1, 1]])
     assert np.linalg.matrix_rank(np.vstack([seen, vectors])) == 2 and np.linalg.matrix_rank(vectors) == 2
@@ -120,7 +122,10 @@ def test_three_weak_parameters_and_two_combinations() -> None:
 
 def test_squares_are_found() -> None:
     (found,) = linear([[2, -1, 0], [0, 0, 1]] * 3, [2.0, 3.0, 4.0], *ABC).combinations
-    assert (found.text, found.unit) == ("b / a^2", "L*h^2") or (found.text, found.unit) == ("a^2 / b", "1/L/h^2")
+    assert (found.text, found.unit) == ("b / a^2", "L*h^2") or (found.text, found.unit) == (
+        "a^2 / b",
+        "1/L/h^2",
+    )
     assert found.text == "a^2 / b"  # a rate, not its inverse
 
 
@@ -153,6 +158,15 @@ def test_two_pathways_side_by_side_are_determined_as_a_sum() -> None:
     (one,) = found.combinations
     assert (one.text, one.kind, one.unit) == ("v1 + 0.25 * v2", "sum", "umol/h")
     assert one.estimate == pytest.approx(5.0) and one.standard_error == pytest.approx(0.05 / math.sqrt(6))
+
+
+def test_a_weak_bystander_is_left_out_of_a_sum() -> None:
+    theta = [3.0, 8.0, 20.0]
+    rows = [[0.6, 0.4, 0.01]] * 6 + [[0.6, 0.4, 0.05]]
+    found = linear(rows, theta, ("v1", "umol/h"), ("v2", "umol/h"), ("ka", "1/h"))
+    assert not found.parameters[2].identifiable
+    (one,) = found.combinations
+    assert one.text == "v1 + 0.25 * v2"
 
 
 def test_real_exponents_where_no_whole_ones_will_do() -> None:
@@ -201,7 +215,9 @@ def test_many_parameters_are_judged_in_good_time() -> None:
     for i in range(10):
         weights[3 * i : 3 * i + 3, 2 * i : 2 * i + 2] = [1.0, -1.0]
     found = linear(weights.tolist(), [float(i + 1) for i in range(20)], *rows)
-    assert sorted(one.text for one in found.combinations) == sorted(f"p{2 * i} / p{2 * i + 1}" for i in range(10))
+    assert sorted(one.text for one in found.combinations) == sorted(
+        f"p{2 * i} / p{2 * i + 1}" for i in range(10)
+    )
 
 
 def test_covariance_keeps_what_is_determined_beside_what_is_not() -> None:

@@ -186,7 +186,6 @@ def test_warnings_of_examples_are_expected(folder: Path) -> None:
     assert found <= {"large-remainder"}
 
 
-@pytest.mark.slow
 def test_expectations_of_the_tutorial_hold(folder: Path) -> None:
     from pbpkc.jobs.loaded import load
 
@@ -198,7 +197,6 @@ def test_expectations_of_the_tutorial_hold(folder: Path) -> None:
     assert report.ok, [item.text for item in report.violations]
 
 
-@pytest.mark.slow
 def test_expectations_of_the_checks_section_hold(folder: Path) -> None:
     from pbpkc.jobs.loaded import load
 
@@ -214,7 +212,9 @@ def test_expectations_of_the_checks_section_hold(folder: Path) -> None:
 
 def _written_out(system: System, expr: sp.Expr) -> sp.Expr:
     """An expression of states and parameters alone."""
-    named = {a.symbol: a.expr for a in (*system.constants, *system.curves)} | {r.symbol: r.expr for r in system.rates}
+    named = {a.symbol: a.expr for a in (*system.constants, *system.curves)} | {
+        r.symbol: r.expr for r in system.rates
+    }
     # Numbers of the spec are put in: the page may write a number where the spec has a param.
     named |= {p.symbol: sp.nsimplify(p.value) for p in system.parameters}
     while expr.free_symbols & named.keys():
@@ -263,7 +263,9 @@ def test_equations_are_those_of_the_system(name: str, block: Block, folder: Path
         observe = f"\nobserve right_side = {written[state.name]} in [{state.unit.text}/h]\n"
         page = _system(SPECS[name] + observe, folder)
         (output,) = [o for o in page.outputs if o.name == "right_side"]
-        assert _same(_written_out(page, output.expr), _written_out(page, _derivative(page, state.name))), state.name
+        assert _same(_written_out(page, output.expr), _written_out(page, _derivative(page, state.name))), (
+            state.name
+        )
 
 
 @pytest.mark.parametrize(("name", "block"), _text_blocks("equal in"), ids=str)
@@ -355,8 +357,12 @@ def test_medians_of_the_distribution_table(folder: Path) -> None:
 
 def test_units_with_more_than_one_meaning() -> None:
     hours = {word: parse_unit(word).factor for word in ("year", "month", "day", "d")}
-    assert hours["year"] == 24 * 365.25 and hours["month"] * 12 == hours["year"] and hours["day"] == hours["d"] == 24
-    assert parse_unit("µg") .factor == parse_unit("ug").factor
+    assert (
+        hours["year"] == 24 * 365.25
+        and hours["month"] * 12 == hours["year"]
+        and hours["day"] == hours["d"] == 24
+    )
+    assert parse_unit("µg").factor == parse_unit("ug").factor
     assert parse_unit("L/h/kg").dimension == parse_unit("L*h^-1*kg^-1").dimension
 
 
@@ -401,7 +407,11 @@ def test_every_unit_is_listed() -> None:
 
 def test_every_function_is_listed() -> None:
     section = _section("Expressions and functions")
-    listed = {word for span in re.findall(r"^\| (.*?) \|", _tables(section), re.MULTILINE) for word in re.findall(r"`(\w+)", span)}
+    listed = {
+        word
+        for span in re.findall(r"^\| (.*?) \|", _tables(section), re.MULTILINE)
+        for word in re.findall(r"`(\w+)", span)
+    }
     assert listed == {*ARITY, "mm", "sum", "if", "t", "tad"}
     assert {*MODIFIERS, "auto", "remainder", "function"} <= _code_words(section)
 
@@ -417,7 +427,9 @@ def test_every_figure_distribution_and_error_model_is_listed() -> None:
 
 
 def test_every_attribute_quantity_and_data_word_is_explained() -> None:
-    assert {*NODE_ATTRIBUTES, *QUANTITIES} <= _code_words(_section("Nodes") + _section("Names and references"))
+    assert {*NODE_ATTRIBUTES, *QUANTITIES} <= _code_words(
+        _section("Nodes") + _section("Names and references")
+    )
     assert set(SPECIES_ATTRIBUTES) - {"ps"} <= _code_words(_tables(_section("Species")))
     assert {"acid", "base", "ampholyte", "neutral"} <= _code_words(_section("Species"))
     assert set(DATA_WORDS) <= _code_words(_section("Data"))
@@ -437,5 +449,12 @@ def test_compositions_are_those_of_the_body() -> None:
 
 def test_codes_on_the_page_exist() -> None:
     source = "\n".join(p.read_text(encoding="utf-8") for p in (PAGE.parents[1] / "pbpkc").rglob("*.py"))
-    named = {r.code for r in _refused()} | set(re.findall(r"`([a-z]+-[a-z]+)`", _section("Problems") + _section("Not yet")))
+    named = {r.code for r in _refused()} | set(
+        re.findall(r"`([a-z]+-[a-z]+)`", _section("Problems") + _section("Not yet"))
+    )
     assert [code for code in sorted(named) if f'"{code}"' not in source] == []
+
+
+def test_shipped_library_is_what_the_page_says() -> None:
+    assert "this version ships none there" in _section("Head and used files")
+    assert not (PAGE.parents[1] / "specs" / "library").exists()

@@ -88,7 +88,9 @@ def test_gradient_is_the_derivative_of_the_value(kind: str, censored: list[bool]
     found = evaluate(scoring, prediction, for_kind(kind, noise))
     for i, step in enumerate(np.eye(2) * h):
         # Fourth order, so that the difference itself is good to about 1e-12.
-        slope = (8 * (value(x + step) - value(x - step)) - value(x + 2 * step) + value(x - 2 * step)) / (12 * h)
+        slope = (8 * (value(x + step) - value(x - step)) - value(x + 2 * step) + value(x - 2 * step)) / (
+            12 * h
+        )
         assert found.gradient[i] == pytest.approx(slope, rel=1e-8)
     assert np.linalg.eigvalsh(found.curvature).min() >= -1e-12
 
@@ -124,9 +126,7 @@ def test_information_is_the_expected_square_of_the_score(kind: str, limit: float
         if kind == "add"
         else Noise(np.array([s]), np.zeros(1), slope, zero)
     )
-    root = information_root(
-        plan(seen, "m3"), Prediction(np.array([y]), np.array([[1.0, 0.0]])), noise
-    )
+    root = information_root(plan(seen, "m3"), Prediction(np.array([y]), np.array([[1.0, 0.0]])), noise)
     np.testing.assert_allclose(root.T @ root, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -150,7 +150,10 @@ def test_rules_for_censored_values() -> None:
         for i, value in values.items():
             dv[i] = value
         return sum(
-            -2 * density("combined", prediction.value[i], noise.proportional[i], noise.additive[i], 0).logpdf(dv[i])
+            -2
+            * density("combined", prediction.value[i], noise.proportional[i], noise.additive[i], 0).logpdf(
+                dv[i]
+            )
             for i in keep
         )
 
@@ -168,9 +171,15 @@ def test_censored_values_far_from_their_limit_stay_finite(prediction: float) -> 
     seen = observations([1.0], [1.0], error="add", censored=[True], lloq=1.0)
     flat, slope = np.zeros((1, 1)), np.ones((1, 1))
     found = evaluate(
-        plan(seen, "m3"), Prediction(np.array([prediction]), slope), Noise(np.zeros(1), np.full(1, 0.1), flat, flat)
+        plan(seen, "m3"),
+        Prediction(np.array([prediction]), slope),
+        Noise(np.zeros(1), np.full(1, 0.1), flat, flat),
     )
-    assert math.isfinite(found.value) and np.isfinite(found.gradient).all() and np.isfinite(found.curvature).all()
+    assert (
+        math.isfinite(found.value)
+        and np.isfinite(found.gradient).all()
+        and np.isfinite(found.curvature).all()
+    )
     if prediction > 1e2:
         # Far above the limit -2 ln Phi(z) is z^2 to leading order.
         assert found.gradient[0] == pytest.approx(2 * (prediction - 1.0) / 0.01, rel=1e-3)
@@ -237,7 +246,9 @@ PRIORS = [
 
 
 @pytest.mark.parametrize(("prior", "scale", "low", "high"), PRIORS)
-def test_priors_integrate_to_one_between_the_bounds(prior: Prior, scale: str, low: float, high: float) -> None:
+def test_priors_integrate_to_one_between_the_bounds(
+    prior: Prior, scale: str, low: float, high: float
+) -> None:
     ends = [math.log(low), math.log(high)] if scale == "log" else [low, high]
 
     def density(x: float) -> float:
@@ -269,7 +280,9 @@ def test_the_mode_of_a_lognormal_prior_on_a_log_scale_is_its_median() -> None:
     # The convention of `map`: density of the estimated quantity, here of ln(theta).
     prior = Prior("lognormal", {"median": 2.0, "sdlog": 0.7})
     assert log_density(prior, "log", 0.1, 50.0, math.log(2.0)).slope == pytest.approx(0.0, abs=1e-15)
-    assert log_density(prior, "natural", 0.1, 50.0, 2.0 * math.exp(-0.49)).slope == pytest.approx(0.0, abs=1e-12)
+    assert log_density(prior, "natural", 0.1, 50.0, 2.0 * math.exp(-0.49)).slope == pytest.approx(
+        0.0, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,9 @@ def test_the_error_model_costs_no_solves() -> None:
 
 
 def test_starts_are_reproducible_spread_and_inside_the_bounds() -> None:
-    space = ParameterSpace((*oral_parameters(), FittedParameter("n", parse_unit("1"), -1.0, 3.0, 0.5, "natural")))
+    space = ParameterSpace(
+        (*oral_parameters(), FittedParameter("n", parse_unit("1"), -1.0, 3.0, 0.5, "natural"))
+    )
     points = starting_points(space, 9, subject_seed(7, "A"))
     np.testing.assert_array_equal(points[0], space.start)
     np.testing.assert_array_equal(points[:4], starting_points(space, 4, subject_seed(7, "A")))
@@ -189,7 +191,10 @@ def test_starts_are_reproducible_spread_and_inside_the_bounds() -> None:
     assert np.all(np.abs(points - space.start)[:, :4] <= math.log(8.0) + 1e-12)
     assert not np.array_equal(points[1:], starting_points(space, 9, subject_seed(7, "B"))[1:])
     # Eight points of a sequence of low discrepancy leave no half of any axis empty.
-    low, high = np.maximum(space.lower, space.start - math.log(8.0)), np.minimum(space.upper, space.start + math.log(8.0))
+    low, high = (
+        np.maximum(space.lower, space.start - math.log(8.0)),
+        np.minimum(space.upper, space.start + math.log(8.0)),
+    )
     share = (points[1:, :3] - low[:3]) / (high - low)[:3]
     assert np.all((share < 0.5).sum(axis=0) >= 2) and np.all((share > 0.5).sum(axis=0) >= 2)
     assert subject_seed(7, "A") == subject_seed(7, "A") != subject_seed(8, "A")
