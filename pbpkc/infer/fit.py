@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -99,15 +98,21 @@ def fit(
             progress(Progress(float(len(fits)), total, done.id))
 
     workers = min(options.workers, len(open_))
-    if workers > 1:
+    finished = _parallel(problem, open_, options, workers) if workers > 1 else iter(())
+    while True:
         try:
-            for done, seconds in _parallel(problem, open_, options, workers):
-                elsewhere += seconds
-                keep(done)
-        except (BrokenProcessPool, OSError) as error:
+            done, seconds = next(finished)
+        except StopIteration:
+            break
+        except Exception as error:
+            # No process to be had, or a callable that cannot be sent to one. A fault of the fit itself shows
+            # again below, in this process.
             told.append(
                 f"further processes could not be used ({type(error).__name__}); this one did the rest"
             )
+            break
+        elsewhere += seconds
+        keep(done)
     for subject in open_:
         if subject.id not in fits:
             keep(fit_subject(problem, subject, options, _hear(progress, len(fits), total, subject, options)))

@@ -30,7 +30,7 @@ from pbpkc.solve.options import SolverOptions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
 
 #: Tolerances of the runs that expectations are read from, and of the run the residual is checked on.
@@ -38,12 +38,12 @@ EXPECTATION_OPTIONS = SolverOptions(rtol=1e-8)
 RESIDUAL_OPTIONS = SolverOptions(method="radau", rtol=1e-6)
 
 
-def check(loaded: LoadedModel, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
+def check(loaded: Spec, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
     """Check a spec.
 
     Parameters
     ----------
-    loaded : LoadedModel
+    loaded : Spec
     torch : bool
         Whether the torch target takes part.
     progress : callable, optional
@@ -71,7 +71,7 @@ def check(loaded: LoadedModel, torch: bool = True, progress: Callable[[str], Non
     return CheckReport(tuple(items), seconds, loaded.generated.fingerprint)
 
 
-def _units(loaded: LoadedModel) -> Iterable[CheckItem]:
+def _units(loaded: Spec) -> Iterable[CheckItem]:
     model = loaded.model
     notes = [d for d in model.warnings if d.code == "unit-mismatch"]
     if notes:
@@ -98,7 +98,7 @@ def _flows(model: Model) -> Iterable[CheckItem]:
         yield CheckItem("flow", name, status, f"inflow equals outflow at {len(nodes)} nodes ({len(edges)} vessels, {total:.4g} L/h)")
 
 
-def _volumes(loaded: LoadedModel) -> Iterable[CheckItem]:
+def _volumes(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "volume" in loaded.model.demands
     yield from _from_proofs("volume", prove_volumes(loaded.stages.lowered), demanded, "volumes are positive")
 
@@ -108,7 +108,7 @@ def _dosed(model: Model) -> list[str]:
     return list(dict.fromkeys(d.species for d in doses))
 
 
-def _mass(loaded: LoadedModel) -> Iterable[CheckItem]:
+def _mass(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "mass" in loaded.model.demands
     proofs = prove_mass(loaded.system, _dosed(loaded.model))
     for proof in proofs:
@@ -117,7 +117,7 @@ def _mass(loaded: LoadedModel) -> Iterable[CheckItem]:
         yield CheckItem("mass", "", "note", "no scenario doses a species, so there is no total to prove")
 
 
-def _positive(loaded: LoadedModel) -> Iterable[CheckItem]:
+def _positive(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "positive" in loaded.model.demands
     proofs = prove_positivity(loaded.system)
     yield from _from_proofs("positive", proofs, demanded, "claims: rates keep their promise, no state is driven below zero")
@@ -140,7 +140,7 @@ def _status(proof: Proof, demanded: bool) -> Status:
     return "violated" if demanded else "warning"
 
 
-def _code(loaded: LoadedModel, torch: bool) -> Iterable[CheckItem]:
+def _code(loaded: Spec, torch: bool) -> Iterable[CheckItem]:
     stages = loaded.stages
     found = agree(stages.analysed, stages.generated, torch=torch, original=stages.lowered)
     if found.ok:
@@ -151,7 +151,7 @@ def _code(loaded: LoadedModel, torch: bool) -> Iterable[CheckItem]:
         yield CheckItem("code", "", "note", note)
 
 
-def _residual(loaded: LoadedModel, variants: Variants, torch: bool) -> Iterable[CheckItem]:
+def _residual(loaded: Spec, variants: Variants, torch: bool) -> Iterable[CheckItem]:
     for name, scenario in loaded.model.scenarios.items():
         if scenario.data is not None:
             continue
@@ -200,7 +200,7 @@ def _bound(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, 
     return compiled, p, bind(plan.regimen, {**named(compiled, p), **plan.overrides})
 
 
-def _expectations(loaded: LoadedModel, variants: Variants) -> Iterable[CheckItem]:
+def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     model = loaded.model
     factors = {o.name: float(o.unit.factor) for o in model.observables}
     runs: dict[str, CurveFigures] = {}

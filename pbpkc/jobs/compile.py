@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.spec import Spec
 
 
-def module_files(loaded: LoadedModel) -> Mapping[str, str]:
+def module_files(loaded: Spec) -> Mapping[str, str]:
     """File names and texts of the generated modules and their manifest."""
     generated = loaded.generated
     assert generated.torch_text is not None
@@ -21,19 +21,19 @@ def module_files(loaded: LoadedModel) -> Mapping[str, str]:
     }
 
 
-def manifest_text(loaded: LoadedModel) -> str:
+def manifest_text(loaded: Spec) -> str:
     """The manifest as JSON."""
     return json.dumps(loaded.generated.manifest, indent=1, ensure_ascii=False) + "\n"
 
 
-def stage_text(spec: str, loaded: LoadedModel | None, stage: str) -> str:
+def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
     """One stage in its text form.
 
     Parameters
     ----------
     spec : str
         Path of the spec; only ``tree`` reads it again.
-    loaded : LoadedModel or None
+    loaded : Spec or None
         Not needed for ``tree``.
     stage : str
         ``tree``, ``model``, ``system``, ``analysed``, ``numpy``, ``torch``, ``latex`` or ``manifest``.

@@ -27,7 +27,7 @@ from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate as solve
 
 if TYPE_CHECKING:
-    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ CURVE_POINTS = 201
 
 @dataclass(frozen=True)
 class FitJob:
-    """What is to be fitted and how; see `LoadedModel.fit` for the fields.
+    """What is to be fitted and how; see `pbpkc.jobs.loaded.LoadedModel.fit` for the fields.
 
     `start` holds texts such as ``"ka = 4 [1/h]"``: where the first search begins, moved to the nearer bound
     if outside.
@@ -86,12 +86,12 @@ class FittedCurve:
 
 
 def fit(
-    loaded: LoadedModel,
+    loaded: Spec,
     job: FitJob,
     progress: Callable[[Progress], None] | None = None,
     store: Store | None = None,
 ) -> Fitted:
-    """Fit every subject of a data file; see `LoadedModel.fit`.
+    """Fit every subject of a data file; see `pbpkc.jobs.loaded.LoadedModel.fit`.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
-"""A spec in Python: its stages, and the jobs that can be done with it."""
+"""A spec in Python, with the jobs that can be done with it as methods."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pbpkc.jobs.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,65 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pbpkc.check.report import CheckReport
-    from pbpkc.compiler.driver import Compiled
-    from pbpkc.compiler.module import GeneratedModule
-    from pbpkc.compiler.system import System
     from pbpkc.infer.result import FitResult
     from pbpkc.jobs.simulate import Simulation
-    from pbpkc.language.model import Model
-    from pbpkc.runtime.compiled import CompiledModel
-    from pbpkc.runtime.torch_model import TorchModel
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A spec that was read and resolved; compiled when something first needs it.
-
-    Parameters
-    ----------
-    path : Path
-        Of the spec; data files of its scenarios are looked for beside it.
-    model : Model
-    """
-
-    path: Path
-    model: Model
-
-    @cached_property
-    def stages(self) -> Compiled:
-        """Every stage of the compilation, with both targets' text."""
-        from pbpkc.compiler.driver import compile_model
-
-        return compile_model(self.model)
-
-    @property
-    def system(self) -> System:
-        """The equations, simplified: dy/dt = N v."""
-        return self.stages.analysed.system
-
-    @property
-    def generated(self) -> GeneratedModule:
-        """The generated code as text, and its manifest."""
-        return self.stages.generated
-
-    @cached_property
-    def compiled(self) -> CompiledModel:
-        """The numpy module, loaded."""
-        from pbpkc.runtime.load import load_numpy
-
-        return load_numpy(self.generated)
-
-    def torch(self, unknowns: Mapping[str, Callable[..., Any]] | None = None) -> TorchModel:
-        """The torch module, loaded: residual, rhs, observe and their analytic derivatives.
-
-        Parameters
-        ----------
-        unknowns : mapping of name to callable, optional
-            Functions of tensors in place of the spec's defaults.
-        """
-        from pbpkc.runtime.load import load_torch
-
-        return load_torch(self.generated, dict(unknowns) if unknowns else None)
+class LoadedModel(Spec):
+    """A `Spec` with the jobs of this room as methods."""
 
     def with_settings(
         self,

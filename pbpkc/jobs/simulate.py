@@ -30,7 +30,7 @@ from pbpkc.solve.trajectory import Trajectory
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]
@@ -105,14 +105,14 @@ class Simulation:
 
 
 def simulate(
-    loaded: LoadedModel,
+    loaded: Spec,
     scenarios: Sequence[str] | None,
     times: ArrayLike | None,
     options: SolverOptions,
     samples: int = DEFAULT_SAMPLES,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulation:
-    """Run scenarios; see `LoadedModel.simulate`.
+    """Run scenarios; see `pbpkc.jobs.loaded.LoadedModel.simulate`.
 
     `samples` is the number of evenly spaced times where none are given; `progress` is told how many of how
     many runs are done.
@@ -146,7 +146,7 @@ def _run_scenario(
 
 
 def _individuals(
-    loaded: LoadedModel, variants: Variants, name: str, times: ArrayLike | None, options: SolverOptions, samples: int
+    loaded: Spec, variants: Variants, name: str, times: ArrayLike | None, options: SolverOptions, samples: int
 ) -> list[Callable[[], SimulatedRun]]:
     dataset = read_dataset(loaded.model, name, scored=False)
     jobs: list[Callable[[], SimulatedRun]] = []

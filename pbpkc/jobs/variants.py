@@ -16,14 +16,14 @@ from pbpkc.language.model import Model
 from pbpkc.runtime.load import load_numpy
 
 if TYPE_CHECKING:
-    from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
 
 
 class Variants:
     """The compiled forms of a loaded model, by the names that became parameters."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: Spec) -> None:
         self.loaded = loaded
         self._made: dict[frozenset[str], tuple[Model, CompiledModel]] = {}
 

@@ -67,6 +67,16 @@ def test_a_second_run_and_two_processes_give_the_same_bytes(specs: Path, tmp_pat
     assert contents(tmp_path / "other")["fit.json"] != contents(tmp_path / "once")["fit.json"]
 
 
+def test_what_cannot_be_sent_to_a_process_is_fitted_here() -> None:
+    class Local(Oral):
+        """Cannot be pickled, as a function given for an unknown term may not."""
+
+    one = replace(synthetic().subjects[0], predictor=Local(TIMES, 4.5, "prop"))
+    problem = synthetic(subjects=(one, replace(one, id="2")))
+    result = fit(problem, FitOptions(workers=2))
+    assert result == fit(problem) and len(result.timing.notes) == 1
+
+
 def test_a_subject_does_not_notice_the_others(specs: Path) -> None:
     all_, some = fit(few(specs, 3)), fit(few(specs, 1))
     assert all_.fits[0] == some.fits[0]
