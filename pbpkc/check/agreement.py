@@ -14,6 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pbpkc.check.module_values import (
+    AT_A_POINT,
+    DEFAULTS,
+    OF_PARAMETERS,
+    PREPARED,
+    autograd,
+    default_values,
+    numpy_arrays,
+    numpy_scalars,
+    torch_values,
+)
 from pbpkc.check.reference_values import Expected, Points, Reference, TrialFunction, reference_values
 from pbpkc.check.sampling import sample_points, trial_functions
 from pbpkc.check.traced import Array
@@ -30,10 +41,6 @@ if TYPE_CHECKING:
 #: Largest difference, in sums of absolute terms. A few hundred roundings of 1.1e-16 stay far below it.
 TOLERANCE = 1e-12
 
-_PREPARED = ("constants", "d_constants")
-_DEFAULTS = "defaults"
-_AT = ("rhs", "rates", "jacobian", "d_rhs_dp", "observe", "d_observe_dy", "d_observe_dp")
-_OF = ("initial_state", "d_initial_dp", "noise", "d_noise_dp", "lloq")
 _SPARSE = ("jacobian", "d_rhs_dp", "d_observe_dy", "d_observe_dp", "d_initial_dp", "d_noise_dp")
 
 # Quantities whose entries exist in the simplified System only.
@@ -210,11 +217,11 @@ def differences(
     quantities: Sequence[str] | None = None,
 ) -> Iterator[tuple[Difference, int]]:
     """The worst entry of each quantity of a loaded module, and how many numbers were compared."""
-    call = {"numpy": _numpy_scalars, "numpy arrays": _numpy_arrays, "torch": _torch_values}[target]
-    wanted = (*_PREPARED, *_AT, *_OF, _DEFAULTS) if quantities is None else tuple(quantities)
+    call = {"numpy": numpy_scalars, "numpy arrays": numpy_arrays, "torch": torch_values}[target]
+    wanted = (*PREPARED, *AT_A_POINT, *OF_PARAMETERS, DEFAULTS) if quantities is None else tuple(quantities)
     found = call(model, reference.points, wanted)
-    if _DEFAULTS in wanted and reference.arguments:
-        found = chain(found, [(_DEFAULTS, _default_values(model, reference, target))])
+    if DEFAULTS in wanted and reference.arguments:
+        found = chain(found, [(DEFAULTS, default_values(model, reference, target))])
     for quantity, values in found:
         yield _worst(model, reference.quantities[quantity], target, quantity, values)
 
@@ -229,89 +236,8 @@ def _all_differences(
     if torch:
         model = load_torch(generated, reference.unknowns)
         yield from differences(model, reference, "torch")
-        for quantity, values in _autograd(model, reference.points):
+        for quantity, values in autograd(model, reference.points):
             yield _worst(model, reference.quantities[quantity], "torch autograd", quantity, values)
-
-
-def _numpy_scalars(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
-    """Point by point in Python floats, as a solver calls it."""
-    n = range(len(points))
-    c = [model.prepare(points.p[k]) for k in n]
-    dc = [model.prepare_derivatives(points.p[k], c[k]) for k in n]
-    for quantity, rows in (("constants", c), ("d_constants", dc)):
-        if quantity in wanted:
-            yield quantity, np.array([[float(x) for x in row] for row in rows]).reshape(len(points), -1)
-    for quantity in (q for q in _AT if q in wanted):
-        function = getattr(model, quantity)
-        more = [(dc[k],) if quantity.endswith("_dp") else () for k in n]
-        yield (
-            quantity,
-            np.array(
-                [function(points.t[k], points.y[k], points.p[k], points.u[k], c[k], *more[k]) for k in n]
-            ),
-        )
-    for quantity in (q for q in _OF if q in wanted):
-        function = getattr(model, quantity)
-        yield quantity, np.array([function(points.p[k]) for k in n]).reshape(len(points), -1)
-
-
-def _numpy_arrays(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
-    """All points in one call."""
-    for quantity in (q for q in _AT if q in wanted):
-        yield quantity, getattr(model, quantity)(points.t, points.y, points.p, points.u)
-    for quantity in (q for q in _OF if q in wanted):
-        yield quantity, getattr(model, quantity)(points.p).reshape(len(points), -1)
-
-
-def _torch_values(model: Any, points: Points, wanted: Sequence[str]) -> Iterator[tuple[str, Array]]:
-    """All points in one call, in float64."""
-    import torch
-
-    t, y, p, u = (torch.as_tensor(x) for x in (points.t, points.y, points.p, points.u))
-    c = model.prepare(p)
-    dc = model.prepare_derivatives(p, c)
-    for quantity, columns in (("constants", c), ("d_constants", dc)):
-        if quantity in wanted:
-            values = np.empty((len(points), len(columns)))
-            for k, column in enumerate(columns):
-                values[:, k] = column if isinstance(column, (int, float)) else column.detach().numpy()
-            yield quantity, values
-    for quantity in (q for q in _AT if q in wanted):
-        more = (dc,) if quantity.endswith("_dp") else ()
-        yield quantity, getattr(model, quantity)(t, y, p, u, c, *more).detach().numpy()
-    for quantity in (q for q in _OF if q in wanted):
-        yield quantity, getattr(model, quantity)(p).detach().numpy().reshape(len(points), -1)
-
-
-def _default_values(model: Any, reference: Reference, target: str) -> Array:
-    """Value and partial derivatives of the defaults of unknown terms."""
-    columns = []
-    for name, rows in reference.arguments.items():
-        term = model.module.unknowns[name]
-        arguments: Any = tuple(rows.T)
-        if target == "torch":
-            import torch
-
-            arguments = tuple(torch.as_tensor(x.copy()) for x in arguments)
-        for value in (term(*arguments), *term.partials(*arguments)):
-            columns.append(np.broadcast_to(np.asarray(value), len(rows)))
-    return np.stack(columns, axis=1)
-
-
-def _autograd(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
-    """Derivatives by torch's reverse mode, at the places of the analytic ones."""
-    import torch
-
-    t, y, p, u = (torch.as_tensor(x) for x in (points.t, points.y, points.p, points.u))
-    for quantity, function, argument in (
-        ("jacobian", model.rhs, 1),
-        ("d_rhs_dp", model.rhs, 2),
-        ("d_observe_dy", model.observe, 1),
-        ("d_observe_dp", model.observe, 2),
-    ):
-        dense = torch.func.vmap(torch.func.jacrev(function, argnums=argument))(t, y, p, u)
-        rows, columns = model.sparsity(quantity)
-        yield quantity, dense.detach().numpy()[:, rows, columns]
 
 
 def _worst(
@@ -385,7 +311,7 @@ def _entry_name(model: Layout, quantity: str, row: int, column: int | None) -> s
         "noise": [f"{o}, {part}" for o in model.observable_names for part in ("proportional", "additive")],
         "constants": model.manifest["constants"], "d_constants": model.manifest["constants"],
     }  # fmt: skip
-    if quantity == _DEFAULTS:
+    if quantity == DEFAULTS:
         return f"value or partial derivative number {row} of the unknown terms' defaults"
     name = names["noise" if quantity == "d_noise_dp" else quantity][row]
     if column is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, as_format, settings, warn
+from pbpkc.cli.options import SPEC, as_format, command_line, settings, warn
 
 
 @click.command("fit")
@@ -27,7 +27,7 @@ from pbpkc.cli.options import SPEC, as_format, settings, warn
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; the result does not depend on it.")
 @click.option("--resume/--fresh", default=True, show_default=True, help="Take over finished subjects of an interrupted or equal run.")
 @click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and the plots.")
-@click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance of the solver.")
+@click.option("--rtol", type=float, default=1e-10, show_default=True, help="Relative tolerance of the solver.")
 @click.option(
     "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
 )  # fmt: skip
@@ -67,7 +67,7 @@ def command(
         from pbpkc.jobs.report import write_fit_report
 
         with bar("report") as tell:
-            written += write_fit_report(output, loaded, fitted, lambda done, total: tell(done, total, ""))
+            written += write_fit_report(output, loaded, fitted, command_line(), tell)
     if format_ == "json":
         from pbpkc.cli.options import print_json
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +39,11 @@ def solver(command: Command) -> Command:
     return click.option(
         "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
     )(command)
+
+
+def command_line() -> str:
+    """What was called, as it can be typed again."""
+    return "pbpkc " + shlex.join(sys.argv[1:])
 
 
 def warn(diagnostics: tuple[Diagnostic, ...]) -> None:

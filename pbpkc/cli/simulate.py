@@ -16,7 +16,7 @@ from pbpkc.cli.options import SPEC, as_format, print_json, settings, solver, war
 @click.option("--times", metavar="LIST", help='Sampling times, e.g. "0, 0.5 h, 1 h, 24 h".')
 @click.option("--points", type=click.IntRange(2, 1_000_000), default=241, show_default=True, help="Evenly spaced times, where none are given.")
 @click.option("--states", is_flag=True, help="Write the states too.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot of the observables (.svg, .png or .pdf).")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot of the observables (.svg or .png).")
 @click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
 @click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
 @settings
@@ -54,9 +54,9 @@ def command(
         write_runs(output, found.runs, loaded.compiled, unit, states, settings=kept)
         click.echo(f"wrote {output} and {output}.json", err=True)
     if plot is not None:
-        from pbpkc.report.plots import plot_runs
+        from pbpkc.report.plots import write_simulation_plot
 
-        plot_runs(plot, loaded.model, found.runs, log=log_scale)
+        write_simulation_plot(plot, loaded.model, found.runs, log_scale)
         click.echo(f"wrote {plot}", err=True)
     if with_nca:
         from pbpkc.jobs.nca import nca_of

@@ -6,11 +6,8 @@ import keyword
 import re
 from collections.abc import Iterable
 
-#: Names that generated code uses itself.
-TAKEN = frozenset(
-    "t y p u c dc r v f e d np numpy torch math self dydt dy args result values out build Module unknowns manifest "
-    "stack exp log log10 sqrt sin cos floor ceil abs min max where pi I E N S O Q".split()
-)
+#: The symbol of time. Words of the generated code itself are avoided where it is written (`routine`).
+TAKEN = frozenset({"t"})
 
 
 class Identifiers:

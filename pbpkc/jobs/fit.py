@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pbpkc.experiment.data import Dataset, read_dataset
 from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
-from pbpkc.infer.assemble import assemble
+from pbpkc.infer.assemble import FIT_RTOL, assemble
 from pbpkc.infer.fit import Progress, Store
 from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
@@ -47,7 +47,7 @@ class FitJob:
     data: str | Path | None = None
     scenario: str | None = None
     options: FitOptions = FitOptions()
-    solver: SolverOptions = SolverOptions()
+    solver: SolverOptions = SolverOptions(rtol=FIT_RTOL)
     start: Sequence[str] = ()
 
 

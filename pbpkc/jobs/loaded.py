@@ -112,7 +112,7 @@ class LoadedModel(Spec):
         unmask: Sequence[str] = (),
         set: Sequence[str] = (),
         unknown: Sequence[str] = (),
-        rtol: float = 1e-8,
+        rtol: float = 1e-10,
         workers: int = 1,
     ) -> FitResult:
         """Estimate the masked parameters of each subject of a data file.

@@ -8,6 +8,7 @@ from pbpkc.language import nodes as n
 from pbpkc.language.arrows import carriers, read_arrows
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.circulation import LARGE_REMAINDER, large_remainder
+from pbpkc.language.curves import check_still
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors, similar
 from pbpkc.language.evaluate import evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr, Name, mul, names_in, walk
@@ -67,7 +68,7 @@ def _resolve(tree: SyntaxTree) -> Model:
     states = _list_states(table, arrows, reader.reasons, starts)
     demands, checks = read_checks(table, scenarios, {o.name: o for o in observables})
     check_populations(table)
-    _check_params(table, states)
+    check_still(table, states, arrows, observables, scenarios.values(), checks)
     table.circulations.check_numbers()
     _check_volumes(table)
     species = _read_species(table)
@@ -325,32 +326,6 @@ def _check_settings(table: Table) -> None:
                 continue
             table.problems.append(
                 Diagnostic("misplaced", f"'{path}' cannot be set", (Label(line.span),), help="params, covariates, inputs and attributes can")
-            )
-
-
-def _check_params(table: Table, states: tuple[State, ...]) -> None:
-    """A `param` or an attribute has no curve of its own (rule 10)."""
-    moving = {s.name for s in states} | {"t"}
-    curve: dict[str, bool] = {}
-
-    def is_curve(name: str) -> bool:
-        if name in moving or name.startswith("tad("):
-            return True
-        if name not in table.definitions:
-            return False
-        if name not in curve:
-            curve[name] = False
-            curve[name] = any(is_curve(other) for other in names_in(table.definitions[name].expr))
-        return curve[name]
-
-    for name, definition in table.definitions.items():
-        if definition.kind in ("param", "attribute", "flow", "masked") and is_curve(name):
-            source = next(o for o in sorted(names_in(definition.expr)) if is_curve(o))
-            what = "param" if definition.kind == "param" else definition.kind
-            table.problems.append(
-                Diagnostic("param-curve", f"the {what} '{name}' reads '{source}', which changes while the model runs",
-                           (Label(definition.span),) if definition.span else (),
-                           help=f"write `let {name} = ...`: a let is a curve" if what == "param" else None)  # fmt: skip
             )
 
 

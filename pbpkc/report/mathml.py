@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\s+|.", re.DOTALL)
 
@@ -65,7 +65,6 @@ class _Reader:
 
     def __init__(self, latex: str) -> None:
         self.tokens = [token for token in _TOKEN.findall(latex) if not token.isspace()]
-        self.raw = _TOKEN.findall(latex)
         self.place = 0
 
     def sequence(self, until: tuple[str, ...]) -> list[Markup]:
@@ -127,7 +126,9 @@ class _Reader:
         if token in ("\\mathrm", "\\operatorname"):
             return Markup('<mi mathvariant="normal">{}</mi>').format(self.words())
         if token == "\\text":
-            return Markup("<mtext>{}</mtext>").format(self.spaced_words())
+            # Blanks mean nothing in formulas, so they were dropped; the words that occur want them.
+            words = self.words()
+            return Markup("<mtext>{}</mtext>").format(f" {words} " if words in ("and", "or") else words)
         if token == "\\left":
             return self.bracketed()
         if token == "\\begin":
@@ -143,11 +144,6 @@ class _Reader:
         if token[0].isalpha():
             return Markup("<mi>{}</mi>").format(token)
         return Markup("<mo>{}</mo>").format(_SYMBOLS.get(token, token.lstrip("\\")))
-
-    def spaced_words(self) -> str:
-        # Blanks mean nothing in formulas and something in words, so they are looked up where they were.
-        text = self.words()
-        return {"and": " and ", "or": " or ", "otherwise": "otherwise"}.get(text, text)
 
     def bracketed(self) -> Markup:
         left = _SYMBOLS.get(self.peek(), self.peek())
@@ -181,7 +177,3 @@ class _Reader:
         )
         return Markup("<mrow><mo>{{</mo><mtable>{}</mtable></mrow>").format(body)
 
-
-def plain(text: str) -> Markup:
-    """A name that has no formula of its own."""
-    return Markup("<code>{}</code>").format(escape(text))

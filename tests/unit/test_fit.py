@@ -374,3 +374,17 @@ def test_drawn_data_have_the_spread_of_their_error_model() -> None:
     assert np.mean(censored) == pytest.approx(0.5, abs=0.02) and np.all(dv[censored] == 3.0)
     with pytest.raises(ValueError, match="sd is None"):
         draw(y, noise, ("given",) * n, random)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_hardly_more_observations_than_parameters_are_a_result(n: int) -> None:
+    problem = synthetic(error="add")
+    seen = observations(TIMES[::3][:n], problem.subjects[0].observations.dv[::3][:n])
+    found = fit(synthetic(subjects=(FitSubject("1", seen, Oral(TIMES[::3][:n], 4.5)),))).fits[0]
+    assert found.outcome == "converged" and len(found.estimates) == 4
+    assert found.degrees_of_freedom == max(n - 3, 0)
+    if n < 4:
+        assert all(math.isnan(row.standard_error) for row in found.estimates)
+        assert any("leave no standard errors" in note for note in found.notes)
+    if n < 3:
+        assert found.identifiability.rank < 4 and found.identifiability.summary

@@ -32,3 +32,9 @@ def test_the_expression_never_gets_longer() -> None:
     for size in range(1, len(terms) + 1):
         before = sp.Add(*terms[:size])
         assert sp.count_ops(collected(before)) <= sp.count_ops(before)
+
+
+def test_a_power_that_does_not_cancel_is_collected() -> None:
+    a, b, x, g = sp.symbols("a b x g", real=True)
+    found = collected(a * x ** (g - 1) + b * x ** (g - 1))
+    assert found == x ** (g - 1) * (a + b)

@@ -39,11 +39,18 @@ def _collected_sum(terms: list[sp.Expr]) -> sp.Expr:
     best = min(count, key=lambda f: (-count[f], f.sort_key()))
     with_it = [t for t in terms if best in _factors(t)]
     rest = [t for t in terms if best not in _factors(t)]
-    inner = _collected_sum([t / best for t in with_it])
+    inner = _collected_sum([_without(t, best) for t in with_it])
     product = sp.Mul(best, inner)
     if not rest:
         return product
     return sp.Add(product, _collected_sum(rest))
+
+
+def _without(term: sp.Expr, factor: sp.Expr) -> sp.Expr:
+    # Not `term / factor`: sympy leaves x**(g - 1) * x**(1 - g) as it stands.
+    factors = list(sp.Mul.make_args(term))
+    factors.remove(factor)
+    return sp.Mul(*factors)
 
 
 def _factors(term: sp.Expr) -> list[sp.Expr]:

@@ -1,0 +1,264 @@
+"""What was estimated and what the data can and cannot tell, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pbpkc.infer.result import FitResult, SubjectFit
+from pbpkc.language.model import Model
+from pbpkc.report.content import ReportContent
+from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, with_unit
+
+_METHODS = {
+    "ml": "maximum likelihood, that is, from the data alone",
+    "map": "maximum a posteriori, that is, from the data together with the priors of the spec",
+}
+_BELOW = {
+    "m3": "counted by the probability of being below it",
+    "drop": "left out",
+    "half": "counted as half of the limit",
+    "zero": "counted as zero",
+}
+
+#: Combinations that are told in words; the others stand in the table.
+_MOST_TOLD = 3
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that is seen at a glance. `mood`: "good", "open" or "plain"."""
+
+    number: str
+    text: str
+    mood: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The head of a report.
+
+    Parameters
+    ----------
+    headline : str
+    mood : {"good", "open"}
+    facts : tuple of Fact
+    estimated, can, cannot, beware : tuple of str
+        Sentences: what was done, what the data determine, what they do not, what else a reader must know.
+    """
+
+    headline: str
+    mood: str
+    facts: tuple[Fact, ...]
+    estimated: tuple[str, ...]
+    can: tuple[str, ...]
+    cannot: tuple[str, ...]
+    beware: tuple[str, ...]
+
+
+def verdict(content: ReportContent) -> Verdict:
+    """The head of a report."""
+    result = content.result
+    there = [fit for fit in result.fits if fit.identifiability is not None]
+    opens = {name: _open_in(there, name) for name in _names(result)}
+    return Verdict(
+        headline=_headline(result, there, opens),
+        mood="good" if there and not any(opens.values()) and result.outcome == "done" else "open",
+        facts=tuple(_facts(content, there, opens)),
+        estimated=tuple(_estimated(content)),
+        can=tuple(_can(content.model, result, there, opens)),
+        cannot=tuple(_cannot(there, opens)),
+        beware=tuple(_beware(content)),
+    )
+
+
+def _names(result: FitResult) -> list[str]:
+    return [str(parameter["name"]) for parameter in result.parameters]
+
+
+def _open_in(fits: list[SubjectFit], name: str) -> list[str]:
+    """Subjects in which a parameter is not determined by itself."""
+    return [
+        fit.id
+        for fit in fits
+        for v in (fit.identifiability.parameters if fit.identifiability else ())
+        if v.parameter == name and not v.identifiable
+    ]
+
+
+def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[str]]) -> str:
+    if not there:
+        return "No estimate was found; the reasons stand below."
+    subjects = "the subject" if len(result.fits) == 1 else f"all {len(there)} subjects"
+    if len(there) < len(result.fits):
+        subjects = f"the {count(len(there), 'subject')} that could be fitted"
+    lost = [name for name, where in opens.items() if where]
+    if not lost:
+        what = f"the parameter {next(iter(opens))}" if len(opens) == 1 else f"each of the {len(opens)} parameters"
+        return f"The data determine {what} in {subjects}."
+    one_by_one = " one by one" if len(lost) > 1 and any(_combinations(there)) else ""
+    everywhere = all(len(opens[name]) == len(there) for name in lost)
+    where = "" if everywhere else " in every subject"
+    return f"The data do not determine {listed(lost, 6)}{one_by_one}{where}."
+
+
+def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[Fact]:
+    result = content.result
+    converged = sum(fit.outcome == "converged" for fit in result.fits)
+    total = len(result.fits)
+    noun = "subject" if total == 1 else "subjects"
+    yield Fact(f"{converged} of {total}", f"{noun} fitted to convergence", "good" if converged == total else "open")
+    if there:
+        all_, lost = len(there) * len(opens), sum(len(where) for where in opens.values())
+        yield Fact(f"{all_ - lost} of {all_}", "estimates determined by the data", "open" if lost else "good")
+    scored = sum(fit.subject.n for fit in result.fits)
+    yield Fact(str(scored), "measurements used", "plain")
+    checks = content.checks
+    if checks is None:
+        yield Fact("none", "of the checks was run", "open")
+    else:
+        bad, all_checks = len(checks.violations), sum(i.status != "note" for i in checks.items)
+        yield Fact(f"{all_checks - bad} of {all_checks}", "checks of the model held", "open" if bad else "good")
+
+
+def _estimated(content: ReportContent) -> Iterator[str]:
+    result, model = content.result, content.model
+    names = [_described(model, name) for name in _names(result)]
+    whom = "one subject" if len(result.fits) == 1 else f"each of {len(result.fits)} subjects by itself"
+    seen = sorted({int(i) for subject in content.dataset.subjects for i in subject.observable})
+    docs = {o.name: o.doc for o in model.observables}
+    measured = [_with_doc(content.dataset.observable_names[i], docs) for i in seen]
+    number = count(len(names), "parameter")
+    verb = "was" if len(names) == 1 else "were"
+    yield f"{number} {verb} estimated for {whom}: {listed(names)}."
+    method = _METHODS.get(str(result.options.get("method")), str(result.options.get("method")))
+    squares = any(math.isfinite(fit.residual_sd) for fit in result.fits)
+    yield (
+        f"The measurements are of {listed(measured)}; the method is {method}"
+        + (", which for this error model is unweighted least squares" if squares else "")
+        + "."
+    )
+    below = sum(int(subject.censored.sum()) for subject in content.dataset.subjects)
+    if below:
+        rule = _BELOW.get(str(result.options.get("blq")), str(result.options.get("blq")))
+        verb = "lies" if below == 1 else "lie"
+        yield f"{count(below, 'measurement')} {verb} below the limit of quantification and {_was(below)} {rule}."
+    weighted = [row.weighted_residual for row in result.predictions if math.isfinite(row.weighted_residual)]
+    if weighted:
+        within = sum(abs(value) <= 2.0 for value in weighted) / len(weighted)
+        yield (
+            f"{percent(within)} of the measurements lie within two standard deviations of the fitted curve, "
+            "where a right error model puts about 95 %."
+        )
+
+
+def _was(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _described(model: Model, name: str) -> str:
+    definition = model.definitions.get(name)
+    return f"{name} ({definition.doc})" if definition is not None and definition.doc else name
+
+
+def _with_doc(name: str, docs: dict[str, str]) -> str:
+    return f"{name} ({docs[name]})" if docs.get(name) else name
+
+
+def _can(model: Model, result: FitResult, there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[str]:
+    if len(there) == 1:
+        for row in there[0].estimates:
+            if not opens[row.parameter]:
+                value = with_unit(figures(row.estimate), row.unit)
+                yield f"{_described(model, row.parameter)} is {value} (95 % interval {interval(row.ci_low, row.ci_high)})."
+    else:
+        for mean in result.summary:
+            if not opens[mean.parameter]:
+                kind = "geometric mean" if mean.kind == "geometric" else "mean"
+                value = with_unit(figures(mean.mean), mean.unit)
+                yield (
+                    f"{_described(model, mean.parameter)}: {kind} {value}, "
+                    f"from {figures(mean.low, 3)} to {figures(mean.high, 3)} over the subjects."
+                )
+    yield from _combinations_told(there)
+
+
+def _combinations(there: list[SubjectFit]) -> list[str]:
+    return [c.text for fit in there if fit.identifiability for c in fit.identifiability.combinations]
+
+
+def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
+    told = 0
+    for fit in there:
+        for found in fit.identifiability.combinations if fit.identifiability else ():
+            told += 1
+            if told > _MOST_TOLD:
+                continue
+            value = with_unit(figures(found.estimate), found.unit)
+            where = f" in subject {fit.id}" if len(there) > 1 else ""
+            yield (
+                f"The combination {found.text} is determined{where}: {value} "
+                f"(95 % interval {interval(found.ci_low, found.ci_high)})."
+            )
+    if told > _MOST_TOLD:
+        yield f"{count(told - _MOST_TOLD, 'more combination')} {_was(told - _MOST_TOLD)} in the section on what is determined."
+
+
+def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[str]:
+    for name, where in opens.items():
+        if not where:
+            continue
+        found = [
+            v
+            for fit in there
+            for v in (fit.identifiability.parameters if fit.identifiability else ())
+            if v.parameter == name and not v.identifiable
+        ]
+        place = _place(where, len(there))
+        unseen = all(v.why.startswith("no observation depends") for v in found)
+        bounds = sorted(v.bound for v in found if math.isfinite(v.bound))
+        if unseen:
+            yield f"{name}: no measurement depends on it{place}, so the number given is only where the search began."
+        elif not bounds:
+            yield f"{name}: the data leave it free together with others{place}."
+        else:
+            best = percent(bounds[0])
+            spread = best if percent(bounds[-1]) == best else f"{best} to {percent(bounds[-1])}"
+            yield f"{name}: its standard error is at best {spread} of its value{place}; 50 % is the most that counts."
+
+
+def _place(where: list[str], total: int) -> str:
+    if total == 1:
+        return ""
+    if len(where) == total:
+        return " in all subjects"
+    return f" in {'subject' if len(where) == 1 else 'subjects'} {listed(where)}"
+
+
+def _beware(content: ReportContent) -> Iterator[str]:
+    result = content.result
+    for fit in result.fits:
+        if fit.outcome == "failed":
+            yield f"Subject {fit.id} has no estimate: {_sentence(fit.reason, fit.suggestion)}"
+        elif fit.outcome != "converged":
+            yield f"The search for subject {fit.id} did not converge: {_sentence(fit.reason, fit.suggestion)}"
+    for name in _names(result):
+        for side in ("lower", "upper"):
+            where = [r.id for r in result.estimates if r.parameter == name and r.at_bound == side]
+            if where:
+                bound = next(p for p in result.parameters if p["name"] == name)
+                value = plain_number(float(str(bound["low" if side == "lower" else "high"])), 4)
+                yield (
+                    f"{name} ends at the {side} bound of what is allowed, {with_unit(value, str(bound['unit']))}"
+                    f"{_place(where, len(result.fits))}: the data pull it further out than the spec lets it go."
+                )
+    checks = content.checks
+    if checks is None:
+        yield "The model was not checked in this run."
+    elif not checks.ok:
+        yield f"{count(len(checks.violations), 'check')} of the model failed; see the section on checks."
+
+
+def _sentence(reason: str, suggestion: str) -> str:
+    return f"{reason.rstrip('.')}." + (f" What may help: {suggestion.rstrip('.')}." if suggestion else "")
