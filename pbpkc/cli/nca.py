@@ -109,8 +109,9 @@ def command(
     0. Gives Cmax, AUC, half-life, clearance and the like for each curve with their units, and the geometric
     means. Exit status 4 if some curves had to be left out.
     """
-    from pbpkc.experiment.nca_csv import decode
+    from pbpkc.experiment.csv_table import decode
     from pbpkc.experiment.nca_file import analyse_file
+    from pbpkc.experiment.whole_file import write_whole
     from pbpkc.language.diagnostics import SpecError
 
     plan = _plan(
@@ -130,7 +131,7 @@ def command(
         click.echo(result, nl=False)
     else:
         try:
-            _write_whole(output, result)
+            write_whole({output: result})
         except OSError as error:
             click.echo(f"error: {output} cannot be written: {error.strerror}", err=True)
             context.exit(1)
@@ -247,13 +248,3 @@ def _terminal(text: str) -> TerminalRule:
     raise click.BadParameter(
         f"'{text}' is none of best, last:N (such as last:4) and A:B (such as 8:24)", param_hint="--lambda-z"
     )
-
-
-def _write_whole(path: Path, text: str) -> None:
-    # A reader never sees half a file: written beside its place, then renamed.
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

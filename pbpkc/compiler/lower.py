@@ -25,7 +25,7 @@ from pbpkc.compiler.system import (
     UnknownTerm,
 )
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
-from pbpkc.language.evaluate import NotEvaluable, evaluate
+from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
 from pbpkc.language.expression import Apply, Expr, Name, names_in, walk
 from pbpkc.language.model import Arrow, Definition, Model, Observable
 
@@ -301,5 +301,5 @@ def _no_name(name: str) -> float:
 
 
 def _cannot_compute(definition: Definition, error: Exception) -> Diagnostic:
-    return Diagnostic("bad-number", f"'{definition.name}' cannot be computed: {error}",
+    return Diagnostic("bad-number", f"'{definition.name}' cannot be computed: {reason(error)}",
                       (Label(definition.span),) if definition.span else (), help="check its arguments")  # fmt: skip

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pbpkc.experiment.csv_table import decode, read_table
 from pbpkc.experiment.data_columns import Columns, match_columns
 from pbpkc.experiment.data_doses import DoseReader
 from pbpkc.experiment.data_observations import Observation, ObservationReader
 from pbpkc.experiment.data_rows import Problems, Row, read_rows
-from pbpkc.experiment.nca_csv import decode, read_table
 from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.experiment.scenario import (
     definitions_in,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pbpkc.experiment.nca_csv import Cell, Table
+from pbpkc.experiment.csv_table import Cell, Table
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr

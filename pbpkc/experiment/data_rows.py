@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pbpkc.experiment.csv_table import Cell, Table
 from pbpkc.experiment.data_columns import Columns, WordColumn
-from pbpkc.experiment.nca_csv import Cell, Table
 from pbpkc.language.diagnostics import Diagnostic, Label, Severity
 from pbpkc.language.source import Span
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from pbpkc.experiment.csv_table import cap, read_table
 from pbpkc.experiment.nca import NCAOptions, nca
-from pbpkc.experiment.nca_csv import cap, read_table
 from pbpkc.experiment.nca_options import Route
 from pbpkc.experiment.nca_profiles import Columns, Profile, read_profiles
 from pbpkc.experiment.nca_table import NCARow, NCATable

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pbpkc.experiment.nca_csv import Cell, Table, cap, require_column
+from pbpkc.experiment.csv_table import Cell, Table, cap, require_column
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 
 # NONMEM words that are read where the file has them, whatever their case.

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_whole(files: Mapping[Path, str]) -> None:
-    """Write texts so that a reader sees the old files or the new ones, never a part of one.
+def write_whole(files: Mapping[Path, str | bytes]) -> None:
+    """Write files so that a reader sees the old files or the new ones, never a part of one.
 
     Parameters
     ----------
-    files : mapping of Path to str
+    files : mapping of Path to str or bytes
+        Text is written as UTF-8 with the line ends it has.
         All are written under temporary names first; only when every one is on disk are they renamed.
 
     Raises
@@ -26,8 +27,8 @@ def write_whole(files: Mapping[Path, str]) -> None:
         for path, text in files.items():
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             written.append((temporary, path))
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(text if isinstance(text, bytes) else text.encode())
             # mkstemp makes files for the owner only; what is delivered follows the user's mask.
             mask = os.umask(0)
             os.umask(mask)

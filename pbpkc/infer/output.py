@@ -12,15 +12,14 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import from_plain, to_plain
-from pbpkc.infer.problem import versions
 from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow
+from pbpkc.solve.output import versions
 
 #: Of ``fit.json``.
 FORMAT = 1
@@ -63,7 +62,7 @@ class FitFolder:
         """Keep a finished subject until the files are written."""
         folder = self.path / _PARTIAL
         folder.mkdir(exist_ok=True)
-        write_text(folder / f"{fit.key}.json", _json(to_plain(fit)))
+        write_whole({folder / f"{fit.key}.json": _json(to_plain(fit))})
 
     def write(self, result: FitResult) -> tuple[Path, ...]:
         """Write the files of a finished fit and drop what was kept on the way.
@@ -80,7 +79,10 @@ class FitFolder:
             "timing.json": _json(to_plain(result.timing)),
             "fit.json": _json(document(result)),
         }
-        written = tuple(write_text(self.path / name, texts[name]) for name in FILES)
+        # One at a time, so that the order holds.
+        for name in FILES:
+            write_whole({self.path / name: texts[name]})
+        written = tuple(self.path / name for name in FILES)
         folder = self.path / _PARTIAL
         if folder.is_dir():
             for left in folder.glob("*.json"):
@@ -121,23 +123,6 @@ def table(kind: type, rows: Iterable[object]) -> str:
     for row in rows:
         writer.writerow([_cell(getattr(row, name)) for name in names])
     return text.getvalue()
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        # mkstemp makes files for the owner only; what is delivered follows the user's mask.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +12,7 @@ from pbpkc.infer.observations import Observations
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.predictor import Predictor
 from pbpkc.infer.transform import FittedParameter
+from pbpkc.solve.output import versions
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,6 @@ class FitProblem:
 
 
 @lru_cache(maxsize=1)
-def versions() -> Mapping[str, str]:
-    """Versions of what computed the result."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for name in ("pbpkc", "numpy", "scipy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
-
-
 def _prior(parameter: FittedParameter) -> list[object] | None:
     prior = parameter.prior
     return None if prior is None else [prior.family, sorted(prior.arguments.items())]

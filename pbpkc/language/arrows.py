@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import similar
+from pbpkc.language.diagnostics import Label, similar
 from pbpkc.language.expression import Expr, add, mul, number, sub
 from pbpkc.language.model import Arrow, Definition
 from pbpkc.language.source import Span
-from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_unit
+from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_text, canonical_unit
 
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
@@ -133,9 +133,13 @@ def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimensi
         raise table.binder.fail("outside", f"the process '{node.name}' has the outside on both sides", node.span,
                                 help="an arrow moves something: name a state or a node on one side")  # fmt: skip
     for state, dimension, ref in found[1:]:
-        if dimension != found[0][1]:
-            raise table.binder.fail("unit-mismatch", f"'{found[0][0]}' and '{state}' have different units, and one rate moves both",
-                                    ref.span, help="declare the states in one unit")  # fmt: skip
+        if dimension != found[0][1] and not table.unit_free:
+            units = [table.binder.shown(d) for d in (found[0][1], dimension)]
+            factor = canonical_text(found[0][1] / dimension)
+            raise table.binder.fail(
+                "unit-mismatch", f"'{found[0][0]}' is in {units[0]} and '{state}' in {units[1]}, and one rate moves both", ref.span,
+                notes=(f"they differ by the factor [{factor}]",), help="declare the states in one unit, or write two processes",
+            )  # fmt: skip
     return found[0][1]
 
 
@@ -204,10 +208,14 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
         else:
             produces.setdefault(state, []).append(rest if count == 1 else mul(rest, number(count)))
     # A net rate may be negative, and then takes from the right side.
-    for state in [*consumes, *(produces if node.arrow == "<->" else ())]:
-        place = table.scope.nodes.get(state.rsplit(".", 1)[0]) if state not in table.scope.states else None
-        if place is not None and place.kind == "sink":
-            raise table.binder.fail("sink", f"'{state}' is a sink, and nothing leaves a sink", node.span,
+    givers = [t.ref for t in node.left]
+    if node.arrow == "<->":
+        givers += [t.ref for t in node.right] + ([node.otherwise] if node.otherwise else [])
+    for ref in givers:
+        state = _end(table, ref, context)
+        place = "" if state is None or state in table.scope.states else state.rsplit(".", 1)[0]
+        if place and table.scope.nodes[place].kind == "sink":
+            raise table.binder.fail("sink", f"'{place}' is a sink, and nothing leaves a sink", ref.span,
                                     help="declare it as a pool or a lumen")  # fmt: skip
     return Arrow(name, "process", rate.name, node.arrow == "<->", tuple(consumes.items()),
                  tuple((s, add(*c)) for s, c in produces.items()), is_open, node.doc, span=node.span)  # fmt: skip
@@ -230,7 +238,9 @@ def _ode(table: Table, node: n.Ode, indices: dict[str, int]) -> Arrow:
         return Definition(name, "rate", expr, canonical_unit(expr.dim), derived=True, span=node.span)
 
     if name in table.definitions:
-        raise table.binder.fail("duplicate-name", f"'{state}' has two odes", node.span)
+        first = table.definitions[name].span
+        raise table.binder.fail("duplicate-name", f"'{state}' has two odes", node.span,
+                                others=(Label(first, "first here"),) if first else (), help="write one, with the sum of both")  # fmt: skip
     rate = table.define(name, make, node.span)
     return Arrow(name, "ode", rate.name, True, (), ((state, number(1)),), True, span=node.span)
 

@@ -11,12 +11,13 @@ from functools import reduce
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
-from pbpkc.language.evaluate import NotEvaluable, evaluate
+from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
 from pbpkc.language.expression import Apply, Const, Expr, Name, add, number
 from pbpkc.language.functions import (
     ARITY,
     FIGURES,
     MODIFIERS,
+    USAGE,
     Mismatch,
     Modifier,
     alike,
@@ -99,7 +100,9 @@ class ExpressionBinder:
     problems: Problems
     unknown_units: dict[str, tuple[tuple[Dimension, ...], Dimension]] = field(default_factory=dict)
     expanding: list[str] = field(default_factory=list)
+    outermost: Span | None = None  # of the expression that is being bound
     terms: int = 0
+    written: dict[Dimension, Unit] = field(default_factory=dict)  # the first unit of each dimension, for messages
     sizes: dict[int, int] = field(default_factory=dict)  # terms in the arguments of functions being expanded
 
     def fail(
@@ -116,7 +119,10 @@ class ExpressionBinder:
         if text is None:
             return parse_unit("1")
         try:
-            return parse_unit(text.text)
+            unit = parse_unit(text.text)
+            if not unit.dimension.is_one and not unit.offset:
+                self.written.setdefault(unit.dimension, unit)
+            return unit
         except UnitError as error:
             raise self.fail("bad-unit", str(error), text.span, help=error.help) from error
 
@@ -128,6 +134,7 @@ class ExpressionBinder:
         Unbound
             After reporting why.
         """
+        self.outermost = node.span
         try:
             expr = self._bind(node, context)
         except Mismatch as error:
@@ -142,13 +149,13 @@ class ExpressionBinder:
         return self.fail("too-nested", f"this expression is nested more than {MOST_DEPTH} deep", span,
                          help="name a part of it with `param` or `let`")  # fmt: skip
 
-    def _spend(self, terms: int, span: Span) -> None:
+    def _spend(self, terms: int) -> None:
         """Count terms against what a spec may hold."""
         if self.terms > MOST_TERMS:
             raise Unbound()
         self.terms += terms
         if self.terms > MOST_TERMS:
-            raise self.fail("too-large", f"the expressions up to here hold more than {MOST_TERMS} terms", span,
+            raise self.fail("too-large", f"the expressions up to here hold more than {MOST_TERMS} terms", self.outermost,
                             notes=("functions, sums and families are written out where they are used",),
                             help="name a part with `let`, which is computed once, or make the families smaller")  # fmt: skip
 
@@ -171,7 +178,7 @@ class ExpressionBinder:
             raise self.fail("not-constant", f"{what}; found an expression that reads a name", node.span,
                             help="write the number itself") from error  # fmt: skip
         except (ArithmeticError, ValueError) as error:
-            raise self._not_computable(node.span, str(error)) from error
+            raise self._not_computable(node.span, reason(error)) from error
         if not math.isfinite(value):
             raise self._not_computable(node.span, "it is not finite")
         return value
@@ -184,20 +191,36 @@ class ExpressionBinder:
     def mismatch(self, what: str, left: Expr, right: Expr | Dimension, span: Span) -> Unbound:
         """Report two units that do not agree, with the factor between them."""
         other = right.dim if isinstance(right, Expr) else right
-        right_text = shown_unit(right) if isinstance(right, Expr) else f"[{canonical_text(right)}]"
+        left_text = self.shown(left)
+        right_text = self.shown(right)
         quotient = left.dim / other
-        notes = [f"they differ by the factor [{canonical_text(quotient)}]"]
-        if quotient in (MASS / AMOUNT, AMOUNT / MASS):
-            notes.append("a mass becomes an amount through the molar mass (mw) of a species")
-        labels = (Label(right.span, right_text),) if isinstance(right, Expr) and right.span else ()
-        return self.fail(
-            "unit-mismatch", f"{what}; found {shown_unit(left)} where {right_text} is needed", left.span or span,
-            notes=tuple(notes), others=labels, help="check the numbers' units, and what the expression leaves out",
-        )  # fmt: skip
+        help = "check the units of the numbers, and what the expression leaves out"
+        if isinstance(left, Const) and left.unit.text == "1" and left.unit.factor == 1:
+            help = f"a number without a unit is dimensionless: write its unit behind it, for example {right_text}"
+        elif quotient in (MASS / AMOUNT, AMOUNT / MASS):
+            help = "a mass becomes an amount through the molar mass of a species: divide by its mw"
+            help = help if quotient == MASS / AMOUNT else help.replace("a mass becomes an amount", "an amount becomes a mass").replace(
+                "divide", "multiply")  # fmt: skip
+        labels = [Label(left.span or span, left_text)]
+        if isinstance(right, Expr) and right.span:
+            labels.append(Label(right.span, right_text))
+        self.problems.append(
+            Diagnostic("unit-mismatch", f"{what}; found {left_text} where {right_text} is needed", tuple(labels),
+                       (f"they differ by the factor [{canonical_text(quotient)}]",), help)  # fmt: skip
+        )
+        return Unbound()
+
+    def shown(self, what: Expr | Dimension) -> str:
+        """A unit for messages: as it was written in the spec where it was, else canonical."""
+        if isinstance(what, Const):
+            return str(what.unit)
+        dimension = what.dim if isinstance(what, Expr) else what
+        return str(self.written[dimension]) if dimension in self.written else f"[{canonical_text(dimension)}]"
 
     def _note(self, what: str, left: Expr, right: Dimension, span: Span) -> None:
-        text = f"{what}; found {shown_unit(left)} where [{canonical_text(right)}] is needed"
-        self.problems.append(Diagnostic("unit-mismatch", text, (Label(span),), severity="note"))
+        text = f"{what}; found {self.shown(left)} where {self.shown(right)} is needed"
+        factor = f"they differ by the factor [{canonical_text(left.dim / right)}]"
+        self.problems.append(Diagnostic("unit-mismatch", text, (Label(span),), (factor,), severity="note"))
 
     def _alike(self, what: str, exprs: list[Expr], span: Span) -> None:
         try:
@@ -211,7 +234,7 @@ class ExpressionBinder:
     # ---------------------------------------------------------------- the kinds of node
 
     def _bind(self, node: n.SyntaxExpr, context: Context) -> Expr:
-        self._spend(1, node.span)
+        self._spend(1)
         match node:
             case n.Quantity():
                 return self._quantity(node)
@@ -220,7 +243,7 @@ class ExpressionBinder:
                     name = node.parts[0].name
                     if name in context.local:
                         local = context.local[name]
-                        self._spend(self.sizes.get(id(local), 1) - 1, node.span)
+                        self._spend(self.sizes.get(id(local), 1) - 1)
                         return local
                     if name in context.indices:
                         return number(context.indices[name], node.span)
@@ -286,12 +309,12 @@ class ExpressionBinder:
             value = evaluate_exact(exponent)
         except NotEvaluable:
             raise self.fail(
-                "dimensional-power", f"the base has the unit {shown_unit(base)}, and its exponent is no number", span,
+                "dimensional-power", f"the base has the unit {self.shown(base)}, and its exponent is no number", span,
                 notes=("the unit of the power would not be known",), help="divide by a reference first: (BW / 70 [kg])^theta",
             ) from None  # fmt: skip
         if abs(value) > HIGHEST_EXPONENT or value.denominator > 10**6:
             raise self.fail(
-                "dimensional-power", f"the exponent of a quantity in {shown_unit(base)} is out of range", span,
+                "dimensional-power", f"the exponent of a quantity in {self.shown(base)} is out of range", span,
                 help=f"exponents lie between -{HIGHEST_EXPONENT} and {HIGHEST_EXPONENT} and have at most 6 decimals",
             )  # fmt: skip
         return Apply(base.dim**value, "pow", (base, exponent), span=span)
@@ -364,7 +387,15 @@ class ExpressionBinder:
         found = len(node.args)
         if (wanted is None and found < 1) or (wanted is not None and found != wanted):
             need = "at least one argument" if wanted is None else f"{wanted} argument" + "s" * (wanted != 1)
-            raise self.fail("arguments", f"{node.name} takes {need}; found {found}", node.span)
+            raise self.fail("arguments", f"{node.name} takes {need}; found {found}", node.span,
+                            help=f"it is written {self._usage(node.name)}")  # fmt: skip
+
+    def _usage(self, name: str) -> str:
+        if name in self.scope.functions:
+            return f"{name}({', '.join(self.scope.functions[name].arguments)})"
+        if name in self.scope.unknowns:
+            return f"{name}({', '.join(a.name for a in self.scope.unknowns[name].arguments)})"
+        return USAGE.get(name, f"{name}(x)")
 
     def _tad(self, node: n.Call) -> Expr:
         self._count(node, 1)
@@ -372,13 +403,15 @@ class ExpressionBinder:
         if not isinstance(arg, n.Ref) or arg.text not in self.scope.species:
             near = similar(arg.text, self.scope.species) if isinstance(arg, n.Ref) else None
             raise self.fail("unknown-name", "tad takes the name of a species", arg.span,
-                            help=f"a species with a similar name exists: '{near}'" if near else "write tad(APAP)")  # fmt: skip
+                            help=f"a species with a similar name exists: '{near}'" if near
+                            else "species are " + (", ".join(self.scope.species) or "none"))  # fmt: skip
         return Name(self.time, f"tad({arg.text})", span=node.span)
 
     def _expand(self, function: n.Function, node: n.Call, context: Context) -> Expr:
         if function.name in self.expanding:
             path = " -> ".join([*self.expanding[self.expanding.index(function.name) :], function.name])
-            raise self.fail("cycle", f"the function '{function.name}' is defined by itself: {path}", function.span)
+            raise self.fail("cycle", f"the function '{function.name}' is defined by itself: {path}", function.span,
+                            help="a function is written out where it is called, so it cannot call itself")  # fmt: skip
         self._count(node, len(function.arguments))
         args = []
         for arg in node.args:
@@ -407,11 +440,12 @@ class ExpressionBinder:
 
     def _mm(self, node: n.Call, context: Context) -> Expr:
         if len(node.args) < 3:
-            raise self.fail("arguments", f"mm takes vmax, km and a concentration; found {len(node.args)}", node.span)
+            raise self.fail("arguments", f"mm takes vmax, km and a concentration; found {len(node.args)}", node.span,
+                            help="it is written mm(vmax, km, c) or with modifiers: mm(vmax, km, c, competitive(ci, ki))")  # fmt: skip
         before = self.terms
         args: list[Expr | Modifier] = [self._bind(a, context) for a in node.args[:3]]
         # The concentration is read twice, and twice more by substrate(ki).
-        self._spend(3 * (self.terms - before), node.span)
+        self._spend(3 * (self.terms - before))
         for extra in node.args[3:]:
             if not isinstance(extra, n.Call) or extra.name not in MODIFIERS:
                 raise self.fail("modifier", "mm takes vmax, km, a concentration, then modifiers", extra.span,
@@ -481,10 +515,3 @@ def evaluate_exact(expr: Expr) -> Fraction:
         if power.denominator == 1 and abs(power) <= HIGHEST_EXPONENT and base:
             return base**power.numerator
     raise NotEvaluable("the exponent is no constant")
-
-
-def shown_unit(expr: Expr) -> str:
-    """A unit for messages: as it was written where the expression is one number, else canonical."""
-    if isinstance(expr, Const):
-        return str(expr.unit)
-    return f"[{canonical_text(expr.dim)}]"

@@ -26,6 +26,10 @@ LARGE_REMAINDER = 0.15
 BALANCE_TOLERANCE = 1e-9
 
 
+#: Evaluates what a callable binds, at the spec's own values; None where that failed and was reported.
+NumberOf = Callable[[Callable[[], Expr]], float | None]
+
+
 @dataclass
 class Network:
     """One circulation as written: vessels in order, the trunk, what is given."""
@@ -89,7 +93,12 @@ class Circulations:
             network.vessels.append(vessel)
         if chain.at is not None:
             if trunk or vessel in network.paths:
-                raise self.table.binder.fail("flow-twice", f"the flow from {vessel[0]} to {vessel[1]} is given twice", chain.span)
+                first = network.node.chains[0].span if trunk else network.paths[vessel].span
+                raise self.table.binder.fail(
+                    "flow-twice", f"the flow from '{vessel[0]}' to '{vessel[1]}' is given twice", chain.at.span,
+                    others=(Label(first, "the trunk carries the whole flow" if trunk else "first here"),),
+                    help="leave one `at` out",
+                )  # fmt: skip
             network.paths[vessel] = chain.at
 
     def _place(self, ref: n.Ref, circulation: str, network: Network) -> str:
@@ -105,7 +114,8 @@ class Circulations:
                               help="other nodes exchange through `flow` and `process` lines")  # fmt: skip
         other = self.home.setdefault(name, circulation)
         if other != circulation:
-            raise binder.fail("misplaced", f"'{name}' is already part of the circulation '{other}'", ref.span)
+            raise binder.fail("misplaced", f"'{name}' is already part of the circulation '{other}'", ref.span,
+                              help="a node belongs to one circulation")  # fmt: skip
         self.table.read_names.add(name.split("<")[0])
         network.spans.setdefault(name, ref.span)
         return name
@@ -136,11 +146,12 @@ class Circulations:
         network.solved = solve_flows(network.vessels, equations)
         if network.solved.undetermined:
             named = ", ".join(f"{a} -> {b}" for a, b in network.solved.undetermined)
-            first = network.solved.undetermined[0][1]
+            first, free = network.solved.undetermined[0][1], network.solved.free
+            lacking = "one more flow" if free == 1 else f"{free} more flows"
             self.table.problems.append(
                 Diagnostic("undetermined-flow", f"the balance does not determine the flow of {named}",
-                           (Label(network.spans[first]),),
-                           help="give all but one of them a `flow`, an `outflow` or `at`")  # fmt: skip
+                           (Label(network.spans[first]),), (f"{lacking} would determine them",),
+                           "give a `flow` or an `outflow` in the block of a tissue, or `at` behind a path")  # fmt: skip
             )
 
     def _combine(self, network: Network, combination: Combination, span: Span | None) -> Expr:
@@ -170,7 +181,7 @@ class Circulations:
         if given.startswith("at "):
             _, source, target = given.split(" ")
             syntax = network.paths[(source, target)]
-            return table.binder.bind_as(syntax, flow, Context(unknowns=False, where="a flow"), "the flow of a path")
+            return table.binder.bind_as(syntax, flow, Context(unknowns=False, where="a flow"), "the flow of a path is a volume per time")
         owner, word = given.rsplit(".", 1)
         return table.name(table.attribute(owner, word, span), span)
 
@@ -238,38 +249,66 @@ class Circulations:
             total = number_of(lambda network=network: self._given_flow(network, network.name, network.node.span))
             if total is None or network.solved is None:
                 continue
-            for where, combination in network.solved.conditions:
-                excess = number_of(lambda c=combination, network=network: self._combine(network, c, None))
-                if excess is not None and abs(excess) > BALANCE_TOLERANCE * abs(total):
-                    self._unbalanced(network, where, excess / total)
-            for vessel in network.solved.flows:
-                value = number_of(lambda v=vessel, network=network: table.name(self.vessel_flow(network, v, None)))
-                if value is not None and value < 0:
-                    self._negative(network, vessel, value / total)
+            self._check_balances(network, total, number_of)
+            self._check_signs(network, total, number_of)
             self._large_remainder(network, total, number_of)
 
-    def _unbalanced(self, network: Network, where: str, share: float) -> None:
-        lines = tuple(
-            Label(self.table.attributes[f"{node}.{word}"].span, "given here")
-            for node in network.spans for word in ("flow", "outflow")
-            if node == where and f"{node}.{word}" in self.table.attributes
-        )  # fmt: skip
-        self.table.problems.append(
-            Diagnostic("unbalanced-flow", f"the flows given at '{where}' contradict the balance by {abs(share):.3g} of {network.name}",
-                       (Label(network.spans[where]), *lines),
-                       ("blood is one balanced graph: what flows into a node leaves it",),
-                       "leave one flow to the balance: flow = remainder(" + network.name + ")")  # fmt: skip
-        )
+    def _check_balances(self, network: Network, total: float, number_of: NumberOf) -> None:
+        """Flows that were given contradict each other. One contradiction fails at several nodes: it is said once."""
+        assert network.solved is not None
+        said: list[Combination] = []
+        # The node whose own flow and outflow do not fit is where to look first.
+        own = {where: sum(f"{where}.{w}" in self.table.attributes for w in ("flow", "outflow")) for where in network.spans}
+        for where, combination in sorted(network.solved.conditions, key=lambda c: -own[c[0]]):
+            excess = number_of(lambda c=combination: self._combine(network, c, None))
+            if excess is None or abs(excess) <= BALANCE_TOLERANCE * abs(total) or any(_parallel(combination, c) for c in said):
+                continue
+            said.append(combination)
+            lines = tuple(
+                Label(self.table.attributes[f"{where}.{word}"].span, "given here")
+                for word in ("flow", "outflow") if f"{where}.{word}" in self.table.attributes
+            )  # fmt: skip
+            self.table.problems.append(
+                Diagnostic("unbalanced-flow", f"the flows around '{where}' do not balance: {abs(excess) / total:.3g} of {network.name} "
+                           "is left over", (Label(network.spans[where]), *lines), self._shares(network, combination, total, number_of),
+                           f"leave one of them out, or write flow = remainder({network.name})")  # fmt: skip
+            )
 
-    def _negative(self, network: Network, vessel: Vessel, share: float) -> None:
-        node = vessel[1] if vessel[1] not in network.trunk else vessel[0]
-        self.table.problems.append(
-            Diagnostic("negative-flow", f"the flow from '{vessel[0]}' to '{vessel[1]}' is negative: {100 * share:.3g} % of {network.name}",
-                       (Label(network.spans[node]),), ("the flows that were given exceed the total",),
-                       "check the given flows: they must not add up to more than the total")  # fmt: skip
-        )
+    def _check_signs(self, network: Network, total: float, number_of: NumberOf) -> None:
+        """Negative flows; what enters and leaves a node on one way is one problem."""
+        assert network.solved is not None
+        said: list[Combination] = []
+        for vessel, combination in network.solved.flows.items():
+            value = number_of(lambda v=vessel: self.table.name(self.vessel_flow(network, v, None)))
+            if value is None or value >= 0 or any(_parallel(combination, c) for c in said):
+                continue
+            said.append(combination)
+            node = vessel[1] if vessel[1] not in network.trunk else vessel[0]
+            left = "the remainder" if self._is_left(node) else "the flow"
+            self.table.problems.append(
+                Diagnostic("negative-flow", f"{left} from '{vessel[0]}' to '{vessel[1]}' is negative: {100 * value / total:.4g} % of "
+                           f"{network.name}", (Label(network.spans[node]),), self._shares(network, combination, total, number_of),
+                           "the given flows may not add up to more than the total; check them and the total")  # fmt: skip
+            )
 
-    def _large_remainder(self, network: Network, total: float, number_of: Callable[[Callable[[], Expr]], float | None]) -> None:
+    def _is_left(self, node: str) -> bool:
+        line = self.table.attributes.get(f"{node}.flow")
+        return line is not None and _is_remainder(line)
+
+    def _shares(self, network: Network, combination: Combination, total: float, number_of: NumberOf) -> tuple[str, ...]:
+        """What was given, as shares of the total: the reader finds the odd one."""
+        parts = []
+        for given in combination:
+            value = number_of(lambda g=given: self._given_flow(network, g, None))
+            if value is not None and given != network.name:
+                name = given.removeprefix("at ").replace(" ", " -> ") if given.startswith("at ") else given
+                parts.append((name, value / total))
+        if not parts:
+            return ()
+        listed = ", ".join(f"{name} {100 * share:.4g} %" for name, share in parts)
+        return (f"given of {network.name}: {listed}; together {100 * sum(s for _, s in parts):.4g} %",)
+
+    def _large_remainder(self, network: Network, total: float, number_of: NumberOf) -> None:
         for node in network.spans:
             line = self.table.attributes.get(f"{node}.flow")
             if line is None or not _is_remainder(line):
@@ -284,7 +323,8 @@ class Circulations:
             vessel = (network.trunk[-1], node)
             if vessel not in network.vessels:
                 self.table.problems.append(
-                    Diagnostic("no-vessel", f"no vessel leads from '{network.trunk[-1]}' to '{node}'", (Label(line.span),))
+                    Diagnostic("no-vessel", f"no vessel leads from '{network.trunk[-1]}' to '{node}'", (Label(line.span),),
+                               help=f"write {network.trunk[-1]} -> {node} in the circulation")  # fmt: skip
                 )
                 continue
             value = number_of(lambda v=vessel: self.table.name(self.vessel_flow(network, v, None)))
@@ -298,6 +338,14 @@ def large_remainder(what: str, share: float, span: Span) -> Diagnostic:
         "large-remainder", f"the remainder is large: the {what} holds {100 * share:.1f} % of the total", (Label(span),),
         ("a remainder hides what was forgotten",), "check that no organ is missing", "warning",
     )  # fmt: skip
+
+
+def _parallel(a: Combination, b: Combination) -> bool:
+    """Whether two combinations are the same but for a factor."""
+    if set(a) != set(b) or not a:
+        return False
+    first = next(iter(a))
+    return all(a[name] * b[first] == b[name] * a[first] for name in a)
 
 
 def _is_remainder(line: n.Attribute) -> bool:

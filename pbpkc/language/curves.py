@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Kinds of definition without a curve of their own (rule 10 of the language).
 _STILL = ("param", "attribute", "flow", "masked")
 
-_HELP = "only numbers, params and covariates can stand here"
+_HELP = "params, covariates and inputs can be read here"
 
 Places = Iterator[tuple[str, Expr]]
 
@@ -34,30 +34,30 @@ def check_still(
     Problems are left in ``table.problems``.
     """
     is_curve = _curves(table, states)
+    still = {name for name, d in table.definitions.items() if d.kind in _STILL}
 
     def report(what: str, expr: Expr, span: Span | None, help: str) -> None:
-        source = next(name for name in sorted(names_in(expr)) if is_curve(name))
-        text = f"{what} reads '{source}', which changes while the model runs"
-        labels = () if span is None else (Label(span),)
-        table.problems.append(Diagnostic("param-curve", text, labels, help=help))
+        # A param that reads a curve is reported itself, and not once more wherever it is read.
+        source = next((name for name in sorted(names_in(expr)) if name not in still and is_curve(name)), None)
+        if source is not None:
+            text = f"{what} reads '{source}', which changes while the model runs"
+            table.problems.append(Diagnostic("param-curve", text, () if span is None else (Label(span),), help=help))
 
-    still = {name for name, d in table.definitions.items() if d.kind in _STILL}
-    for name, definition in table.definitions.items():
-        if name in still and is_curve(name):
-            let = definition.kind == "param"
-            help = f"write `let {name} = ...`: a let is a curve" if let else _HELP
-            report(f"the {definition.kind} '{name}'", definition.expr, definition.span, help)
+    for name in still:
+        definition = table.definitions[name]
+        let = definition.kind == "param"
+        help = f"write `let {name} = ...`: a let is a curve" if let else _HELP
+        what = f"'{name}'" if definition.kind == "attribute" else f"the {definition.kind} '{name}'"
+        report(what, definition.expr, definition.span, help)
     places = (
         *_of_states(states),
         *_of_arrows(arrows),
         *_of_observables(observables),
         *_of_scenarios(scenarios),
-        *((f"the check `{c.text}`", c.expr) for c in checks),
+        *(("this check", c.expr) for c in checks),
     )
     for what, expr in places:
-        # A param that reads a curve is reported itself, and not once more wherever it is read.
-        if any(is_curve(name) and name not in still for name in names_in(expr)):
-            report(what, expr, expr.span, _HELP)
+        report(what, expr, expr.span, _HELP)
 
 
 def _curves(table: Table, states: tuple[State, ...]) -> Callable[[str], bool]:
@@ -66,13 +66,17 @@ def _curves(table: Table, states: tuple[State, ...]) -> Callable[[str], bool]:
     known: dict[str, bool] = {}
 
     def is_curve(name: str) -> bool:
-        if name in moving or name.startswith("tad("):
-            return True
-        if name not in table.definitions:
-            return False
+        # Definitions read one another in chains of any length, so they are not walked by recursion.
         if name not in known:
-            known[name] = False
-            known[name] = any(is_curve(other) for other in names_in(table.definitions[name].expr))
+            seen, waiting, found = {name}, [name], False
+            while waiting and not found:
+                other = waiting.pop()
+                found = other in moving or other.startswith("tad(") or known.get(other, False)
+                if not found and other not in known and other in table.definitions:
+                    more = names_in(table.definitions[other].expr) - seen
+                    seen |= more
+                    waiting.extend(more)
+            known.update({name: True} if found else dict.fromkeys(seen, False))
         return known[name]
 
     return is_curve
@@ -95,7 +99,7 @@ def _of_arrows(arrows: Iterable[Arrow]) -> Places:
 def _of_observables(observables: Iterable[Observable]) -> Places:
     for observable in observables:
         error = observable.error
-        parts: tuple[tuple[str, Expr | None], ...] = (("lloq", observable.lloq),)
+        parts: tuple[tuple[str, Expr | None], ...] = (("LLOQ", observable.lloq),)
         if error is not None:
             parts += (("error", error.proportional), ("error", error.additive))
         for word, expr in parts:
@@ -128,14 +132,9 @@ def _of_data(data: DataBlock, where: str) -> Places:
 
 def _of_dose(dose: Dose, where: str) -> Places:
     parts = {
-        "the amount": dose.amount,
-        "`at`": dose.at,
-        "`over`": dose.over,
-        "`rate`": dose.rate,
-        "`every`": dose.every,
-        "`lag`": dose.lag,
-        "`fraction`": dose.fraction,
-    }
-    for what, expr in parts.items():
+        "amount": dose.amount, "time": dose.at, "duration": dose.over, "rate": dose.rate, "interval": dose.every,
+        "lag": dose.lag, "fraction": dose.fraction,
+    }  # fmt: skip
+    for word, expr in parts.items():
         if expr is not None:
-            yield f"{what} of a dose of '{dose.species}' {where}", expr
+            yield f"the {word} of a dose of '{dose.species}' {where}", expr

@@ -119,6 +119,17 @@ class NotEvaluable(ValueError):
     """The expression reads something that has no number here; the message names it."""
 
 
+def reason(error: Exception) -> str:
+    """Why a number could not be computed, in words."""
+    if isinstance(error, ZeroDivisionError):
+        return "a division by zero"
+    if isinstance(error, OverflowError):
+        return "a number beyond 1e308"
+    if isinstance(error, ValueError) and "domain" in str(error):
+        return "a logarithm or a root that does not exist"
+    return str(error)
+
+
 def evaluate(expr: Expr, lookup: Callable[[str], Any], call: Callable[[str, list[Any]], Any] | None = None) -> Any:
     """The value of an expression in canonical units.
 

@@ -33,12 +33,15 @@ class SolvedFlows:
     ----------
     flows : mapping of vessel to combination of given flows
     undetermined : tuple of vessels
+    free : int
+        How many more flows would determine them.
     conditions : tuple of (node, combination)
         Combinations of given flows that must be zero: what is written more than once.
     """
 
     flows: Mapping[Vessel, Combination]
     undetermined: tuple[Vessel, ...]
+    free: int
     conditions: tuple[tuple[str, Combination], ...]
 
 
@@ -96,8 +99,9 @@ def solve_flows(vessels: Sequence[Vessel], equations: Sequence[Equation]) -> Sol
         for vessel, (other, other_given) in pivots.items():
             _subtract(row, given, row.get(vessel, Fraction(0)), other, other_given)
         if not row:
-            if any(given.values()):
-                conditions.append((equation.where, given))
+            left = {name: c for name, c in given.items() if c}
+            if left:
+                conditions.append((equation.where, left))
             continue
         pivot = next(v for v in vessels if v in row)
         scale = row[pivot]
@@ -108,7 +112,7 @@ def solve_flows(vessels: Sequence[Vessel], equations: Sequence[Equation]) -> Sol
         pivots[pivot] = (row, given)
     flows = {v: {g: c for g, c in given.items() if c} for v, (row, given) in pivots.items() if len(row) == 1}
     undetermined = tuple(v for v in vessels if v not in flows)
-    return SolvedFlows(flows, undetermined, tuple(conditions))
+    return SolvedFlows(flows, undetermined, len(vessels) - len(pivots), tuple(conditions))
 
 
 def _subtract(

@@ -9,7 +9,8 @@ from pathlib import Path
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.parse import parse, read_source
-from pbpkc.language.source import SourceFile
+from pbpkc.language.source import SourceFile, Span
+from pbpkc.language.syntax_errors import has_header
 from pbpkc.resources import resource
 
 
@@ -73,8 +74,10 @@ def gather(tree: n.SyntaxTree) -> Gathered:
     def bring(tree: n.SyntaxTree, main: bool) -> list[n.Statement]:
         files.append(tree.file)
         if tree.version != "1":
+            header = has_header(tree.file.text)
+            labels = (Label(Span(tree.file, header.end() - len(tree.version), header.end())),) if header else ()
             problems.append(
-                Diagnostic("version", f"'{tree.file.name}' asks for version {tree.version} of the language",
+                Diagnostic("version", f"'{tree.file.name}' asks for version {tree.version} of the language", labels,
                            help="this pbpkc reads version 1: write `pbpk 1`")  # fmt: skip
             )
         found: list[n.Statement] = []
@@ -92,7 +95,7 @@ def gather(tree: n.SyntaxTree) -> Gathered:
         if statement.alias is not None:
             problems.append(not_yet(f"`use ... as {statement.alias}` (namespaces)", statement))
             return []
-        missing = Diagnostic("missing-file", f"the used file '{statement.path}' cannot be read", label,
+        missing = Diagnostic("missing-file", f"there is no file '{statement.path}' that can be read", label,
                              help="paths are relative to the file that says `use`; "
                                   '"library/..." is the shipped library')  # fmt: skip
         try:
@@ -118,7 +121,8 @@ def gather(tree: n.SyntaxTree) -> Gathered:
     heads = [s for s in tree.statements if isinstance(s, n.ModelHead)]
     for extra in heads[1:]:
         problems.append(Diagnostic("duplicate-name", "a file has one `model` line",
-                                   (Label(extra.span), Label(heads[0].span, "the first"))))  # fmt: skip
+                                   (Label(extra.span, "again here"), Label(heads[0].span, "first here")),
+                                   help="leave one of them out"))  # fmt: skip
     if problems:
         raise SpecError(problems)
     own = frozenset(name for s in tree.statements for name in declared_names(s))
@@ -130,8 +134,8 @@ def gather(tree: n.SyntaxTree) -> Gathered:
 def not_yet(what: str, node: n.Syntax) -> Diagnostic:
     """The refusal of a construct that the language has and this version does not."""
     return Diagnostic(
-        "not-yet", f"{what} is part of the language but not yet supported", (Label(node.span),),
-        help="leave it out for now; a later version brings it",
+        "not-yet", f"not yet supported: {what}", (Label(node.span),),
+        ("it is part of the language, and a later version brings it",), "leave it out for now",
     )  # fmt: skip
 
 
@@ -149,7 +153,8 @@ def _without(used: list[n.Statement], statement: n.Use, problems: list[Diagnosti
             near = similar(name, available)
             problems.append(
                 Diagnostic("unknown-name", f"'{statement.path}' declares no '{name}'", (Label(ref.span),),
-                           help=f"a declaration with a similar name exists there: '{near}'" if near else None)  # fmt: skip
+                           help=f"a declaration with a similar name exists there: '{near}'" if near
+                           else "leave it out of the `without` list")  # fmt: skip
             )
     for s in used:
         if isinstance(s, n.NodeBlock):

@@ -34,7 +34,7 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
                           "distributions are " + ", ".join(FAMILIES))  # fmt: skip
 
     def usage(text: str) -> Exception:
-        return binder.fail("arguments", f"{call.name} is written {text}", call.span)
+        return binder.fail("arguments", f"the arguments of {call.name} are not what it takes", call.span, help=f"write {text}")
 
     def first() -> tuple[Expr, Dimension, Unit, float]:
         expr = binder.bind(call.args[0], context)
@@ -43,8 +43,12 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
 
     def spread(key: str, dimension: Dimension) -> float:
         value = binder.constant(named[key], dimension, f"{key} of {call.name} is a number", context)
+        spread_of = binder.bind(named[key], context)
+        if isinstance(spread_of, Const) and spread_of.unit.offset:
+            raise binder.fail("bad-unit", f"{key} of {call.name} is a difference and cannot be in {spread_of.unit}", named[key].span,
+                              help="write a temperature difference in [K]")  # fmt: skip
         if not value > 0:
-            raise binder.fail("bad-number", f"{key} of {call.name} is not positive", named[key].span)
+            raise binder.fail("bad-number", f"{key} of {call.name} is not positive", named[key].span, help="a spread is above 0")
         return value
 
     match call.name:
@@ -53,7 +57,8 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
                 raise usage("lognormal(median, cv = 50 [%]) or lognormal(median, sdlog = 0.4)")
             _, dim, unit, median = first()
             if not median > 0:
-                raise binder.fail("bad-number", "the median of a lognormal distribution is positive", call.args[0].span)
+                raise binder.fail("bad-number", "the median of a lognormal distribution is not positive", call.args[0].span,
+                                  help="write a median above 0, or take normal(mean, sd = ...)")  # fmt: skip
             # sdlog^2 = ln(1 + cv^2), the exact relation for a lognormal distribution.
             sdlog = spread("sdlog", ONE) if "sdlog" in named else math.sqrt(math.log1p(spread("cv", ONE) ** 2))
             return Prior("lognormal", {"median": median, "sdlog": sdlog}), dim, unit, median
@@ -69,14 +74,16 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
             _, dim, unit, low = first()
             high = binder.constant(call.args[1], dim, "both arguments of uniform have one unit", context)
             if not high > low:
-                raise binder.fail("bad-number", "the upper end of uniform lies above the lower", call.span)
+                raise binder.fail("bad-number", "the upper end of uniform does not lie above the lower", call.span,
+                                  help="write uniform(low, high)")  # fmt: skip
             return Prior("uniform", {"low": low, "high": high}), dim, unit, 0.5 * (low + high)
         case "beta":
             if len(call.args) != 2 or named:
                 raise usage("beta(a, b)")
             a, b = (binder.constant(x, ONE, "the arguments of beta are dimensionless", context) for x in call.args)
             if not (a > 0 and b > 0):
-                raise binder.fail("bad-number", "both arguments of beta are positive", call.span)
+                raise binder.fail("bad-number", "the arguments of beta are not both positive", call.span,
+                                  help="write for example beta(2, 5)")  # fmt: skip
             from scipy.special import betaincinv
 
             return Prior("beta", {"a": a, "b": b}), ONE, canonical_unit(ONE), float(betaincinv(a, b, 0.5))
@@ -108,7 +115,9 @@ def read_mask(
     name = node.member.name
     if not low <= median <= high:
         bounds = node.bounds.span if node.bounds else node.span
-        raise binder.fail("median-outside", f"the median of the prior of '{name}' lies outside its bounds",
+        unit = _shown_unit(node.prior, binder, context, dimension)
+        shown, *ends = (f"{(x - float(unit.offset)) / float(unit.factor):.4g}" for x in (median, low, high))
+        raise binder.fail("median-outside", f"the median of the prior of '{name}' is {shown}, outside its bounds ({', '.join(ends)}) {unit}",
                           node.prior.span, help="move the bounds or the prior",
                           others=_labels(bounds))  # fmt: skip
     scale = "log" if low > 0 else "natural"
@@ -162,6 +171,13 @@ def _support(prior: Prior) -> tuple[float, float]:
 
 def _written_unit(expr: Expr) -> Unit:
     return expr.unit if isinstance(expr, Const) else canonical_unit(expr.dim)
+
+
+def _shown_unit(call: n.Call, binder: ExpressionBinder, context: Context, dimension: Dimension) -> Unit:
+    """The unit of the number that a prior was written with."""
+    first = call.args[0] if call.args else next((value for _, value in call.named), None)
+    unit = _written_unit(binder.bind(first, context)) if first is not None else canonical_unit(dimension)
+    return unit if unit.dimension == dimension else canonical_unit(dimension)
 
 
 def _labels(span: Span) -> tuple[Label, ...]:

@@ -7,12 +7,11 @@ from types import MappingProxyType
 from pbpkc.language import nodes as n
 from pbpkc.language.arrows import carriers, read_arrows
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.circulation import LARGE_REMAINDER, large_remainder
 from pbpkc.language.curves import check_still
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors, similar
-from pbpkc.language.evaluate import evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr, Name, mul, names_in, walk
 from pbpkc.language.gather import gather
+from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
     Argument,
     Arrow,
@@ -29,6 +28,8 @@ from pbpkc.language.nodes import SyntaxTree
 from pbpkc.language.priors import read_bounds
 from pbpkc.language.scenarios import ScenarioReader, check_populations, read_checks
 from pbpkc.language.scope import build_scope
+from pbpkc.language.source import Span
+from pbpkc.language.syntax_errors import has_header
 from pbpkc.language.table import Table
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, parse_unit
 
@@ -55,7 +56,8 @@ def _resolve(tree: SyntaxTree) -> Model:
     table = Table(gathered, build_scope(gathered))
     if gathered.head is None:
         table.problems.append(
-            Diagnostic("no-model", f"'{tree.file.name}' has no `model` line", help='write model NAME "title" as its second line')
+            Diagnostic("no-model", f"'{tree.file.name}' has no `model` line", _behind_header(tree),
+                       help='write model NAME "title" as its second line')  # fmt: skip
         )
     unknowns = _read_unknowns(table)
     table.bind_all()
@@ -70,7 +72,7 @@ def _resolve(tree: SyntaxTree) -> Model:
     check_populations(table)
     check_still(table, states, arrows, observables, scenarios.values(), checks)
     table.circulations.check_numbers()
-    _check_volumes(table)
+    check_numbers(table, arrows, scenarios.values())
     species = _read_species(table)
     edges = tuple(edge for _, _, edge in table.circulations.edges())
     _warn_unused(table)
@@ -94,6 +96,11 @@ def _resolve(tree: SyntaxTree) -> Model:
         files=gathered.files,
         warnings=tuple(d for d in table.problems if d.severity != "error"),
     )
+
+
+def _behind_header(tree: SyntaxTree) -> tuple[Label, ...]:
+    header = has_header(tree.file.text)
+    return (Label(Span(tree.file, header.end(), header.end())),) if header else ()
 
 
 def _in_order(table: Table) -> dict[str, Definition]:
@@ -132,6 +139,10 @@ def _read_unknown(table: Table, node: n.UnknownTerm) -> Unknown:
         arguments.append(Argument(argument.name, own, low, high))
     names = [a.name for a in arguments]
     ranges = [read_bounds(pair, unit.dimension, binder, Context()) for pair in node.ranges]
+    for word, again in (("range", node.ranges), ("default", node.defaults)):
+        if len(again) > 1:
+            raise binder.fail("duplicate-name", f"`{word}` of '{node.name}' is said twice", again[1].span,
+                              others=(Label(again[0].span, "first here"),), help="leave one of them out")  # fmt: skip
     for shape in node.shapes:
         if shape.argument not in names:
             raise binder.fail("unknown-name", f"'{shape.argument}' is no argument of '{node.name}'", shape.span,
@@ -139,7 +150,9 @@ def _read_unknown(table: Table, node: n.UnknownTerm) -> Unknown:
     anchors = []
     for anchor in node.anchors:
         if len(anchor.arguments) != len(arguments):
-            raise binder.fail("arguments", f"'{node.name}' has {len(arguments)} argument(s)", anchor.span)
+            have = f"{len(arguments)} argument" + "s" * (len(arguments) != 1)
+            raise binder.fail("arguments", f"'{node.name}' has {have}, and this anchor gives {len(anchor.arguments)}", anchor.span,
+                              help="an anchor gives each argument a value: at (0 [umol/L]) = 1")  # fmt: skip
         at = tuple(
             binder.constant(x, a.unit.dimension, f"the anchor has the unit of '{a.name}'")
             for x, a in zip(anchor.arguments, arguments, strict=True)
@@ -174,6 +187,9 @@ def _read_observables(table: Table) -> tuple[Observable, ...]:
 def _read_observable(table: Table, name: str, node: n.Observe, context: Context) -> Observable:
     binder = table.binder
     unit = binder.unit(node.unit)
+    if unit.offset:
+        binder.fail("bad-unit", f"'{name}' cannot be observed in [{unit.text}]", node.unit.span,
+                    help="temperatures are in kelvin: in [K]")  # fmt: skip
     expr = binder.bind(node.value, context)
     molar = None
     if expr.dim != unit.dimension and expr.dim * (MASS / AMOUNT) == unit.dimension:
@@ -194,7 +210,10 @@ def _read_observable(table: Table, name: str, node: n.Observe, context: Context)
 def _observed_species(table: Table, node: n.Observe, expr: Expr) -> str:
     if node.molar is not None:
         if node.molar.name not in table.scope.species:
-            raise table.binder.fail("unknown-name", f"there is no species '{node.molar.name}'", node.molar.span)
+            near = similar(node.molar.name, table.scope.species)
+            raise table.binder.fail("unknown-name", f"there is no species '{node.molar.name}'", node.molar.span,
+                                    help=f"a species with a similar name exists: '{near}'" if near
+                                    else "species are " + ", ".join(table.scope.species))  # fmt: skip
         return node.molar.name
     seen: set[str] = set()
     names, species = names_in(expr), set()
@@ -210,7 +229,7 @@ def _observed_species(table: Table, node: n.Observe, expr: Expr) -> str:
         return species.pop()
     raise table.binder.fail(
         "which-species", "moles become mass with the molar mass of one species, and "
-        + (f"this reads {len(species)}" if species else "this reads none"), node.span,
+        + (f"this reads {len(species)}" if species else "this reads none"), node.value.span,
         help=f"say which: in [{node.unit.text}] as {sorted(species)[0] if species else 'SPECIES'}",
     )  # fmt: skip
 
@@ -233,7 +252,8 @@ def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
                           help=f"a similar one exists: '{near}'" if near else
                           "error models are prop(a), add(b), combined(prop = a, add = b), lognormal(s), given()")  # fmt: skip
     if named or len(call.args) != _ERRORS[call.name]:
-        raise binder.fail("arguments", f"{call.name} takes {_ERRORS[call.name]} argument" + "s" * (_ERRORS[call.name] != 1), call.span)
+        raise binder.fail("arguments", f"{call.name} takes {_ERRORS[call.name] or 'no'} argument" + "s" * (_ERRORS[call.name] != 1),
+                          call.span, help="error models are prop(a), add(b), combined(prop = a, add = b), lognormal(s), given()")  # fmt: skip
     if call.name == "given":
         return ErrorModel("given")
     if call.name == "add":
@@ -255,7 +275,8 @@ def _read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
             continue
         if state in starts:
             table.problems.append(
-                Diagnostic("duplicate-name", f"'{state}' is started twice", (Label(line.span, "again here"), Label(spans[state], "first here")))
+                Diagnostic("duplicate-name", f"'{state}' is started twice", (Label(line.span, "again here"), Label(spans[state], "first here")),
+                           help="leave one of them out")  # fmt: skip
             )
         starts[state], spans[state] = value, line.span
     return starts
@@ -329,31 +350,6 @@ def _check_settings(table: Table) -> None:
             )
 
 
-def _check_volumes(table: Table) -> None:
-    lookup = evaluate_definitions({k: d.expr for k, d in table.definitions.items()}, {})
-    for key, line in table.attributes.items():
-        if not key.endswith(".volume") or key not in table.definitions:
-            continue
-        owner = key.rsplit(".", 1)[0]
-        try:
-            value = float(lookup(key))
-        except (KeyError, ValueError, ArithmeticError):
-            continue
-        remainder = isinstance(line.value, n.Call) and line.value.name == "remainder"
-        if value <= 0 and remainder:
-            table.problems.append(
-                Diagnostic("negative-remainder", f"the volume left for '{owner}' is negative: {value:.4g} L", (Label(line.span),),
-                           ("the other blood and tissue volumes exceed the total",), "check the other volumes and the total")  # fmt: skip
-            )
-        elif value <= 0:
-            table.problems.append(Diagnostic("negative-volume", f"the volume of '{owner}' is not positive: {value:.4g} L", (Label(line.span),)))
-        elif remainder:
-            assert isinstance(line.value, n.Call)
-            total = float(evaluate(table.binder.bind(line.value.args[0], Context()), lookup))
-            if value > LARGE_REMAINDER * total:
-                table.problems.append(large_remainder(f"volume of '{owner}'", value / total, line.span))
-
-
 def _read_species(table: Table) -> dict[str, Species]:
     found = {}
     for name, block in table.scope.species.items():
@@ -376,7 +372,7 @@ def _read_pka(table: Table, line: n.Attribute) -> tuple[list[Expr], list[Expr]]:
     binder, call = table.binder, line.value
     help = "write pka = acid(9.4), base(8), acid(3.1, 9.4) or ampholyte(3.1, 9.4)"
     if not isinstance(call, n.Call) or call.name not in ("acid", "base", "ampholyte", "neutral") or call.named:
-        raise binder.fail("pka", "pka says whether it belongs to an acid or a base", line.span, help=help)
+        raise binder.fail("pka", "pka does not say whether it belongs to an acid or a base", line.span, help=help)
     values = [binder.bind_as(a, ONE, Context(unknowns=False, where="pka"), "a pKa is dimensionless") for a in call.args]
     wanted = {"ampholyte": (2, 2), "neutral": (0, 0)}.get(call.name, (1, 3))
     if not wanted[0] <= len(values) <= wanted[1]:

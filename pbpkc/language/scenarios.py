@@ -10,13 +10,14 @@ from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
-from pbpkc.language.expression import Apply, Expr, Name, div, walk
+from pbpkc.language.expression import Apply, Const, Expr, Name, div, walk
 from pbpkc.language.functions import FIGURES
 from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Column, DataBlock, Dose, Observable, Scenario, ValueCheck
 from pbpkc.language.priors import read_bounds, read_prior
+from pbpkc.language.scope import name_span
 from pbpkc.language.source import Span
-from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, canonical_unit
+from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, canonical_text, canonical_unit
 
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
@@ -46,6 +47,7 @@ class ScenarioReader:
         self.observables = {o.name: o for o in observables}
         self.reasons: dict[str, str] = {}  # state -> why a scenario makes it exist
         self.scenarios: dict[str, Scenario] = {}
+        self.failed: set[str] = set()
 
     def read_all(self) -> dict[str, Scenario]:
         """All scenarios, parents before children."""
@@ -59,16 +61,22 @@ class ScenarioReader:
     def _read(self, name: str, path: list[str]) -> Scenario:
         if name in self.scenarios:
             return self.scenarios[name]
+        if name in self.failed:
+            raise Unbound()
         block = self.table.scope.scenarios[name]
         binder = self.table.binder
         if name in path:
-            raise binder.fail("cycle", f"the scenario '{name}' comes from itself: {' -> '.join([*path, name])}", block.span)
+            self.failed.update(path)
+            assert block.parent is not None
+            raise binder.fail("cycle", f"the scenario '{name}' comes from itself: {' -> '.join([*path, name])}", block.parent.span,
+                              help="leave one `from` out")  # fmt: skip
         parent: Scenario | None = None
         if block.parent is not None:
             if block.parent.name not in self.table.scope.scenarios:
                 near = similar(block.parent.name, self.table.scope.scenarios)
                 raise binder.fail("unknown-name", f"there is no scenario '{block.parent.name}'", block.parent.span,
-                                  help=f"a scenario with a similar name exists: '{near}'" if near else None)  # fmt: skip
+                                  help=f"a scenario with a similar name exists: '{near}'" if near
+                                  else "scenarios are " + ", ".join(self.table.scope.scenarios))  # fmt: skip
             parent = self._read(block.parent.name, [*path, name])
         doses: list[Dose] = []
         sets: dict[str, Expr] = dict(parent.sets) if parent else {}
@@ -90,7 +98,9 @@ class ScenarioReader:
                         run = binder.bind_as(item.until, self.table.time, self._context("a run"), "the length of a run is a time")
                     case n.Data():
                         if data is not None:
-                            raise binder.fail("duplicate-name", "a scenario has one data file", item.span)
+                            raise binder.fail("duplicate-name", "a scenario has one data file", item.span,
+                                              others=(Label(data.span, "first here"),) if data.span else (),
+                                              help="write a scenario for each file")  # fmt: skip
                         data = self._data(item, name)
                     case n.StartSteady():
                         self.table.problems.append(not_yet("`start steady`", item))
@@ -104,7 +114,10 @@ class ScenarioReader:
         if parent is not None and not has_own:
             doses, data = list(parent.doses), parent.data
         if run is None and data is None:
-            raise binder.fail("no-run", f"the scenario '{name}' does not say how long it runs", block.span,
+            self.failed.add(name)
+            if any(isinstance(i, n.Run | n.Data | n.StartAfter) for i in block.items):
+                raise Unbound()  # what it says is wrong, and reported
+            raise binder.fail("no-run", f"the scenario '{name}' does not say how long it runs", name_span(block, name),
                               help="write run 24 [h]")  # fmt: skip
         scenario = Scenario(name, block.doc, tuple(sets.items()), tuple(starts.items()), tuple(doses), run, data, span=block.span)
         self.scenarios[name] = scenario
@@ -119,11 +132,17 @@ class ScenarioReader:
         """The state a dose goes into."""
         table = self.table
         node = table.indexed(ref.parts[0], Context())
+        if node in table.scope.sites:
+            table.lost_end = True
+            raise table.binder.fail("misplaced", f"'{node}' is a site, where blood is sampled; nothing can be given there", ref.span,
+                                    help="dose into the tissue or the blood itself")  # fmt: skip
         if node not in table.scope.nodes or len(ref.parts) > 1:
+            table.lost_end = True
             near = similar(ref.text, table.scope.nodes)
+            names = ", ".join(dict.fromkeys(k.split("<")[0] for k in table.scope.nodes))
             raise table.binder.fail("unknown-name", f"there is no compartment '{ref.text}'", ref.span,
                                     help=f"a compartment with a similar name exists: '{near}'" if near else
-                                    "compartments are " + ", ".join(table.scope.nodes))  # fmt: skip
+                                    f"compartments are {names}" if names else "a dose goes into a node: declare `lumen gut`")  # fmt: skip
         table.read_names.add(ref.parts[0].name)
         state = f"{node}.{species}"
         self.reasons.setdefault(state, reason)
@@ -132,10 +151,12 @@ class ScenarioReader:
     def _species(self, part: n.Part) -> str:
         table = self.table
         if part.name not in table.scope.species:
+            table.lost_end = True
             near = similar(part.name, table.scope.species)
             raise table.binder.fail("unknown-name", f"there is no species '{part.name}'", part.span,
                                     help=f"a species with a similar name exists: '{near}'" if near else
-                                    "species are " + ", ".join(table.scope.species))  # fmt: skip
+                                    "species are " + ", ".join(table.scope.species) if table.scope.species
+                                    else "declare it: species X { mw = 300 [g/mol] }")  # fmt: skip
         table.read_names.add(part.name)
         return part.name
 
@@ -150,14 +171,23 @@ class ScenarioReader:
         table = self.table
         if expr.dim == MASS:
             return div(expr, table.name(table.attribute(species, "mw", span)))
-        if expr.dim != AMOUNT:
+        if expr.dim != AMOUNT and not table.unit_free:
             raise table.binder.mismatch("a dose is an amount or a mass", expr, MASS, span)
         return expr
 
     def _dose(self, line: n.DoseLine, scenario: str) -> Dose:
-        species = self._species(line.species)
+        found: list[str] = []
+        try:
+            found.append(self._species(line.species))
+        except Unbound:
+            pass
+        # The place is looked at in any case, so that both are reported.
+        state = self.place(line.into, found[0] if found else "", f"dosed in scenario '{scenario}'")
+        if not found:
+            self.reasons.pop(state, None)
+            raise Unbound()
+        species = found[0]
         amount = self.amount(line.amount, species)
-        state = self.place(line.into, species, f"dosed in scenario '{scenario}'")
         return self._moments(line.when, line.span, species, state, amount)
 
     def _moments(self, moments: tuple[n.When, ...], span: Span, species: str, state: str, amount: Expr | None) -> Dose:
@@ -169,7 +199,8 @@ class ScenarioReader:
         for moment in moments:
             word = moment.word
             if word in seen:
-                raise binder.fail("duplicate-name", f"`{word}` is said twice", moment.span, others=(Label(seen[word], "first here"),))
+                raise binder.fail("duplicate-name", f"`{word}` is said twice", moment.span, others=(Label(seen[word], "first here"),),
+                                  help="leave one of them out, or write two doses")  # fmt: skip
             seen[word] = moment.span
             if word == "steady":
                 self.table.problems.append(not_yet("`steady` doses", moment))
@@ -184,14 +215,15 @@ class ScenarioReader:
             if word == "count":
                 number = binder.constant(moment.value, ONE, "the count of doses is a whole number")
                 if number != int(number) or not 1 <= number <= 100_000:
-                    raise binder.fail("not-whole", "the count of doses is a whole number from 1", moment.span)
+                    raise binder.fail("not-whole", f"the count of doses is {number:g}, which is no whole number from 1", moment.span,
+                                      help="write for example every 12 [h] count 6")  # fmt: skip
                 count = int(number)
                 continue
             if word == "rate":
                 expr = binder.bind(moment.value, self._context("a dose"))
                 if expr.dim == MASS / time:
                     expr = div(expr, table.name(table.attribute(species, "mw", moment.span)))
-                elif expr.dim != AMOUNT / time:
+                elif expr.dim != AMOUNT / time and not table.unit_free:
                     raise binder.mismatch("the rate of an infusion is an amount or a mass per time", expr, MASS / time, moment.span)
                 given[word] = expr
                 continue
@@ -200,9 +232,11 @@ class ScenarioReader:
             given[word] = binder.bind_as(moment.value, wanted, self._context("a dose"), what)
         # A CMT line may have both: RATE -2 and -1 of the file say which of them a row means.
         if "over" in given and "rate" in given and amount is not None:
-            raise binder.fail("infusion", "an infusion is given by `over` or by `rate`, not both", span)
+            raise binder.fail("infusion", "this infusion is given by `over` and by `rate`", span,
+                              help="leave one of them out: the other follows from the amount")  # fmt: skip
         if ("every" in given) != (count is not None):
-            raise binder.fail("repeat", "`every` and `count` belong together", span, help="write every 12 [h] count 6")
+            lacks = "`count`" if "every" in given else "`every`"
+            raise binder.fail("repeat", f"this dose repeats without {lacks}", span, help="write every 12 [h] count 6")
         return Dose(species, state, amount, given.get("at"), given.get("over"), given.get("rate"), given.get("every"),
                     count or 1, given.get("lag"), given.get("fraction"), span=span)  # fmt: skip
 
@@ -224,7 +258,8 @@ class ScenarioReader:
             except (NotEvaluable, ArithmeticError, ValueError):
                 return target.name, value
             if not bounds[0] <= number <= bounds[1]:
-                raise table.binder.fail("out-of-bounds", f"the value of '{ref.text}' lies outside its bounds", item.span)
+                raise table.binder.fail("out-of-bounds", f"the value of '{ref.text}' lies outside its bounds", item.value.span,
+                                        help="choose a value within the bounds, or widen them where it is declared")  # fmt: skip
         return target.name, value
 
     def _target(self, ref: n.Ref) -> Expr:
@@ -250,7 +285,10 @@ class ScenarioReader:
             value = table.binder.bind_as(item.value, unit.dimension, self._context("a start"), f"the start of '{name}' has its unit")
             return name, value
         if name not in table.scope.nodes:
-            raise table.binder.fail("unknown-name", f"'{ref.text}' is no state", ref.span, help="write start liver.PAPS = 1 [umol]")
+            near = similar(ref.parts[0].name, [*table.scope.nodes, *table.scope.states])
+            raise table.binder.fail("unknown-name", f"'{ref.text}' is no state", ref.span,
+                                    help=f"a name with a similar spelling exists: '{near}'" if near
+                                    else "write for example start liver.PAPS = 1 [umol]")  # fmt: skip
         species, rest = table.species_of(ref.parts[1:], ref)
         if rest and not (len(rest) == 1 and rest[0].name == "A"):
             raise table.binder.fail("misplaced", f"'{ref.text}' cannot be started; an amount can", ref.span,
@@ -310,14 +348,21 @@ class ScenarioReader:
             if name in self.table.scope.observes:
                 raise Unbound()  # its own problem is reported
             raise self.table.binder.fail("unknown-name", f"there is no observable '{name}'", item.target.span,
-                                         help=f"an observable with a similar name exists: '{near}'" if near else None)  # fmt: skip
+                                         help=f"an observable with a similar name exists: '{near}'" if near
+                                         else "observables are " + (", ".join(self.observables) or "none"))  # fmt: skip
         if item.unit is None:
             return name, None
         unit = self.table.binder.unit(item.unit)
         wanted = self.observables[name].unit
+        if unit.offset:
+            raise self.table.binder.fail("bad-unit", f"'{name}' cannot be observed in {unit}", item.unit.span,
+                                         help="temperatures are in kelvin: [K]")  # fmt: skip
         if unit.dimension != wanted.dimension:
-            raise self.table.binder.fail("unit-mismatch", f"'{name}' is observed in {wanted}, which {unit} cannot be converted to",
-                                         item.unit.span)  # fmt: skip
+            raise self.table.binder.fail(
+                "unit-mismatch", f"the numbers of '{name}' are in {unit} here and in {wanted} where it is declared", item.unit.span,
+                notes=(f"they differ by the factor [{canonical_text(unit.dimension / wanted.dimension)}]",),
+                help=f"write a unit that can be converted to {wanted}",
+            )  # fmt: skip
         return name, unit
 
     def _column(self, item: n.ColumnLine) -> Column:
@@ -343,7 +388,8 @@ class ScenarioReader:
         given = (unit.dimension if unit else ONE) * (factor.dim if factor else ONE)
         ratio = given / definition.expr.dim
         if unit is not None and not ratio.is_one:
-            raise table.binder.fail("unit-mismatch", f"the column '{header}' does not fit the unit of '{target}'", item.span,
+            shown = f"{unit}" + (f" times {table.binder.shown(factor)}" if factor else "")
+            raise table.binder.fail("unit-mismatch", f"the column '{header}' is in {shown}, and '{target}' in {definition.unit}", item.span,
                                     notes=(f"they differ by the factor [{ratio}]",),
                                     help="multiply by what is missing: column SCR = CREAT [umol/L] * 113.12 [g/mol]")  # fmt: skip
         if unit is None and definition.expr.dim != ONE:
@@ -376,14 +422,16 @@ def bind_figure(table: Table, scenarios: dict[str, Scenario], observables: dict[
             raise Unbound()
         near = similar(scenario.name, scenarios)
         raise binder.fail("unknown-name", f"there is no scenario '{scenario.name}'", scenario.span,
-                          help=f"a scenario with a similar name exists: '{near}'" if near else None)  # fmt: skip
+                          help=f"a scenario with a similar name exists: '{near}'" if near
+                          else "scenarios are " + (", ".join(scenarios) or "none"))  # fmt: skip
     name = table.indexed(part, context) if part.index else part.name
     if name not in observables:
         if name in table.scope.observes:
             raise Unbound()
         near = similar(name, observables)
         raise binder.fail("unknown-name", f"there is no observable '{name}'", part.span,
-                          help=f"an observable with a similar name exists: '{near}'" if near else None)  # fmt: skip
+                          help=f"an observable with a similar name exists: '{near}'" if near
+                          else "observables are " + (", ".join(observables) or "none"))  # fmt: skip
     unit = observables[name].unit.dimension
     dimension = {"auc": unit * table.time, "auc_inf": unit * table.time, "tmax": table.time, "thalf": table.time}.get(node.name, unit)
     args: list[Expr] = [Name(unit, f"{scenario.name}.{name}", span=curve.span)]
@@ -447,9 +495,10 @@ def _check_spread(table: Table, item: n.Vary, dimension: Dimension) -> None:
         read_bounds(item.bounds, dimension, table.binder, Context())
     spreads = {"lognormal": ("cv", "sdlog"), "normal": ("cv", "sd")}
     if call.args or call.name not in spreads:
-        _, found, _, _ = read_prior(call, table.binder, Context())
+        _, found, unit, _ = read_prior(call, table.binder, Context())
         if found != dimension:
-            raise table.binder.fail("unit-mismatch", f"the distribution of '{item.target.text}' has another unit", call.span)
+            centre = Const(found, unit.factor, unit, span=call.args[0].span)
+            raise table.binder.mismatch(f"the distribution of '{item.target.text}' has another unit", centre, dimension, call.span)
         return
     # Without a first argument the distribution is centred on the model's value; the spread may be masked.
     if len(call.named) != 1 or call.named[0][0] not in spreads[call.name]:

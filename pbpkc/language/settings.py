@@ -1,7 +1,7 @@
 """What a run changes in a model without touching the spec: values, masks, unknown terms.
 
-`--set`, `--mask`, `--unmask` and `--unknown` are read here with the same parser and the same messages as
-the spec itself.
+`--set`, `--mask`, `--unmask`, `--start` and `--unknown` are read here with the same parser and the same
+messages as the spec itself.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from types import MappingProxyType
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
-from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
+from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError, similar
+from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr, Name
 from pbpkc.language.functions import FIGURES
-from pbpkc.language.model import Definition, Mask, Model
-from pbpkc.language.parse import parse
+from pbpkc.language.model import Mask, Model, Unknown
+from pbpkc.language.option_text import PLACEHOLDER, OptionText
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
 from pbpkc.language.scope import Scope
-from pbpkc.language.source import SourceFile, Span
-from pbpkc.language.units import TIME
+from pbpkc.language.units import Unit
 
 #: A flow that the balance decides is none of them: set alone, it would break the balance.
 _SETTABLE = ("covariate", "input", "param", "masked", "attribute")
+
+#: A number with a unit that was typed without brackets.
+_BARE = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\[\]]*?)\s*")
+
+_NAME = re.compile(r"\s*[^\W\d][\w.]*(?:<[\w\s,]*>[\w.]*)*")
 
 
 def read_value(model: Model, text: str, option: str = "--set") -> tuple[str, float]:
@@ -32,47 +37,40 @@ def read_value(model: Model, text: str, option: str = "--set") -> tuple[str, flo
     Raises
     ------
     SpecError
-        For an unknown name or a wrong unit.
+        For an unknown name, a wrong unit, or a value outside a covariate's bounds.
     """
-    name, rest, file, offset = _split(model, text, option, "=")
-    bare = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([^\[\]]*?)\s*", rest)
-    if bare and bare[2]:
-        rest = f"{bare[1]} [{bare[2]}]"
-    node = _expression(rest, option, f"{option} {text}")
-    binder = _binder(model)
-    dimension = model.definitions[name].expr.dim
-    try:
-        value = binder.constant(node, dimension, f"'{name}' keeps its unit, {model.definitions[name].unit}")
-    except Unbound:
-        raise SpecError(binder.problems) from None
-    bounds = model.definitions[name].bounds
+    before, found, rest = text.partition("=")
+    usage = f'write {option} "name = 1.5 [unit]"'
+    if not found or not before.strip() or not rest.strip():
+        lacking = "a name" if found and not before.strip() else "a value"
+        raise OptionText(option, text, 0, "", usage).problem("usage", f"{lacking} is missing", usage)
+    name = _known(model, before, OptionText(option, text, 0, "", usage))
+    definition = model.definitions[name]
+    usage = f'write {option} "{name} = {_example(definition.unit)}"'
+    typed = _typed(option, f"{before.strip()} = ", rest, name, usage)
+    value = _constant(model, typed, typed.expression(), definition.expr, f"'{name}' keeps its unit, {definition.unit}")
+    bounds = definition.bounds
     if bounds is not None and not bounds[0] <= value <= bounds[1]:
-        raise SpecError([Diagnostic("out-of-bounds", f"the value of '{name}' lies outside its bounds",
-                                    (Label(Span(file, offset, len(file.text))),))])  # fmt: skip
+        low, high = (f"{_in_unit(b, definition.unit):g}" for b in bounds)
+        raise typed.problem("out-of-bounds", f"the value of '{name}' lies outside its bounds",
+                            f"the spec allows ({low}, {high}) {definition.unit}")  # fmt: skip
     return name, value
 
 
 def read_mask_option(model: Model, text: str) -> tuple[str, Mask]:
     """``APAP.kp.liver in (0.1, 10) scale log``, with or without a prior, as a name and a `Mask`.
 
+    A parameter that the spec masks keeps its prior where the text gives bounds alone.
+
     Raises
     ------
     SpecError
         For an unknown name, a wrong unit, missing bounds.
     """
-    match = re.match(r"\s*([\w.<>,]+)\s*(~.*?|)\s*(in\b.*|)$", text, re.DOTALL)
-    name = match[1] if match else text.strip()
-    _known(model, name, "--mask", text)
+    name, given, typed = _mask_text(model, text)
     definition = model.definitions[name]
-    given = text[match.end(1) :] if match else ""
-    has_prior = "~" in given
-    line = f"masked masked_here {given if has_prior else '~ uniform(0, 1) ' + given}"
-    tree = parse(SourceFile("--mask", f"pbpk 1\n{line}\n"))
-    node = tree.statements[0]
-    assert isinstance(node, n.Masked)
-    if node.bounds is None and not has_prior:
-        raise SpecError([Diagnostic("bounds", f"--mask '{name}' needs bounds", (Label(node.span),),
-                                    help=f'write --mask "{name} in (0.1, 10) {definition.unit} scale log"')])  # fmt: skip
+    has_prior = given.lstrip().startswith("~")
+    node = typed.masked("" if has_prior else "~ uniform(0, 1)")
     binder = _binder(model)
     context = Context(unknowns=False, where="a prior")
     dimension = definition.expr.dim
@@ -80,28 +78,31 @@ def read_mask_option(model: Model, text: str) -> tuple[str, Mask]:
         if has_prior:
             prior, found, _, median = read_prior(node.prior, binder, context)
             if found != dimension:
-                raise binder.fail("unit-mismatch", f"the prior of '{name}' has another unit than {definition.unit}", node.prior.span)
+                raise binder.fail("unit-mismatch", f"the prior of '{PLACEHOLDER}' has another unit than {definition.unit}", node.prior.span,
+                                  help=f"write its numbers in {definition.unit}")  # fmt: skip
             return name, read_mask(prior, dimension, median, node, binder, context)
         assert node.bounds is not None
         low, high = read_bounds(node.bounds, dimension, binder, context)
         scale = node.scale.name if node.scale else "log" if low > 0 else "natural"
-        if scale not in ("log", "natural") or (scale == "log" and low < 0):
-            raise binder.fail("unknown-name", f"the scale of '{name}' cannot be '{scale}'", node.span, help="write scale log or scale natural")
+        if scale not in ("log", "natural"):
+            raise binder.fail("unknown-name", f"there is no scale '{scale}'", node.scale.span if node.scale else None,
+                              help="write scale log or scale natural")  # fmt: skip
+        if scale == "log" and low < 0:
+            raise binder.fail("bad-number", f"'{PLACEHOLDER}' cannot be negative on a log scale", node.bounds.span,
+                              help="raise the lower bound to 0 or more, or write scale natural")  # fmt: skip
     except Unbound:
-        raise SpecError(binder.problems) from None
-    return name, Mask(None, low, high, scale)
+        raise SpecError(typed.moved(binder.problems)) from None
+    return name, Mask(definition.mask.prior if definition.mask else None, low, high, scale)
 
 
 def read_unmask_option(model: Model, text: str) -> tuple[str, float | None]:
     """``vmax_sult`` or ``vmax_sult = 400 [umol/h/kg^0.75]``: held at that value, or at its median (None)."""
-    if "=" in text:
-        name, value = read_value(model, text, "--unmask")
-    else:
-        name, value = text.strip(), None
-        _known(model, name, "--unmask", text)
+    usage = 'write --unmask "name" or --unmask "name = 1.5 [unit]"'
+    typed = OptionText("--unmask", text, 0, "", usage)
+    name, value = read_value(model, text, "--unmask") if "=" in text else (_known(model, text, typed), None)
     if model.definitions[name].mask is None:
         masked = ", ".join(d.name for d in model.masked) or "none"
-        raise SpecError([Diagnostic("misplaced", f"'{name}' is not masked", help=f"masked parameters are: {masked}")])
+        raise typed.problem("misplaced", f"'{name}' is not masked", f"masked parameters are: {masked}")
     return name, value
 
 
@@ -111,98 +112,149 @@ def with_unknown(model: Model, text: str) -> Model:
     Raises
     ------
     SpecError
-        For an unknown name, a wrong unit, an expression that reads anything else.
+        For an unknown name, a wrong unit, a number outside the term's range, an expression that reads
+        anything but the arguments.
     """
-    name, _, expression = text.partition("=")
-    name = name.strip()
-    if name not in model.unknowns or not expression.strip():
+    before, found, expression = text.partition("=")
+    name = before.strip()
+    there = ", ".join(model.unknowns) or "none"
+    usage = f'write --unknown "name = expression"; unknown terms are: {there}'
+    blank = OptionText("--unknown", text, 0, name, usage)
+    if name not in model.unknowns:
         near = similar(name, model.unknowns)
-        there = ", ".join(model.unknowns) or "none"
-        raise SpecError([Diagnostic("unknown-name", f"--unknown {text}: there is no unknown term '{name}'",
-                                    help=f"one with a similar name exists: '{near}'" if near
-                                    else f'write --unknown "name = expression"; unknown terms are: {there}')])  # fmt: skip
+        raise blank.problem("unknown-name", f"there is no unknown term '{name}'",
+                            f"one with a similar name exists: '{near}'" if near else f"unknown terms are: {there}")  # fmt: skip
+    if not found or not expression.strip():
+        raise blank.problem("usage", "an expression is missing", usage)
     unknown = model.unknowns[name]
-    node = _expression(expression, "--unknown", f"--unknown {text}")
-    binder = _binder(model)
+    typed = _typed("--unknown", f"{name} = ", expression, name, usage)
+    node = typed.expression()
+    binder = _binder(model, f"write an expression of its arguments: {', '.join(a.name for a in unknown.arguments)}")
     local: dict[str, Expr] = {a.name: Name(a.unit.dimension, a.name) for a in unknown.arguments}
     try:
         bound = binder.bind_as(node, unknown.unit.dimension, Context(local=local, unknowns=False, where="an unknown"),
                                f"'{name}' has the unit {unknown.unit}")  # fmt: skip
     except Unbound:
-        raise SpecError(binder.problems) from None
+        raise SpecError(typed.moved(binder.problems)) from None
+    _check_range(unknown, bound, typed)
     unknowns = {**model.unknowns, name: replace(unknown, default=bound)}
     return replace(model, unknowns=MappingProxyType(unknowns))
 
 
-def read_time(text: str) -> float:
-    """``24 h`` or ``24 [h]`` or ``24`` (hours) as hours.
+def read_times(model: Model, text: str, option: str = "--times") -> list[float]:
+    """``0, 30 min, 1 d`` as hours; a bare number is in the unit in which the model reports time.
 
     Raises
     ------
     SpecError
-        For a text that is no time.
+        For a text that is no time, a negative time, or times that go backwards.
     """
-    bare = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*\[?([^\[\]]*?)\]?\s*", text)
-    node = _expression(f"{bare[1]} [{bare[2] or 'h'}]" if bare else text, "time", text)
-    problems: list[Diagnostic] = []
-    binder = ExpressionBinder(Scope(), _no_reference, _no_figure, TIME, False, problems)
-    try:
-        return binder.constant(node, TIME, f"'{text}' is a time")
-    except Unbound:
-        raise SpecError(problems) from None
+    unit = model.time_unit
+    usage = f'write {option} "0, 0.5 {unit.text}, 24 {unit.text}"' if unit.text != "1" else f'write {option} "0, 0.5, 24"'
+    found: list[float] = []
+    for part in text.split(","):
+        if not part.strip():
+            raise OptionText(option, text, 0, "", usage).problem("usage", "a time is missing", usage)
+        bare = _BARE.fullmatch(part)
+        typed = _typed(option, "", f"{part} {unit}" if bare and not bare[2] else part, "", usage)
+        value = _constant(model, typed, typed.expression(), unit, f"'{part.strip()}' is a time")
+        if value < 0:
+            raise typed.problem("bad-number", "a time lies before 0", usage)
+        if found and value < found[-1]:
+            raise typed.problem("usage", f"'{part.strip()}' is earlier than the time before it", "write the times in their order")
+        found.append(value)
+    return found
 
 
 # ------------------------------------------------------------------ shared pieces
 
 
-def _split(model: Model, text: str, option: str, sign: str) -> tuple[str, str, SourceFile, int]:
-    name, found, rest = text.partition(sign)
-    name = name.strip()
-    if not found or not rest.strip():
-        raise SpecError([Diagnostic("usage", f"{option} {text}: a value is missing",
-                                    help=f'write {option} "name = 1.5 [unit]"')])  # fmt: skip
-    _known(model, name, option, text)
-    return name, rest, SourceFile(option, text), len(text) - len(rest)
+def _typed(option: str, before: str, rest: str, name: str, usage: str) -> OptionText:
+    """The text with brackets around a unit that has none, the part behind `before` to be parsed."""
+    bare = _BARE.fullmatch(rest)
+    shown = f"{bare[1].removeprefix('+')} [{bare[2]}]" if bare and bare[2] else rest.strip()
+    return OptionText(option, before + shown, len(before), name, usage)
 
 
-def _known(model: Model, name: str, option: str, text: str) -> None:
-    definition: Definition | None = model.definitions.get(name)
+def _mask_text(model: Model, text: str) -> tuple[str, str, OptionText]:
+    """Name, what follows it, and the text ready to be parsed."""
+    usage = 'write --mask "name in (0.1, 10) [unit] scale log", with a prior if there is one: "name ~ lognormal(1 [unit], cv = 50 [%])"'
+    blank = OptionText("--mask", text, 0, "", usage)
+    match = _NAME.match(text)
+    if match is None:
+        raise blank.problem("usage", "a name is missing", usage)
+    name = _known(model, match[0], blank)
+    unit = model.definitions[name].unit
+    shown = "" if unit.text == "1" else f" {unit}"
+    usage = f'write --mask "{name} in (0.1, 10){shown} scale log"'
+    typed = OptionText("--mask", text, match.end(), name, usage)
+    given = text[match.end() :]
+    if not given.strip():
+        raise typed.problem("bounds", f"'{name}' needs bounds", usage)
+    if not re.match(r"\s*(~|in\b)", given):
+        raise typed.problem("usage", f"behind '{name}' stands neither a prior (~) nor bounds (in)", usage)
+    return name, given, typed
+
+
+def _known(model: Model, text: str, typed: OptionText) -> str:
+    name = re.sub(r"\s+", "", text)
+    definition = model.definitions.get(name)
     if definition is not None and definition.kind in _SETTABLE:
-        return
-    names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE]
+        return name
+    if definition is not None:
+        what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(definition.kind, "computed")
+        raise typed.problem("misplaced", f"'{name}' is {what} and cannot be changed by itself",
+                            "change a parameter, covariate or attribute that it is made of")  # fmt: skip
+    if name in model.unknowns:
+        raise typed.problem("misplaced", f"'{name}' is an unknown term", f'write --unknown "{name} = expression"')
+    names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE and (d.mask is not None or not d.derived)]
     near = similar(name, names)
-    raise SpecError([Diagnostic("unknown-name", f"{option} {text}: there is no parameter '{name}'",
-                                help=f"one with a similar name exists: '{near}'" if near
-                                else "parameters, covariates and attributes can be named: ka, BW, APAP.kp.liver")])  # fmt: skip
+    raise typed.problem("unknown-name", f"there is no parameter '{name}'",
+                        f"one with a similar name exists: '{near}'" if near
+                        else "parameters, covariates and attributes can be named: ka, BW, liver.volume, X.kp.liver")  # fmt: skip
 
 
-def _expression(text: str, option: str, whole: str) -> n.SyntaxExpr:
+def _constant(model: Model, typed: OptionText, node: n.SyntaxExpr, like: Expr | Unit, what: str) -> float:
+    binder = _binder(model)
+    dimension = like.dimension if isinstance(like, Unit) else like.dim
     try:
-        tree = parse(SourceFile(option, f"pbpk 1\nlet value_here = {text.strip()}\n"))
-    except SpecError as error:
-        first = error.diagnostics[0]
-        raise SpecError([Diagnostic(first.code, f"{whole}: {first.message}", (), first.notes, first.help)]) from None
-    node = tree.statements[0]
-    assert isinstance(node, n.Value)
-    return node.value
+        return binder.constant(node, dimension, what)
+    except Unbound:
+        raise SpecError(typed.moved(binder.problems)) from None
 
 
-def _binder(model: Model) -> ExpressionBinder:
-    problems: list[Diagnostic] = []
-    binder = ExpressionBinder(Scope(), _no_reference, _no_figure, model.time_unit.dimension, False, problems)
+def _check_range(unknown: Unknown, bound: Expr, typed: OptionText) -> None:
+    """A form that is one number can be compared with the range; any other is left to the run."""
+    if unknown.range is None:
+        return
+    try:
+        value = float(evaluate(bound, _no_names))
+    except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+        return
+    if not unknown.range[0] <= value <= unknown.range[1]:
+        low, high = (f"{_in_unit(x, unknown.unit):g}" for x in unknown.range)
+        raise typed.problem("out-of-bounds", f"the value of '{unknown.name}' lies outside its range",
+                            f"the spec says range ({low}, {high}){'' if unknown.unit.text == '1' else f' {unknown.unit}'}")  # fmt: skip
 
+
+def _in_unit(value: float, unit: Unit) -> float:
+    return (value - float(unit.offset)) / float(unit.factor)
+
+
+def _example(unit: Unit) -> str:
+    return "1.5" if unit.text == "1" else f"1.5 {unit}"
+
+
+def _binder(model: Model, hint: str = "write a number with its unit") -> ExpressionBinder:
     def refuse(ref: n.Ref, context: Context) -> Expr:
-        raise binder.fail("unknown-name", f"'{ref.text}' cannot be read here", ref.span, help="write a number with its unit")
+        raise binder.fail("unknown-name", f"'{ref.text}' cannot be read here", ref.span, help=hint)
 
-    binder.lookup = refuse
+    def no_figure(call: n.Call, context: Context) -> Expr:
+        raise binder.fail("figure", f"{call.name}(...) is known in `check` alone; figures are {', '.join(FIGURES)}", call.span, help=hint)
+
+    binder = ExpressionBinder(Scope(), refuse, no_figure, model.time_unit.dimension, False, Problems())
     return binder
 
 
-def _no_reference(ref: n.Ref, context: Context) -> Expr:
-    raise SpecError([Diagnostic("unknown-name", f"'{ref.text}' cannot be read here")])
-
-
-def _no_figure(call: n.Call, context: Context) -> Expr:
-    raise SpecError([Diagnostic("figure", f"{call.name}(...) is known in `check` alone; figures are {', '.join(FIGURES)}")])
-
-
+def _no_names(name: str) -> float:
+    raise KeyError(name)

@@ -26,6 +26,7 @@ from pbpkc.language.scope import (
     Scope,
     index_values,
     member_name,
+    name_span,
 )
 from pbpkc.language.source import Span
 from pbpkc.language.units import (
@@ -50,6 +51,13 @@ _SPECIES_DIMENSION: dict[str, Dimension] = {
 _PARTITION = ("kp", "kb", "kpu")
 
 _METHODS = ("rodgers_rowland",)
+
+#: How an attribute is written, for messages.
+_EXAMPLES = {
+    "mw": "mw = 300 [g/mol]", "logp": "logp = 2.1", "fup": "fup = 0.2", "bp": "bp = 0.9", "kp": "kp = 1.2",
+    "kb": "kb = 1.2", "kpu": "kpu = 1.2", "volume": "volume = 1.8 [L]", "flow": "flow = 20 [L/h]",
+    "outflow": "outflow = 90 [L/h]", "vascular": "vascular = 5 [%]",
+}  # fmt: skip
 
 #: Definitions that may be made inside one another before the innermost is made by itself.
 MOST_OPEN = 20
@@ -82,6 +90,7 @@ class Table:
         self.stack: list[str] = []
         self.waiting: list[str] = []  # names whose making waits for another's
         self.deferring = False
+        self.misread: set[str] = set()  # nodes and species with an attribute that was not understood
         self.read_states: dict[str, Span] = {}
         self.touched: set[str] = set()  # states at the ends of arrows, also of those that could not be made
         self.lost_end = False  # an arrow or a dose whose state is not known
@@ -147,7 +156,7 @@ class Table:
                                    help="write it in the species: ps.liver = ...")  # fmt: skip
                     )
                 elif not self._accept(word, _node_words(block.kind), f"a {block.kind}", attribute):
-                    pass
+                    self.misread.add(name)
                 elif f"{name}.{word}" in found:
                     self._twice(attribute, found[f"{name}.{word}"])
                 else:
@@ -156,6 +165,7 @@ class Table:
             for attribute in species.attributes:
                 first = attribute.ref.parts[0].name
                 if not self._accept(first, SPECIES_ATTRIBUTES, "a species", attribute):
+                    self.misread.add(name)
                     continue
                 if first == "ps":
                     self.problems.append(not_yet("permeability-limited tissue (`ps`)", attribute))
@@ -202,7 +212,8 @@ class Table:
     def _twice(self, attribute: n.Attribute, first: n.Attribute) -> None:
         self.problems.append(
             Diagnostic("duplicate-name", f"'{attribute.ref.text}' is given twice",
-                       (Label(attribute.span, "again here"), Label(first.span, "first here")))  # fmt: skip
+                       (Label(attribute.span, "again here"), Label(first.span, "first here")),
+                       help="leave one of them out")  # fmt: skip
         )
 
     def _is_tissue(self, attribute: n.Attribute) -> bool:
@@ -278,13 +289,15 @@ class Table:
         bounds = None
         if node.keyword in ("covariate", "input"):
             if names_in(expr):
-                raise self.binder.fail("not-constant", f"the value of {where} is a number", syntax.span)
+                raise self.binder.fail("not-constant", f"the value of {where} is a number; found an expression that reads a name",
+                                       syntax.span, help="write the number, or declare a `param`")  # fmt: skip
             if node.bounds is not None:
                 bounds = read_bounds(node.bounds, expr.dim, self.binder, Context())
                 value = self.binder.constant(syntax, expr.dim, f"the value of {where} is a number")
                 if not bounds[0] <= value <= bounds[1]:
                     raise self.binder.fail("out-of-bounds", f"the value of '{name}' lies outside its bounds", syntax.span,
-                                           others=(Label(node.bounds.span, "the bounds"),))  # fmt: skip
+                                           others=(Label(node.bounds.span, "the bounds"),),
+                                           help="choose a value within the bounds, or widen them")  # fmt: skip
         return Definition(name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span)
 
     def _masked(self, name: str, node: n.Masked, indices: dict[str, int]) -> Definition:
@@ -314,9 +327,12 @@ class Table:
                 return derived
         line = self.attributes.get(key)
         if line is None and key not in self.definitions:
+            if key in self.failed or owner in self.misread:
+                raise Unbound()
+            self.failed.add(key)
             what = f"species '{owner}'" if owner in self.scope.species else f"'{owner}'"
             raise self.binder.fail("missing-attribute", f"{what} has no {word}, which is needed here", span,
-                                   help=f"give {word} a value in its block")  # fmt: skip
+                                   help=f"write it in the block of '{owner}': {_EXAMPLES.get(word, word + ' = ...')}")  # fmt: skip
         return self.define(key, lambda: self._attribute(key, owner, word, line), span)
 
     def _attribute(self, key: str, owner: str, word: str, line: n.Attribute | None) -> Definition:
@@ -333,13 +349,13 @@ class Table:
                 if expr.dim == ONE:
                     expr = mul(expr, self.name(self.attribute(owner, "volume", line.span)))
             else:
-                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), f"{word} of '{owner}'")
+                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), f"the {word} of '{owner}' has the wrong unit")
         else:
             dimension = _SPECIES_DIMENSION[word.split(".")[0]]
             if isinstance(value, n.Call) and value.name == "auto":
                 expr = self._auto(owner, word, value)
             else:
-                what = f"{word} of '{owner}'"
+                what = f"{word} of '{owner}' has the wrong unit"
                 expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), what)
         return Definition(key, kind, expr, shown(expr), "", line.source, span=line.span)
 
@@ -381,7 +397,7 @@ class Table:
     def _remainder_volume(self, owner: str, call: n.Call) -> Expr:
         if len(call.args) != 1 or call.named:
             raise self.binder.fail("arguments", "remainder takes the total", call.span, help="write remainder(BW / 1 [kg/L])")
-        total = self.binder.bind_as(call.args[0], VOLUME, self._constant_context("a volume"), "the total of remainder(...)")
+        total = self.binder.bind_as(call.args[0], VOLUME, self._constant_context("a volume"), "the total of a remainder is a volume")
         others = []
         for node, block in self.scope.nodes.items():
             line = self.attributes.get(f"{node}.volume")
@@ -416,12 +432,14 @@ class Table:
             text = ".".join(p.name for p in rest)
             near = similar(text, SPECIES_ATTRIBUTES)
             raise self.binder.fail("unknown-attribute", f"a species has no attribute '{text}'", ref.span,
-                                   help=f"an attribute with a similar name exists: '{near}'" if near and near != text else None)  # fmt: skip
+                                   help=f"an attribute with a similar name exists: '{near}'" if near and near != text
+                                   else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES))  # fmt: skip
         if word == "ps":
             self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
             raise Unbound()
         if word == "pka":
-            raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span)
+            raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span,
+                                   help="name the number with `param` and write pka = acid(that_name)")  # fmt: skip
         if len(rest) == 1:
             line = self.attributes.get(f"{species}.{word}")
             if line is not None and isinstance(line.value, n.Call) and line.value.name == "auto":
@@ -481,11 +499,11 @@ class Table:
     def _not_a_member(self, node: n.Ref | n.Part | n.Member, name: str, base: str) -> Unbound:
         label = (Label(self.scope.family_where[base], "the family"),)
         size = self.scope.families.get(base)
-        family = f"the family of {_times(size)}" if size else "the family"
         if name == base:
             return self.binder.fail("bad-index", f"'{base}' is a family and needs an index", node.span, others=label,
                                     help=f"write {base}<1>")  # fmt: skip
-        return self.binder.fail("bad-index", f"'{name}' is no member of {family} '{base}'", node.span, others=label,
+        declared = f"; the family is declared as {base}<{','.join(map(str, size))}>" if size else ""
+        return self.binder.fail("bad-index", f"there is no '{name}' in the family '{base}'{declared}", node.span, others=label,
                                 help="an index lies within the declared range")  # fmt: skip
 
     def _single(self, name: str, ref: n.Ref, context: Context) -> Expr:
@@ -505,7 +523,9 @@ class Table:
                                    help=f"write {name}.C, {name}.A or {name}.volume" if kind == "node"
                                    else f"write {name}.Cp" if kind == "site" else f"write {name}.mw")  # fmt: skip
         if name in scope.unknowns or name in scope.functions:
-            raise self.binder.fail("no-call", f"'{name}' is a function; give its arguments", ref.span)
+            arguments = self.scope.functions[name].arguments if name in scope.functions else [a.name for a in scope.unknowns[name].arguments]
+            raise self.binder.fail("no-call", f"'{name}' is a function and has no value by itself", ref.span,
+                                   help=f"call it: {name}({', '.join(arguments)})")  # fmt: skip
         if name in scope.observes:
             raise self.binder.fail("misplaced", f"the observable '{name}' can be read in `check` alone", ref.span,
                                    help=f"as scenario.{name}; elsewhere name the expression with `let`")  # fmt: skip
@@ -529,7 +549,8 @@ class Table:
             self.read_names.add(names[0])
             return names[0], rest
         if not names:
-            raise self.binder.fail("no-species", f"'{ref.text}' needs a species and none is declared", ref.span)
+            raise self.binder.fail("no-species", f"'{ref.text}' needs a species and none is declared", ref.span,
+                                   help="declare one: species X { mw = 300 [g/mol] }")  # fmt: skip
         if rest and rest[0].name not in (*QUANTITIES, "blood", "tissue"):
             near = similar(rest[0].name, [*names, *QUANTITIES])
             raise self.binder.fail("unknown-name", f"'{rest[0].name}' is no species", rest[0].span,
@@ -540,7 +561,8 @@ class Table:
     def _of_node(self, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
         if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
             if rest[0].name == "like":
-                raise self.binder.fail("misplaced", "`like` is no number", ref.span)
+                raise self.binder.fail("misplaced", "`like` names a tissue and cannot be read as a number", ref.span,
+                                       help="numbers of a tissue are volume, flow, outflow, vascular")  # fmt: skip
             return self.name(self.attribute(node, rest[0].name, ref.span), ref.span)
         if rest[0].name in ("blood", "tissue"):
             self.problems.append(not_yet(f"permeability-limited tissue (`.{rest[0].name}`)", ref))
@@ -548,7 +570,7 @@ class Table:
         species, rest = self.species_of(rest, ref)
         if len(rest) != 1:
             raise self.binder.fail("no-quantity", f"'{ref.text}' does not say which quantity is meant", ref.span,
-                                   help=f"write {node}.{species}.A, .C, .Cp, .Cu or .Cout")  # fmt: skip
+                                   help="write " + ", ".join(f"{node}.{species}.{q}" for q in self._readable(node)))  # fmt: skip
         quantity = rest[0].name
         if quantity not in QUANTITIES:
             near = similar(quantity, QUANTITIES)
@@ -565,17 +587,19 @@ class Table:
             if span is not None:
                 self.read_states.setdefault(state, span)
             return Name(AMOUNT, state, span=span)
-        has_volume = f"{node}.volume" in self.attributes
-        meaning = {
-            "blood": QUANTITIES, "tissue": QUANTITIES, "pool": ("C", "Cout"), "lumen": ("C", "Cout"), "sink": (),
-        }[kind]  # fmt: skip
-        if quantity not in meaning or (kind == "lumen" and not has_volume):
+        if quantity not in self._readable(node):
             reason = "has no volume" if kind == "lumen" and quantity in ("C", "Cout") else f"is a {kind}"
-            can = ["A", *(meaning if has_volume else ())]
             raise self.binder.fail("no-meaning", f".{quantity} has no meaning in '{node}', which {reason}", span,
-                                   help="here one can read " + ", ".join("." + q for q in can))  # fmt: skip
+                                   help="here one can read " + ", ".join("." + q for q in self._readable(node)))  # fmt: skip
         definition = self.define(f"{state}.{quantity}", lambda: self._concentration(node, species, quantity, span), span)
         return self.name(definition, span)
+
+    def _readable(self, node: str) -> tuple[str, ...]:
+        """The quantities that have a meaning in a node."""
+        kind = self.scope.nodes[node].kind
+        if kind == "sink" or kind == "lumen" and f"{node}.volume" not in self.attributes:
+            return ("A",)
+        return QUANTITIES if kind in ("blood", "tissue") else ("A", "C", "Cout")
 
     def _concentration(self, node: str, species: str, quantity: str, span: Span | None) -> Definition:
         name = f"{node}.{species}.{quantity}"
@@ -629,13 +653,24 @@ class Table:
             words = [w for w in _PARTITION if f"{species}.{w}{suffix}" in self.attributes]
             if len(words) > 1:
                 lines = [self.attributes[f"{species}.{w}{suffix}"] for w in words]
-                raise self.binder.fail("partition", f"'{species}' has {' and '.join(words)} for '{node}'; one is enough",
-                                       lines[1].span, others=(Label(lines[0].span, "the other"),))  # fmt: skip
+                where = f" for '{node}'" if suffix else ""
+                raise self.binder.fail("partition", f"'{species}' has {' and '.join(words)}{where}; one is enough",
+                                       lines[1].span, others=(Label(lines[0].span, "the other"),),
+                                       help="kp is tissue to plasma, kb tissue to blood, kpu tissue to unbound plasma")  # fmt: skip
             if words:
                 return words[0]
-        raise self.binder.fail("partition", f"'{species}' has no partition coefficient for '{node}'",
-                               self.scope.species[species].span,
-                               help=f"give it one: kp.{node} = 1.2, or kp = auto(rodgers_rowland)")  # fmt: skip
+        if species in self.misread:
+            raise Unbound()
+        # All tissues that lack one are named at once, and the same text is said once.
+        lacking = [t for t in self.circulations.home if self.scope.nodes[t].kind == "tissue" and not self._has_partition(species, t)]
+        block = self.scope.species[species]
+        raise self.binder.fail("partition", f"'{species}' has no partition coefficient for " + ", ".join(f"'{t}'" for t in lacking or [node]),
+                               name_span(block, species), notes=("blood carries it into every tissue of its circulation",) if block.carried else (),
+                               help=f"write kp.{(lacking or [node])[0]} = 1.2, or kp = 1.2 for all that have no own one, "
+                               "or kp = auto(rodgers_rowland)")  # fmt: skip
+
+    def _has_partition(self, species: str, node: str) -> bool:
+        return any(f"{species}.{w}{suffix}" in self.attributes for w in _PARTITION for suffix in (f".{node}", ""))
 
     def partition(self, species: str, node: str, word: str, span: Span | None) -> Definition:
         """``APAP.kp.liver``: the specific value, or the general one under the tissue's name."""
@@ -682,18 +717,24 @@ class Table:
 
         return self.name(self.define(name, make, ref.span), ref.span)
 
-    def _mixed(self, site: n.Site, species: str, span: Span) -> Expr:
-        """Blood leaving several tissues, mixed by flow: sum Q Cout / sum Q."""
-        flows, carried = [], []
+    def drained(self, site: n.Site) -> list[tuple[str, Span]]:
+        """The nodes whose blood meets at a site, each with its place."""
+        nodes = []
         for ref in site.drains:
             node = self.indexed(ref.parts[0], Context())
             block = self.scope.nodes.get(node)
             if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
-                if block is None:
-                    raise self._unknown(ref, node)
-                raise self.binder.fail("misplaced", f"a site drains tissues, and '{ref.text}' is none", ref.span)
-            self.read_names.add(node)
-            flow = self.name(self.attribute(node, "outflow", ref.span))
+                raise self.binder.fail("misplaced", f"a site drains tissues, and '{ref.text}' is none", ref.span,
+                                       help="name tissues of a circulation")  # fmt: skip
+            self.read_names.add(node.split("<")[0])
+            nodes.append((node, ref.span))
+        return nodes
+
+    def _mixed(self, site: n.Site, species: str, span: Span) -> Expr:
+        """Blood leaving several tissues, mixed by flow: sum Q Cout / sum Q."""
+        flows, carried = [], []
+        for node, place in self.drained(site):
+            flow = self.name(self.attribute(node, "outflow", place))
             flows.append(flow)
             carried.append(mul(flow, self.quantity(node, species, "Cout", span)))
         return div(add(*carried), add(*flows))
@@ -714,6 +755,8 @@ class Table:
             if call is not None and call.name in ("remainder", "auto") and word in ("flow", "kp"):
                 continue  # bound with the circulation, and by tissue
             self._quietly(key, line, broken, lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
+        for name, site in self.scope.sites.items():
+            self._quietly(name, site, broken, lambda site=site: self.drained(site))
         for name, (process, _) in self.scope.processes.items():
             self._quietly(name, process, broken, lambda name=name: self.rate(name, None))
 
@@ -777,9 +820,3 @@ def _node_words(kind: str) -> tuple[str, ...]:
     return {
         "tissue": NODE_ATTRIBUTES, "blood": ("volume",), "pool": ("volume",), "lumen": ("volume",), "sink": (),
     }[kind]  # fmt: skip
-
-
-def _times(size: tuple[int, ...]) -> str:
-    return " x ".join(map(str, size))
-
-

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pbpkc.check.report import CheckReport
 from pbpkc.compiler.system import System
 from pbpkc.experiment.data import Dataset
-from pbpkc.infer.output import versions
 from pbpkc.infer.result import FitResult
 from pbpkc.language.model import Model
 from pbpkc.report.fit_series import Curve
+from pbpkc.solve.output import versions
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def draw_estimates(figure: Figure, box: Box, parameter: ParameterMarks) -> None:
             axes.plot(ends, [place, place], color=OBSERVED, linewidth=1.1, zorder=2)
     style: dict[str, Any] = {
         "linestyle": "none", "marker": "o", "markersize": 4.5, "markeredgecolor": OBSERVED,
-        "markeredgewidth": 1.0, "zorder": 3,
+        "markeredgewidth": 1.0, "zorder": 3, "clip_on": False,
     }  # fmt: skip
     for determined, fill, name in ((True, OBSERVED, DETERMINED_MARKS), (False, PAPER, OPEN_MARKS)):
         here = [(row.estimate, place) for place, row in enumerate(rows) if row.determined == determined]

@@ -8,7 +8,7 @@ from statistics import median
 
 from pbpkc.infer.result import FitResult, SubjectFit
 from pbpkc.language.model import Model
-from pbpkc.report.quantities import NOTHING, bracketed, figures, interval, percent, unit_text, with_unit
+from pbpkc.report.quantities import NOTHING, figures, interval, percent, unit_text, with_unit
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Correlation:
 
 @dataclass(frozen=True)
 class FitTables:
-    """All tables of a fit."""
+    """All tables of a fit; `heads` are the parameters with their units."""
 
-    heads: tuple[str, ...]
+    heads: tuple[tuple[str, str], ...]
     subjects: tuple[SubjectLine, ...]
     means: tuple[MeanLine, ...]
     determined: tuple[DeterminedLine, ...]
@@ -101,7 +101,7 @@ def fit_tables(result: FitResult, model: Model) -> FitTables:
     """
     parameters = [(str(p["name"]), str(p["unit"])) for p in result.parameters]
     return FitTables(
-        heads=tuple(bracketed(name, unit) for name, unit in parameters),
+        heads=tuple((name, unit_text(unit)) for name, unit in parameters),
         subjects=tuple(_subject(fit) for fit in result.fits),
         means=tuple(_means(result, model)),
         determined=tuple(_determined(fit) for fit in result.fits if fit.identifiability is not None),
@@ -172,7 +172,7 @@ def _determined(fit: SubjectFit) -> DeterminedLine:
 
 def _bound(bound: float, determined: bool) -> str:
     if math.isfinite(bound):
-        return f"± {percent(bound)}"
+        return percent(bound)
     return NOTHING if determined else "free"
 
 

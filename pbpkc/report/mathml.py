@@ -23,7 +23,7 @@ _GREEK = dict(
         strict=True,
     )
 )
-_SPACES = {"\\,": "0.17em", "\\;": "0.28em", "\\ ": "0.25em", "\\quad": "1em"}
+_SPACES = {"\\,": "0.25em", "\\;": "0.28em", "\\ ": "0.25em", "\\quad": "1em"}
 _FUNCTIONS = ("\\exp", "\\ln", "\\sin", "\\cos", "\\min", "\\max")
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pbpkc.compiler.latex import LatexWriter, latex_name, latex_writer
 from pbpkc.compiler.notation import arrow_text, notation
-from pbpkc.compiler.system import System
+from pbpkc.compiler.system import Input, System
 from pbpkc.compiler.terms import CARRIED, equation_terms
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.expression import Const, to_text
@@ -40,6 +40,15 @@ class StateRow:
     unit: str
     meaning: str
     start: str
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """What enters from outside: a symbol and its meaning."""
+
+    symbol: Markup
+    meaning: str
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class ModelTables:
     definitions: tuple[Equation, ...]
     unknowns: tuple[NumberRow, ...]
     states: tuple[StateRow, ...]
+    inputs: tuple[InputRow, ...]
     numbers: tuple[NumberRow, ...]
     scenarios: tuple[ScenarioRow, ...]
     text: str
@@ -109,7 +119,7 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
         equations=tuple(
             Equation(
                 s.name,
-                quotient(f"d{written.names[s.symbol]}", "dt"),
+                quotient(f"\\mathrm{{d}}{written.names[s.symbol]}", "\\mathrm{d}t"),
                 signed_terms((t.negative, written.latex(t.expr)) for t in equation_terms(system, i)),
             )
             for i, s in enumerate(system.states)
@@ -120,6 +130,9 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
         ),
         unknowns=tuple(_unknowns(model)),
         states=tuple(_states(model, system, written)),
+        inputs=tuple(
+            InputRow(formula(written.names[u.symbol]), *_input(u)) for u in system.inputs
+        ),
         numbers=tuple(_numbers(model)),
         scenarios=tuple(_scenario(s, s.name == fitted) for s in model.scenarios.values()),
         text=equations_text(system),
@@ -154,6 +167,12 @@ def _observed(model: Model, name: str, unit: str) -> str:
     if observable.lloq is not None:
         told.append(f"quantified from {to_text(observable.lloq)}")
     return "; ".join(told)
+
+
+def _input(entry: Input) -> tuple[str, str]:
+    if entry.kind == "tad":
+        return f"time since the last dose of {entry.target}", "h"
+    return f"rate at which an infusion enters {entry.target}; a bolus is added to the state at once", "µmol/h"
 
 
 def _states(model: Model, system: System, written: LatexWriter) -> Iterator[StateRow]:

@@ -38,7 +38,7 @@ VARIABLES: Mapping[str, str] = {
 }  # fmt: skip
 
 #: Inches of a panel among many, of one by itself, of one of goodness of fit, and width of one of estimates.
-_SMALL, _LARGE, _GOODNESS, _ESTIMATES = (2.9, 1.95), (7.2, 3.4), (3.2, 2.7), 2.9
+_SMALL, _LARGE, _GOODNESS, _ESTIMATES = (2.9, 1.8), (7.2, 3.4), (3.2, 2.7), 2.9
 
 #: Groups of marks in an SVG and what is said of each of their marks.
 Words = Mapping[str, Sequence[str]]
@@ -219,6 +219,10 @@ def inline(svg: str, prefix: str, label: str, words: Words) -> Markup:
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    # Hundredths of a point are finer than any screen.
+    body = re.sub(
+        r'( (?:d|x|y|transform)=")([^"]*)"', lambda m: m[1] + re.sub(r"(\.\d\d)\d+", r"\1", m[2]) + '"', body
+    )
     body = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', body)
     body = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", body)
     for color, variable in VARIABLES.items():

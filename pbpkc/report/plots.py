@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from pbpkc.experiment.data import Dataset
+from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.result import FitResult
 from pbpkc.language.model import Model
 from pbpkc.report.estimate_panels import estimate_grid, parameter_marks
@@ -131,21 +130,5 @@ def kind_of(path: Path) -> str:
 
 def _write(path: Path, draw: Draw, size: tuple[float, float]) -> Path:
     content = picture(draw, size, "png" if kind_of(path) == "png" else "svg", path.stem)
-    write_bytes(path, content)
+    write_whole({path: content})
     return path
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes files for the owner only; what is delivered follows the user's mask.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

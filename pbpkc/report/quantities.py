@@ -8,8 +8,12 @@ import re
 #: What stands where there is no number.
 NOTHING = "–"
 
-_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_RAISED = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻˙")
 _MINUS = "−"
+# An interval from 10⁻⁷ to 10¹⁴ is no news beyond this.
+_WIDEST = 1e4
+# A blank at which no line ends.
+_TIE = "\u00a0"
 
 
 def plain_number(value: float, digits: int = 4) -> str:
@@ -40,9 +44,11 @@ def _written(value: float, digits: int, alternate: str) -> str:
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:
-    """``1.31 to 2.42``; nothing where an end is missing."""
+    """``1.31 to 2.42``; nothing where an end is missing, and words where the ends say nothing."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
+    if 0.0 < low < high / _WIDEST:
+        return "wider than 10,000-fold"
     return f"{figures(low, digits)} to {figures(high, digits)}"
 
 
@@ -50,21 +56,21 @@ def percent(fraction: float) -> str:
     """``12 %``, ``1300 %``: two digits."""
     if not math.isfinite(fraction):
         return NOTHING
-    return f"{plain_number(float(f'{100.0 * fraction:.2g}'), 3)} %"
+    return f"{plain_number(float(f'{100.0 * fraction:.2g}'), 3)}{_TIE}%"
 
 
 def unit_text(unit: str) -> str:
-    """A unit as plain text: ``umol/L`` as ``µmol/L``, whole powers raised; nothing for ``1``."""
+    """A unit as plain text: ``umol/L`` as ``µmol/L``, powers raised; nothing for ``1``."""
     if unit == "1":
         return ""
     greek = re.sub(r"\bu(?=(?:mol|g|L|m|M)\b)", "µ", unit)
-    return re.sub(r"\^(-?\d+)(?![\d.])", lambda m: m.group(1).translate(_RAISED), greek).replace("*", "·")
+    return re.sub(r"\^(-?\d+(?:\.\d+)?)", lambda m: m.group(1).translate(_RAISED), greek).replace("*", "·")
 
 
 def with_unit(text: str, unit: str) -> str:
-    """A number with its unit behind it."""
+    """A number with its unit behind it: ``1.5 mg/L``, ``1.6 /h``."""
     shown = unit_text(unit)
-    return f"{text} {shown}" if shown else text
+    return f"{text}{_TIE}{shown.removeprefix('1') if shown.startswith('1/') else shown}" if shown else text
 
 
 def bracketed(name: str, unit: str) -> str:

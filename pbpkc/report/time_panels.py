@@ -28,7 +28,7 @@ from pbpkc.report.plot_style import (
     shown_on,
     ticks,
 )
-from pbpkc.report.quantities import bracketed, unit_text
+from pbpkc.report.quantities import bracketed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,17 +110,18 @@ def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
 
 
 def time_panel(one: Series, shown: Frame, large: bool) -> Draw:
-    """The panel of one subject by itself; `large` where it has the width of a page."""
+    """The panel of one subject by itself.
+
+    Many small ones stand together under the name and unit of what they show; a `large` one says it itself.
+    """
 
     def draw(figure: Figure) -> None:
         axes = _in_box(
-            figure, inside(figure, 0.3, 0.42) if large else inside(figure, 0.14, 0.4, top=0.24), one, shown
+            figure, inside(figure, 0.3, 0.42) if large else inside(figure, 0.14, 0.4, top=0.08), one, shown
         )
         axes.set_xlabel(bracketed("time", one.time_unit), labelpad=2.0)
         if large:
             axes.set_ylabel(bracketed(one.observable, one.unit))
-        else:
-            axes.text(0.0, 1.05, unit_text(one.unit), transform=axes.transAxes, ha="center", fontsize=7.5)
 
     return draw
 

@@ -98,9 +98,12 @@ def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[
         what = f"the parameter {next(iter(opens))}" if len(opens) == 1 else f"each of the {len(opens)} parameters"
         return f"The data determine {what} in {subjects}."
     one_by_one = " one by one" if len(lost) > 1 and any(_combinations(there)) else ""
-    everywhere = all(len(opens[name]) == len(there) for name in lost)
-    where = "" if everywhere else " in every subject"
-    return f"The data do not determine {listed(lost, 6)}{one_by_one}{where}."
+    nowhere = [name for name in lost if len(opens[name]) == len(there)]
+    some = [name for name in lost if name not in nowhere]
+    if not nowhere:
+        return f"The data of some subjects do not determine {listed(some, 6)}{one_by_one}."
+    rest = f", nor {listed(some, 6)} in some subjects" if some else ""
+    return f"The data do not determine {listed(nowhere, 6)}{one_by_one}{rest}."
 
 
 def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[Fact]:
@@ -149,7 +152,7 @@ def _estimated(content: ReportContent) -> Iterator[str]:
         within = sum(abs(value) <= 2.0 for value in weighted) / len(weighted)
         yield (
             f"{percent(within)} of the measurements lie within two standard deviations of the fitted curve, "
-            "where a right error model puts about 95 %."
+            "where a right error model puts about 95\u00a0%."
         )
 
 
@@ -171,7 +174,7 @@ def _can(model: Model, result: FitResult, there: list[SubjectFit], opens: dict[s
         for row in there[0].estimates:
             if not opens[row.parameter]:
                 value = with_unit(figures(row.estimate), row.unit)
-                yield f"{_described(model, row.parameter)} is {value} (95 % interval {interval(row.ci_low, row.ci_high)})."
+                yield f"{_described(model, row.parameter)} is {value} (95\u00a0% interval {interval(row.ci_low, row.ci_high)})."
     else:
         for mean in result.summary:
             if not opens[mean.parameter]:
@@ -199,7 +202,7 @@ def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
             where = f" in subject {fit.id}" if len(there) > 1 else ""
             yield (
                 f"The combination {found.text} is determined{where}: {value} "
-                f"(95 % interval {interval(found.ci_low, found.ci_high)})."
+                f"(95\u00a0% interval {interval(found.ci_low, found.ci_high)})."
             )
     if told > _MOST_TOLD:
         yield f"{count(told - _MOST_TOLD, 'more combination')} {_was(told - _MOST_TOLD)} in the section on what is determined."
@@ -219,13 +222,14 @@ def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[st
         unseen = all(v.why.startswith("no observation depends") for v in found)
         bounds = sorted(v.bound for v in found if math.isfinite(v.bound))
         if unseen:
-            yield f"{name}: no measurement depends on it{place}, so the number given is only where the search began."
+            whose = "" if len(there) == 1 else " of any subject" if len(where) == len(there) else place.replace(" in ", " of ", 1)
+            yield f"{name}: no measurement{whose} depends on it, so the number given is only where the search began."
         elif not bounds:
             yield f"{name}: the data leave it free together with others{place}."
         else:
             best = percent(bounds[0])
             spread = best if percent(bounds[-1]) == best else f"{best} to {percent(bounds[-1])}"
-            yield f"{name}: its standard error is at best {spread} of its value{place}; 50 % is the most that counts."
+            yield f"{name}: its standard error is at best {spread} of its value{place}; 50\u00a0% is the most that counts."
 
 
 def _place(where: list[str], total: int) -> str:

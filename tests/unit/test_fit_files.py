@@ -14,7 +14,8 @@ from test_fit import TIMES, synthetic, theophylline
 
 from pbpkc.infer import FitFolder, FitOptions, FitProblem, SubjectFit, fit
 from pbpkc.infer.codec import from_plain, to_plain
-from pbpkc.infer.output import FILES, write_text
+from pbpkc.experiment.whole_file import write_whole
+from pbpkc.infer.output import FILES
 
 SAME = tuple(name for name in FILES if name != "timing.json")
 
@@ -146,10 +147,10 @@ def test_what_cannot_be_read_is_fitted_anew(specs: Path, tmp_path: Path, text: s
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "a.csv"
-    write_text(target, "old\n")
+    write_whole({target: "old\n"})
 
     with pytest.raises(UnicodeEncodeError):
-        write_text(target, "new \ud800\n")
+        write_whole({target: "new \ud800\n"})
     assert target.read_text(encoding="utf-8") == "old\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 

@@ -1,0 +1,73 @@
+"""What a setting must leave true of a body: volumes above zero, flows that are not negative.
+
+A spec is held to this when it is read. A run's ``--set`` and a scenario's ``set`` come later, and can leave
+nothing for an organ that takes what others leave over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from pbpkc.language.diagnostics import Diagnostic
+from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
+from pbpkc.language.model import Model
+
+_Number = Callable[[str], float | None]
+
+#: What each attribute of a species must be, by its first word: above the one, at most the other.
+_ATTRIBUTES = {"mw": None, "fup": 1.0, "bp": None, "kp": None, "kb": None, "kpu": None}
+
+
+def infeasible(model: Model, values: Mapping[str, float], cause: str) -> list[Diagnostic]:
+    """Why a model cannot be run with these settings; empty if it can.
+
+    Parameters
+    ----------
+    model : Model
+    values : mapping of definition name to float
+        What was set, canonical units.
+    cause : str
+        Who set it: stands in messages.
+    """
+    lookup = evaluate_definitions({name: d.expr for name, d in model.definitions.items()}, values)
+
+    def number(name: str) -> float | None:
+        try:
+            return float(lookup(name))
+        except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+            return None  # has no value before the run, such as a predicted partition coefficient
+
+    return [*_volumes(model, number, values, cause), *_flows(model, number, cause), *_attributes(model, number, values, cause)]
+
+
+def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: str) -> Iterable[Diagnostic]:
+    for node in model.nodes.values():
+        value = number(node.volume) if node.volume else None
+        if value is None or value > 0:
+            continue
+        if node.volume in values:
+            yield Diagnostic("negative-volume", f"{cause}: the volume of '{node.name}' is not positive: {value:.4g} L", help="a volume is above 0")
+        else:
+            yield Diagnostic("negative-remainder", f"{cause}: the volume left for '{node.name}' is {value:.4g} L",
+                             help="check the volume that was set, and the total it is part of")  # fmt: skip
+
+
+def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
+    for edge in model.edges:
+        value = number(edge.flow)
+        if value is not None and value < 0:
+            yield Diagnostic("negative-flow", f"{cause}: the flow from '{edge.source}' to '{edge.target}' is negative: {value:.4g} L/h",
+                             help="check the flow that was set, and the total it is part of")  # fmt: skip
+
+
+def _attributes(model: Model, number: _Number, values: Mapping[str, float], cause: str) -> Iterable[Diagnostic]:
+    for name in values:
+        owner, _, word = name.partition(".")
+        if owner not in model.species or word.split(".")[0] not in _ATTRIBUTES:
+            continue
+        value, most = number(name), _ATTRIBUTES[word.split(".")[0]]
+        if value is None or (value > 0 and (most is None or value <= most)):
+            continue
+        unit = model.definitions[name].unit
+        shown = f"{value / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
+        yield Diagnostic("out-of-bounds", f"{cause}: '{name}' is {shown}", help="it is above 0" + (f" and at most {most:g}" if most else ""))

@@ -1,0 +1,140 @@
+"""What the numbers of a spec must satisfy at its own values: volumes, attributes, splits, doses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context
+from pbpkc.language.circulation import LARGE_REMAINDER, large_remainder
+from pbpkc.language.diagnostics import Diagnostic, Label
+from pbpkc.language.evaluate import NotEvaluable, evaluate, evaluate_definitions, reason
+from pbpkc.language.expression import Expr
+from pbpkc.language.model import Arrow, Scenario
+from pbpkc.language.source import Span
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+#: What each attribute of a species must be, by its first word: an open lower and a closed upper limit.
+_RANGES = {
+    "mw": (0.0, math.inf, "a molar mass is above 0"),
+    "fup": (0.0, 1.0, "an unbound fraction lies above 0 and is at most 1"),
+    "bp": (0.0, math.inf, "a blood-to-plasma ratio is above 0"),
+    "kp": (0.0, math.inf, "a partition coefficient is above 0"),
+    "kb": (0.0, math.inf, "a partition coefficient is above 0"),
+    "kpu": (0.0, math.inf, "a partition coefficient is above 0"),
+}
+
+#: What each part of a dose must be: the least value, whether it may be that value, and the words for it.
+_DOSE = (
+    ("amount", 0.0, True, "an amount is not negative"), ("over", 0.0, False, "a duration is above 0"),
+    ("rate", 0.0, False, "the rate of an infusion is above 0"), ("every", 0.0, False, "an interval is above 0"),
+    ("lag", 0.0, True, "a lag is not negative"), ("fraction", 0.0, True, "a fraction is not negative"),
+    ("at", -math.inf, True, "a time is a finite number"),
+)  # fmt: skip
+
+Lookup = Callable[[str], float]
+
+
+def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Scenario]) -> None:
+    """Report values that mean nothing, at the spec's own parameters. Problems are left in ``table.problems``."""
+    definitions = {k: d.expr for k, d in table.definitions.items()}
+    lookup = evaluate_definitions(definitions, {})
+    for key, line in table.attributes.items():
+        owner, word = table.owner(key)
+        if key not in table.definitions:
+            continue
+        if word == "volume":
+            _check_volume(table, owner, line, lookup)
+        elif owner in table.scope.species and word.split(".")[0] in _RANGES:
+            _check_attribute(table, key, word, line, lookup)
+    for arrow in arrows:
+        shares = [share for _, share in arrow.produces if share.span is not None]
+        value = _number(shares[0], lookup) if arrow.kind == "process" and len(arrow.produces) > 1 and shares else None
+        if value is not None and not 0 <= value <= 1 and table.scope.processes[arrow.name][0].span is not None:
+            _check_split(table, arrow, value, shares[0])
+    for scenario in scenarios:
+        _check_scenario(table, scenario, evaluate_definitions({**definitions, **dict(scenario.sets)}, {}))
+
+
+def _number(expr: Expr, lookup: Lookup) -> float | None:
+    """A value, or None where it cannot be computed (which is reported elsewhere, or later)."""
+    try:
+        return float(evaluate(expr, lookup))
+    except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+        return None
+
+
+def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -> None:
+    expr = table.definitions[f"{owner}.volume"].expr
+    value = _number(expr, lookup)
+    call = line.value if isinstance(line.value, n.Call) and line.value.name == "remainder" else None
+    if value is None:
+        return
+    if call is None:
+        if not value > 0:
+            table.problems.append(
+                Diagnostic("negative-volume", f"the volume of '{owner}' is not positive: {value:.4g} L", (Label(line.span),),
+                           help="a volume is above 0")  # fmt: skip
+            )
+        return
+    total = float(evaluate(table.binder.bind(call.args[0], Context()), lookup))
+    if not value > 0:
+        table.problems.append(
+            Diagnostic("negative-remainder", f"the volume left for '{owner}' is negative: {value:.4g} L", (Label(line.span),),
+                       (f"the other blood and tissue volumes are {total - value:.4g} L, the total is {total:.4g} L",),
+                       "check the other volumes and the total")  # fmt: skip
+        )
+    elif value > LARGE_REMAINDER * total:
+        table.problems.append(large_remainder(f"volume of '{owner}'", value / total, line.span))
+
+
+def _check_attribute(table: Table, key: str, word: str, line: n.Attribute, lookup: Lookup) -> None:
+    low, high, rule = _RANGES[word.split(".")[0]]
+    value = _number(table.definitions[key].expr, lookup)
+    if value is not None and not low < value <= high:
+        unit = table.definitions[key].unit
+        shown = f"{(value - float(unit.offset)) / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
+        table.problems.append(
+            Diagnostic("out-of-bounds", f"{word} of '{table.owner(key)[0]}' is {shown}", (Label(line.span),), help=rule)
+        )
+
+
+def _check_split(table: Table, arrow: Arrow, value: float, share: Expr) -> None:
+    process = table.scope.processes[arrow.name][0]
+    if isinstance(process, n.Process) and process.split is not None:
+        table.problems.append(
+            Diagnostic("out-of-bounds", f"the split of '{arrow.name}' is {value / float(process.right[0].count):.4g}",
+                       (Label(process.split.span),), help="a split is the share of one product, between 0 and 1")  # fmt: skip
+        )
+
+
+def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
+    if scenario.run is not None:
+        _check_value(table, scenario.run, lookup, 0.0, False, f"the length of the run in scenario '{scenario.name}'",
+                     "a run is longer than 0", scenario.span)  # fmt: skip
+    for dose in scenario.doses:
+        for word, low, closed, rule in _DOSE:
+            expr: Expr | None = getattr(dose, word)
+            if expr is not None:
+                what = f"the {'time' if word == 'at' else word} of a dose of '{dose.species}' in scenario '{scenario.name}'"
+                _check_value(table, expr, lookup, low, closed, what, rule, dose.span)
+
+
+def _check_value(
+    table: Table, expr: Expr, lookup: Lookup, low: float, closed: bool, what: str, rule: str, span: Span | None
+) -> None:  # fmt: skip
+    where = expr.span or span
+    labels = (Label(where),) if where else ()
+    try:
+        value = float(evaluate(expr, lookup))
+    except (NotEvaluable, KeyError):
+        return
+    except (ValueError, ArithmeticError) as error:
+        table.problems.append(Diagnostic("bad-number", f"{what} cannot be computed: {reason(error)}", labels, help="check its parts"))
+        return
+    if not math.isfinite(value) or value < low or (value == low and not closed):
+        table.problems.append(Diagnostic("out-of-bounds", f"{what} is {value:.4g}", labels, help=rule))
