@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.options import FitOptions
@@ -110,7 +109,6 @@ class FitProblem:
         return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
 
 
-@lru_cache(maxsize=1)
 def _prior(parameter: FittedParameter) -> list[object] | None:
     prior = parameter.prior
     return None if prior is None else [prior.family, sorted(prior.arguments.items())]

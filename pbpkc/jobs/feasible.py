@@ -53,9 +53,12 @@ def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: 
 
 
 def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
+    seen: set[float] = set()
     for edge in model.edges:
         value = number(edge.flow)
-        if value is not None and value < 0:
+        # What flows into an organ flows out of it: the same number is one problem.
+        if value is not None and value < 0 and value not in seen:
+            seen.add(value)
             yield Diagnostic("negative-flow", f"{cause}: the flow from '{edge.source}' to '{edge.target}' is negative: {value:.4g} L/h",
                              help="check the flow that was set, and the total it is part of")  # fmt: skip
 

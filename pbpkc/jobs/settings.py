@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeVar
 
 from pbpkc.compiler.specialise import hold, mask
-from pbpkc.language.diagnostics import Diagnostic, SpecError
+from pbpkc.jobs.feasible import infeasible
+from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
+from pbpkc.language.expression import names_in
 from pbpkc.language.model import Mask, Model
 from pbpkc.language.settings import read_mask_option, read_unmask_option, read_value, with_unknown
+
+Read = TypeVar("Read")
 
 
 def nominal(model: Model, name: str) -> float:
@@ -30,59 +37,90 @@ def nominal(model: Model, name: str) -> float:
 
 def changed(
     model: Model, set: Sequence[str] = (), masks: Sequence[str] = (), unmask: Sequence[str] = (), unknown: Sequence[str] = ()
-) -> Model:
-    """The model with the texts of ``--set --mask --unmask --unknown`` applied, in that order of meaning.
+) -> tuple[Model, frozenset[str]]:
+    """The model with the texts of ``--set --mask --unmask --unknown`` applied.
+
+    A name that is set and masked is estimated, and its search begins at the value. What a run says of a
+    name comes before what a scenario's ``set`` says of it, unless the scenario changes the value it finds
+    (``set cl = 0.5 * cl``).
+
+    Returns
+    -------
+    Model
+    frozenset of str
+        The names that were set, masked or unmasked.
 
     Raises
     ------
     SpecError
         With all that do not fit.
     """
-    problems: list[Diagnostic] = []
-    held: dict[str, float] = {}
-    new_masks: dict[str, Mask] = {}
-
-    def each(texts: Sequence[str], work) -> None:  # type: ignore[no-untyped-def]
-        for text in texts:
-            try:
-                work(text)
-            except SpecError as error:
-                problems.extend(error.diagnostics)
-
-    def take_unmask(text: str) -> None:
-        name, value = read_unmask_option(model, text)
-        held[name] = nominal(model, name) if value is None else value
-
-    each(set, lambda text: held.update([read_value(model, text)]))
-    each(unmask, take_unmask)
-    each(masks, lambda text: new_masks.update([read_mask_option(model, text)]))
+    problems = Problems()
+    values = dict(_once("--set", _each(set, lambda text: read_value(model, text), problems), problems))
+    freed = dict(_once("--unmask", _each(unmask, lambda text: read_unmask_option(model, text), problems), problems))
+    found = _each(masks, lambda text: read_mask_option(model, text), problems)
+    estimated = dict(_once("--mask", ((name, (new, median)) for name, new, median in found), problems))
+    for name in sorted(freed.keys() & estimated.keys()):
+        problems.append(Diagnostic("usage", f"'{name}' is both masked and unmasked", help="leave one of them out"))
+    for name in sorted(freed.keys() & values.keys()):
+        if freed[name] is not None:
+            problems.append(Diagnostic("usage", f"'{name}' has one value by --set and one by --unmask", help="leave one of them out"))
     for text in unknown:
         try:
             model = with_unknown(model, text)
         except SpecError as error:
             problems.extend(error.diagnostics)
-    both = sorted(held.keys() & new_masks.keys() - {t.partition("=")[0].strip() for t in set})
-    problems.extend(Diagnostic("usage", f"'{name}' is both masked and unmasked") for name in both)
     if problems:
         raise SpecError(problems)
+    held = {**{name: nominal(model, name) if value is None else value for name, value in freed.items()}, **values}
     if held:
+        problems.extend(infeasible(model, held, "with " + " ".join(("--set" if n in values else "--unmask") + f" {n}" for n in held)))
+        if problems:
+            raise SpecError(problems)
         model = hold(model, held)
-    if new_masks:
-        model = mask(model, new_masks, {name: _start(model, name, new) for name, new in new_masks.items()})
-    return model
+    if estimated:
+        starts = {name: _start(model, name, new, None if name in held else median) for name, (new, median) in estimated.items()}
+        model = mask(model, {name: new for name, (new, _) in estimated.items()}, starts)
+    names = frozenset(held) | frozenset(estimated)
+    return _before_scenarios(model, names) if names else model, names
 
 
-def _start(model: Model, name: str, new: Mask) -> float:
-    if new.prior is not None:
-        arguments = new.prior.arguments
-        for key in ("median", "mean"):
-            if key in arguments:
-                return float(arguments[key])
-        if new.prior.family == "uniform":
-            return 0.5 * (arguments["low"] + arguments["high"])
-    try:
-        value = nominal(model, name)
-    except SpecError:
-        # A predicted partition coefficient has no number before it is compiled: start in the middle.
-        value = (new.low * new.high) ** 0.5 if new.scale == "log" and new.low > 0 else 0.5 * (new.low + new.high)
+def _each(texts: Sequence[str], read: Callable[[str], Read], problems: list[Diagnostic]) -> list[Read]:
+    """What was read, with every problem of those that could not be."""
+    found = []
+    for text in texts:
+        try:
+            found.append(read(text))
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+    return found
+
+
+def _once(option: str, found: Iterable[tuple[str, Read]], problems: list[Diagnostic]) -> Iterable[tuple[str, Read]]:
+    seen: set[str] = set()
+    for name, value in found:
+        if name in seen:
+            problems.append(Diagnostic("usage", f"{option} names '{name}' twice", help="leave one of them out"))
+        seen.add(name)
+        yield name, value
+
+
+def _start(model: Model, name: str, new: Mask, median: float | None) -> float:
+    """Where a newly masked parameter starts: its value by --set, the median of a new prior, or the spec's value."""
+    value = median
+    if value is None:
+        try:
+            value = nominal(model, name)
+        except SpecError:
+            # A predicted partition coefficient has no number before it is compiled: start in the middle.
+            value = (new.low * new.high) ** 0.5 if new.scale == "log" and new.low > 0 else 0.5 * (new.low + new.high)
     return min(max(value, new.low), new.high)
+
+
+def _before_scenarios(model: Model, names: Collection[str]) -> Model:
+    """Scenarios without the settings that the run replaces."""
+    scenarios = {
+        key: replace(one, sets=tuple((n, value) for n, value in one.sets if n not in names or n in names_in(value)))
+        for key, one in model.scenarios.items()
+    }
+    return replace(model, scenarios=MappingProxyType(scenarios))

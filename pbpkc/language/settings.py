@@ -57,8 +57,8 @@ def read_value(model: Model, text: str, option: str = "--set") -> tuple[str, flo
     return name, value
 
 
-def read_mask_option(model: Model, text: str) -> tuple[str, Mask]:
-    """``APAP.kp.liver in (0.1, 10) scale log``, with or without a prior, as a name and a `Mask`.
+def read_mask_option(model: Model, text: str) -> tuple[str, Mask, float | None]:
+    """``APAP.kp.liver in (0.1, 10) scale log`` as a name, a `Mask`, and the median of a prior that it gives.
 
     A parameter that the spec masks keeps its prior where the text gives bounds alone.
 
@@ -80,7 +80,7 @@ def read_mask_option(model: Model, text: str) -> tuple[str, Mask]:
             if found != dimension:
                 raise binder.fail("unit-mismatch", f"the prior of '{PLACEHOLDER}' has another unit than {definition.unit}", node.prior.span,
                                   help=f"write its numbers in {definition.unit}")  # fmt: skip
-            return name, read_mask(prior, dimension, median, node, binder, context)
+            return name, read_mask(prior, dimension, median, node, binder, context), median
         assert node.bounds is not None
         low, high = read_bounds(node.bounds, dimension, binder, context)
         scale = node.scale.name if node.scale else "log" if low > 0 else "natural"
@@ -92,7 +92,7 @@ def read_mask_option(model: Model, text: str) -> tuple[str, Mask]:
                               help="raise the lower bound to 0 or more, or write scale natural")  # fmt: skip
     except Unbound:
         raise SpecError(typed.moved(binder.problems)) from None
-    return name, Mask(definition.mask.prior if definition.mask else None, low, high, scale)
+    return name, Mask(definition.mask.prior if definition.mask else None, low, high, scale), None
 
 
 def read_unmask_option(model: Model, text: str) -> tuple[str, float | None]:

@@ -150,6 +150,9 @@ def _numbers(p: Place) -> str | None:
 def _units(p: Place) -> str | None:
     if p.follows(r"\[") and p.precedes(r"\bin\s*") and "LPAR" in p.accepted:
         return "bounds stand in parentheses: in (0.1, 10) [1/h]"
+    inside = p.follows(r"\[\s*([0-9.]+)\s*([^\]]*?)\s*\]")
+    if inside and inside[2] and "NUMBER" in p.accepted:
+        return f"a number stands in front of its unit: {inside[1]} [{inside[2]}]"
     if p.follows(r"\[\s*\]"):
         return "the unit is empty: write [1] for dimensionless"
     if p.follows(r"\[[^\]]*$"):
