@@ -53,6 +53,19 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
     return note
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--figures`` runs only the tests that measure a figure."""
+    parser.addoption("--figures", action="store_true", help="only the tests that print a measured figure")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drop what measures nothing, where only figures are asked for."""
+    if config.getoption("--figures"):
+        chosen = [item for item in items if "figure" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the measured figures, and how many tests lacked the shared reference data."""
     reports = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, as_format, print_json, settings, spec_errors_as_json, warn
+from pbpkc.cli.options import SPEC, as_format, counted, print_json, settings, warn
 
 _MARKS = {"held": "held", "violated": "FAILED", "warning": "warning", "note": "note"}
 
@@ -25,26 +25,22 @@ def command(ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], u
     from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load
 
-    try:
-        loaded = load(spec).with_settings(set=set_, unknown=unknown)
-        with status("checking") as tell:
-            report = loaded.check(torch=torch, progress=tell)
-    except Exception as error:
-        if format_ == "json" and spec_errors_as_json(error):
-            ctx.exit(1)
-        raise
+    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    with status("checking") as tell:
+        report = loaded.check(torch=torch, progress=tell)
     if format_ == "json":
         print_json({**report.to_json(), "warnings": [d.to_json() for d in loaded.model.warnings]})
         ctx.exit(0 if report.ok else 1)
     warn(loaded.model.warnings)
     model = loaded.model
     click.echo(f"{model.name}: {model.title}" if model.title else model.name)
-    click.echo(f"{len(model.states)} states, {len(model.arrows)} arrows, {len(model.masked)} masked parameters\n")
+    sizes = (len(model.states), "state"), (len(model.arrows), "arrow"), (len(model.masked), "masked parameter")
+    click.echo(", ".join(counted(*size) for size in sizes) + "\n")
     width = max(len(item.group) for item in report.items)
     for item in report.items:
         name = f"{item.name}: " if item.name else ""
         mark = click.style(f"{_MARKS[item.status]:8}", fg={"held": "green", "violated": "red"}.get(item.status, "yellow"))
         click.echo(f"{mark}{item.group:{width}}  {name}{item.text}")
-    failed, warned = len(report.violations), len(report.warnings)
-    click.echo(f"\n{'every check held' if report.ok else f'{failed} checks failed'}" + (f"; {warned} warnings" if warned else ""))
+    verdict = "every check held" if report.ok else counted(len(report.violations), "check") + " failed"
+    click.echo(f"\n{verdict}" + (f"; {counted(len(report.warnings), 'warning')}" if report.warnings else ""))
     ctx.exit(0 if report.ok else 1)

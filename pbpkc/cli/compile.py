@@ -7,13 +7,14 @@ from pathlib import Path
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, settings, warn
+from pbpkc.cli.places import as_folder
 
 STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "latex", "manifest")
 
 
 @click.command("compile")
 @click.argument("spec", type=SPEC)
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for model_numpy.py, model_torch.py, manifest.json.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), callback=as_folder, help="Folder for model_numpy.py, model_torch.py, manifest.json.")
 @click.option("--emit", type=click.Choice(STAGES), help="Print one stage instead.")
 @click.option("--timings", is_flag=True, help="Say how long each stage took.")
 @settings
@@ -26,6 +27,7 @@ def command(
     The same spec gives the same bytes. `build(unknowns)` of each module gives its Module; manifest.json
     names states, parameters, inputs and observables in their order.
     """
+    from pbpkc.cli.progress import status
     from pbpkc.jobs.compile import module_files, stage_text
     from pbpkc.jobs.loaded import load
 
@@ -36,14 +38,17 @@ def command(
         return
     loaded = load(spec).with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
+    if emit != "model":
+        with status("compiling"):
+            _ = loaded.stages
     if emit is not None:
         click.echo(stage_text(spec, loaded, emit), nl=False)
     else:
         from pbpkc.experiment.whole_file import write_whole
 
         assert output is not None
-        output.mkdir(parents=True, exist_ok=True)
         files = module_files(loaded)
+        output.mkdir(parents=True, exist_ok=True)
         write_whole({output / name: text for name, text in files.items()})
         click.echo("wrote " + ", ".join(str(output / name) for name in files), err=True)
     if timings:

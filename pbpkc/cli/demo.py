@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import rich_click as click
 
+from pbpkc.cli.places import as_folder
+
 
 @click.command("demo")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("pbpkc-demo"), show_default=True,
-    help="Folder for the results.",
+    callback=as_folder, help="Folder for the results.",
 )  # fmt: skip
 @click.pass_context
 def command(ctx: click.Context, output: Path) -> None:
@@ -27,7 +30,7 @@ def command(ctx: click.Context, output: Path) -> None:
     spec = str(resource("specs", "theophylline_oral.pbpk"))
     # A run from the command's own arguments, so that the demo does what it says.
     for step, arguments in ((check, ["check", spec]), (fit, ["fit", spec, "-o", str(output)])):
-        click.echo("$ pbpkc " + " ".join(arguments), err=False)
+        click.echo("$ pbpkc " + shlex.join(arguments))
         sys.stdout.flush()
         code = step.main(arguments[1:], standalone_mode=False, prog_name=f"pbpkc {arguments[0]}")
         click.echo("")

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, as_format, command_line, settings, warn
+from pbpkc.cli.options import SPEC, as_format, command_line, print_json, settings, warn
+from pbpkc.cli.places import as_folder
 
 
 @click.command("fit")
 @click.argument("spec", type=SPEC)
 @click.option("--data", type=click.Path(path_type=Path), help="CSV file, read through the scenario's data block [default: the file it names].")
 @click.option("--scenario", "-s", metavar="NAME", help="Whose data block reads the file [default: the only one that has one].")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for tables, plots and report.html.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), callback=as_folder, help="Folder for tables, plots and report.html.")
 @click.option("--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori).")
 @click.option("--mask", multiple=True, metavar="SPEC", help='Estimate more, e.g. "APAP.kp.liver in (0.1, 10) scale log".')
 @click.option("--unmask", multiple=True, metavar="NAME", help='Hold a masked parameter at its median, or at "NAME = VALUE".')
@@ -45,6 +46,7 @@ def command(
     optimum is simulated again by the reference solver, and that misfit is reported. A parameter that the
     data do not determine is named, with the combination that they do determine.
     """
+    from pbpkc.cli.fit_text import fit_text
     from pbpkc.cli.progress import bar
     from pbpkc.infer.options import FitOptions
     from pbpkc.infer.output import FitFolder, document
@@ -52,30 +54,33 @@ def command(
     from pbpkc.jobs.loaded import load
     from pbpkc.solve.options import SolverOptions
 
-    loaded = load(spec).with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
-    warn(loaded.model.warnings)
     options = FitOptions(method="map" if map_ else "ml", blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
     solver_options = SolverOptions(method=solver, rtol=rtol)  # type: ignore[arg-type]
+    loaded = load(spec).with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
+    warn(loaded.model.warnings)
+    stores: list[FitFolder] = []
+
+    def open_store() -> FitFolder:
+        assert output is not None
+        stores.append(FitFolder(output, resume))
+        return stores[0]
+
     job = FitJob(data, scenario, options, solver_options, start_)
-    store = FitFolder(output, resume) if output is not None else None
     with bar("fitting") as tell:
-        fitted = fit(loaded, job, lambda p: tell(p.done, p.total, p.subject), store)
+        fitted = fit(loaded, job, lambda p: tell(p.done, p.total, p.subject), open_store if output is not None else None)
     result = fitted.result
     warn(fitted.dataset.notes)
-    written = list(store.write(result)) if store is not None else []
+    written = [path for store in stores for path in store.write(result)]
+    # The numbers are out before the report begins: whatever happens to it, they are not lost.
+    if format_ == "json":
+        print_json(document(result))
+    else:
+        click.echo(fit_text(result), nl=False)
     if output is not None and report:
         from pbpkc.jobs.report import write_fit_report
 
         with bar("report") as tell:
             written += write_fit_report(output, loaded, fitted, command_line(), tell)
-    if format_ == "json":
-        from pbpkc.cli.options import print_json
-
-        print_json(document(result))
-    else:
-        from pbpkc.cli.fit_text import fit_text
-
-        click.echo(fit_text(result), nl=False)
     if written:
         click.echo("wrote " + ", ".join(str(path) for path in written), err=True)
     ctx.exit({"done": 0, "partial": 4, "failed": 3}[result.outcome])

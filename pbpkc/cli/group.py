@@ -87,13 +87,14 @@ def main() -> None:
 
 def _explain(error: Exception) -> int:
     """One clear message for anything that was raised; the exit status."""
+    from pbpkc.cli.options import counted
     from pbpkc.language.diagnostics import InternalError, SpecError
+    from pbpkc.language.option_text import OptionError
 
     if isinstance(error, SpecError):
         click.echo(str(error), err=True)
-        count = len(error.diagnostics)
-        click.echo(f"\n{count} problem" + "s" * (count != 1), err=True)
-        return 1
+        click.echo(f"\n{counted(len(error.diagnostics), 'problem')}", err=True)
+        return 2 if isinstance(error, OptionError) else 1
     if isinstance(error, OSError):
         click.echo(f"error: {error.strerror or error}: '{error.filename}'" if error.filename else f"error: {error}", err=True)
         return 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import rich_click as click
+from click.exceptions import Exit
 
 if TYPE_CHECKING:
     from pbpkc.language.diagnostics import Diagnostic
@@ -17,9 +19,31 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SPEC = click.Path(dir_okay=True)
 
-as_format = click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How results are printed."
-)
+
+def problems_as_json(command: Command) -> Command:
+    """With ``--format json``, what is wrong with a spec or a data file is a document on standard output."""
+
+    @wraps(command)
+    def told(*args: Any, **options: Any) -> Any:
+        from pbpkc.language.diagnostics import SpecError
+        from pbpkc.language.option_text import OptionError
+
+        try:
+            return command(*args, **options)
+        except SpecError as error:
+            if options["format_"] != "json":
+                raise
+            print_json({"ok": False, "problems": [d.to_json() for d in error.diagnostics]})
+            raise Exit(2 if isinstance(error, OptionError) else 1) from None
+
+    return cast(Command, told)
+
+
+def as_format(command: Command) -> Command:
+    """``--format text`` or ``json``."""
+    return click.option(
+        "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How results are printed."
+    )(problems_as_json(command))
 
 
 def settings(command: Command) -> Command:
@@ -46,7 +70,12 @@ def command_line() -> str:
     return "pbpkc " + shlex.join(sys.argv[1:])
 
 
-def warn(diagnostics: tuple[Diagnostic, ...]) -> None:
+def counted(count: int, noun: str) -> str:
+    """``1 arrow``, ``2 arrows``."""
+    return f"{count} {noun}" + "s" * (count != 1)
+
+
+def warn(diagnostics: Iterable[Diagnostic]) -> None:
     """Print warnings and notes to standard error."""
     for diagnostic in diagnostics:
         click.echo(diagnostic.render() + "\n", err=True)
@@ -65,16 +94,6 @@ def plain(data: Any) -> Any:
         return [plain(v) for v in data]
     if isinstance(data, float) and (data != data or data in (float("inf"), float("-inf"))):
         return None
-    if hasattr(data, "item") and not isinstance(data, str | bytes):
-        return plain(data.item()) if getattr(data, "size", 2) == 1 else plain(data.tolist())
+    if hasattr(data, "tolist"):  # numpy's numbers and arrays
+        return plain(data.tolist())
     return data
-
-
-def spec_errors_as_json(error: Exception) -> bool:
-    """Print the diagnostics of a `SpecError` as JSON; False for any other error."""
-    from pbpkc.language.diagnostics import SpecError
-
-    if not isinstance(error, SpecError):
-        return False
-    print_json({"ok": False, "problems": [d.to_json() for d in error.diagnostics]})
-    return True

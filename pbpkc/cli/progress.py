@@ -1,13 +1,17 @@
-"""Progress on a terminal; a plain line now and then where output is piped."""
+"""Progress on a terminal; a plain line now and then where output is piped.
+
+Work that is done within `PATIENCE_SECONDS` says nothing where output is piped.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: Work shorter than this shows no progress.
+#: Work shorter than this shows no progress; longer work tells again after as long.
 PATIENCE_SECONDS = 2.0
 
 
@@ -20,13 +24,8 @@ def status(what: str) -> Iterator[Callable[[str], None]]:
         with Console(stderr=True).status(what) as shown:
             yield lambda text: shown.update(f"{what}: {text}")
         return
-    start = time.monotonic()
-
-    def tell(text: str) -> None:
-        if time.monotonic() - start > PATIENCE_SECONDS:
-            print(f"{what}: {text}", file=sys.stderr, flush=True)
-
-    yield tell
+    with _lines(what) as line:
+        yield lambda text: line(f"{what}: {text}", False)
 
 
 @contextmanager
@@ -45,15 +44,47 @@ def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
 
             yield show
         return
-    start = last = time.monotonic()
+    start = time.monotonic()
+    with _lines(what) as line:
 
-    def tell(done: float, total: float, word: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - start > PATIENCE_SECONDS and now - last > PATIENCE_SECONDS and total > 0:
+        def tell(done: float, total: float, word: str) -> None:
+            if total > 0:
+                left = (time.monotonic() - start) * (total - done) / done if done > 0 else float("nan")
+                about = f", about {left:.0f} s left" if left == left else ""
+                line(f"{what} {word}".rstrip() + f": {100 * done / total:.0f} %{about}", True)
+
+        yield tell
+
+
+@contextmanager
+def _lines(what: str) -> Iterator[Callable[[str, bool], None]]:
+    """A function (text, sparing) that prints lines once the work has taken long; sparing: not too often.
+
+    The first line comes when patience ends even if nothing was told by then: it is the latest text.
+    """
+    lock = threading.Lock()
+    latest, last = what, time.monotonic()
+    patient = True
+
+    def first() -> None:
+        nonlocal patient, last
+        with lock:
+            patient, last = False, time.monotonic()
+            print(latest, file=sys.stderr, flush=True)
+
+    def line(text: str, sparing: bool) -> None:
+        nonlocal latest, last
+        with lock:
+            latest, now = text, time.monotonic()
+            if patient or (sparing and now - last < PATIENCE_SECONDS):
+                return
             last = now
-            left = (now - start) * (total - done) / done if done > 0 else float("nan")
-            about = f", about {left:.0f} s left" if left == left else ""
-            print(f"{what} {word}: {100 * done / total:.0f} %{about}", file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
 
-    yield tell
+    timer = threading.Timer(PATIENCE_SECONDS, first)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield line
+    finally:
+        timer.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, print_json, settings, warn
+from pbpkc.cli.options import SPEC, print_json, problems_as_json, settings, warn
 
 
 @click.command("show")
@@ -14,6 +14,7 @@ from pbpkc.cli.options import SPEC, print_json, settings, warn
     help="Text to read, LaTeX to print, a table of equations and parameters to review, or that table as JSON.",
 )  # fmt: skip
 @settings
+@problems_as_json
 def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, ...]) -> None:
     """Print the equations of a spec.
 
@@ -21,13 +22,15 @@ def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, 
     """
     from dataclasses import asdict
 
+    from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load
     from pbpkc.report.equations import equations_table, equations_text
     from pbpkc.report.equations_latex import equations_latex
 
     loaded = load(spec).with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
-    system = loaded.stages.lowered
+    with status("compiling"):
+        system = loaded.stages.lowered
     if format_ == "text":
         click.echo(equations_text(system), nl=False)
     elif format_ == "latex":

@@ -7,16 +7,17 @@ from pathlib import Path
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, as_format, print_json, settings, solver, warn
+from pbpkc.cli.places import in_folder
 
 
 @click.command("simulate")
 @click.argument("spec", type=SPEC)
 @click.option("--scenario", "-s", multiple=True, metavar="NAME", help="Which to run; repeatable [default: all written ones].")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file; its units stand beside it in FILE.json.")
-@click.option("--times", metavar="LIST", help='Sampling times, e.g. "0, 0.5 h, 1 h, 24 h".')
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder, help="CSV file; its units stand beside it in FILE.json.")
+@click.option("--times", metavar="LIST", help='Sampling times, e.g. "0, 30 min, 1 h, 1 d"; bare numbers are in the spec\'s unit of time.')
 @click.option("--points", type=click.IntRange(2, 1_000_000), default=241, show_default=True, help="Evenly spaced times, where none are given.")
 @click.option("--states", is_flag=True, help="Write the states too.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Plot of the observables (.svg or .png).")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder, help="Plot of the observables (.svg or .png).")
 @click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
 @click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
 @settings
@@ -34,20 +35,26 @@ def command(
     --unknown says otherwise. Without -o the table goes to standard output.
     """
     from pbpkc.cli.progress import bar
+    from pbpkc.cli.simulate_json import document
     from pbpkc.jobs.loaded import load
+    from pbpkc.jobs.nca import nca_of
     from pbpkc.jobs.simulate import simulate
-    from pbpkc.language.settings import read_time
+    from pbpkc.language.diagnostics import Diagnostic
+    from pbpkc.language.settings import read_times
     from pbpkc.solve.options import SolverOptions
-    from pbpkc.solve.output import runs_csv, runs_json, write_runs
+    from pbpkc.solve.output import runs_csv, write_runs
 
+    options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
+    if plot is not None:
+        from pbpkc.report.plots import kind_of
+
+        kind_of(plot)  # refuses a name that is no plot's before anything is computed
     loaded = load(spec).with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
-    options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
-    at = [read_time(t) for t in times.split(",")] if times else None
-    if at is not None and sorted(at) != at:
-        raise click.UsageError("--times go backwards")
+    at = read_times(loaded.model, times) if times is not None else None
     with bar("simulating") as tell:
-        found = simulate(loaded, list(scenario) or None, at, options, points, lambda done, total: tell(done, total, ""))
+        found = simulate(loaded, scenario, at, options, points, lambda done, total: tell(done, total, ""))
+    warn(found.notes)
     kept = {"set": list(set_), "unknown": list(unknown), "times": times, "points": points, "solver": solver}
     unit = loaded.model.time_unit
     if output is not None:
@@ -56,23 +63,20 @@ def command(
     if plot is not None:
         from pbpkc.report.plots import write_simulation_plot
 
-        write_simulation_plot(plot, loaded.model, found.runs, log_scale)
+        write_simulation_plot(plot, loaded.model, found.runs, log=log_scale)
         click.echo(f"wrote {plot}", err=True)
-    if with_nca:
-        from pbpkc.jobs.nca import nca_of
-
-        tables = nca_of(found)
-        if format_ == "json":
-            print_json({name: table.to_json() for name, table in tables.items()})
-        else:
-            for name, table in tables.items():
-                click.echo(f"{name}\n{table.to_text()}\n")
-    elif format_ == "json":
-        click.echo(runs_json(found.runs, loaded.compiled, unit, states, settings=kept), nl=False)
-    elif output is None and plot is None:
-        click.echo(runs_csv(found.runs, unit, states), nl=False)
+    figures = nca_of(found) if with_nca else {}
+    if format_ == "json":
+        print_json(document(found, loaded.compiled, states, kept, figures))
+    else:
+        for name, table in figures.items():
+            click.echo(f"{name}\n{table.to_text()}")
+        if output is None and plot is None and not with_nca:
+            click.echo(runs_csv(found.runs, unit, states), nl=False)
     failed = found.failures
     for run in failed:
         name = f"{run.scenario} {run.id}".strip()
-        click.echo(f"'{name}' failed: {run.trajectory.outcome.reason}. {run.trajectory.outcome.suggestion}", err=True)
+        outcome = run.trajectory.outcome
+        problem = Diagnostic("not-solved", f"'{name}' has no whole curve: {outcome.reason}", help=outcome.suggestion)
+        click.echo(problem.render(), err=True)
     ctx.exit(3 if failed and len(failed) == len(found.runs) else 4 if failed else 0)

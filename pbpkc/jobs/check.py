@@ -15,11 +15,9 @@ from pbpkc.check.expectations import evaluate_expectation, scenarios_read
 from pbpkc.check.positivity import prove_positivity
 from pbpkc.check.proof import Proof
 from pbpkc.check.report import CheckItem, CheckReport, Status
-from pbpkc.check.residual import ACCEPTED, Residual, worst_defect
+from pbpkc.check.residual import ACCEPTED, Jacobian, Residual, worst_defect
 from pbpkc.check.volumes import prove_volumes
-from pbpkc.experiment.regimen import BoundRegimen, bind
-from pbpkc.experiment.scenario import experiment, parameter_vector
-from pbpkc.jobs.simulate import named
+from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.model import Model
@@ -155,22 +153,24 @@ def _residual(loaded: Spec, variants: Variants, torch: bool) -> Iterable[CheckIt
     for name, scenario in loaded.model.scenarios.items():
         if scenario.data is not None:
             continue
-        compiled, p, bound = _bound(loaded.model, variants, name)
+        compiled, p, bound = bound_scenario(loaded.model, variants, name)
         assert bound.end is not None
         solution = simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
         if not solution.outcome.ok:
             yield CheckItem("residual", name, "violated", f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}")
             continue
         residual = _torch_residual(compiled, p) if torch else _numpy_residual(compiled, p)
-        defect = worst_defect(
-            solution, residual, lambda t, y, u, c=compiled, p=p: c.jacobian_dense(t, y, p, u), compiled.state_names
-        )
+        defect = worst_defect(solution, residual, _jacobian(compiled, p), compiled.state_names)
         text = (f"integrates to zero over each of {defect.steps} steps of the reference solution "
                 f"(largest defect {defect.ratio:.2g}, accepted {ACCEPTED:g} tolerances)")  # fmt: skip
         if not defect.ok:
             text = (f"the residual of '{defect.state}' does not vanish on the reference solution at {defect.time:.4g} h: "
                     f"{defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}")  # fmt: skip
         yield CheckItem("residual", name, "held" if defect.ok else "violated", text)
+
+
+def _jacobian(compiled: CompiledModel, p: NDArray[np.float64]) -> Jacobian:
+    return lambda t, y, u: compiled.jacobian_dense(t, y, p, u)
 
 
 def _numpy_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual:
@@ -193,13 +193,6 @@ def _torch_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual
     return residual
 
 
-def _bound(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, NDArray[np.float64], BoundRegimen]:
-    plan = experiment(model, name)
-    _, compiled = variants.for_settings(plan.overrides)
-    p = parameter_vector(compiled, plan.overrides)
-    return compiled, p, bind(plan.regimen, {**named(compiled, p), **plan.overrides})
-
-
 def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     model = loaded.model
     factors = {o.name: float(o.unit.factor) for o in model.observables}
@@ -209,7 +202,7 @@ def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
         if scenario not in runs:
             if model.scenarios[scenario].data is not None:
                 raise ValueError(f"scenario '{scenario}' takes its doses from a data file; name a written one")
-            compiled, p, bound = _bound(model, variants, scenario)
+            compiled, p, bound = bound_scenario(model, variants, scenario)
             assert bound.end is not None
             solution = simulate_dense(compiled, p, bound, bound.end, EXPECTATION_OPTIONS)
             if not solution.outcome.ok:

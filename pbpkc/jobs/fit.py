@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.experiment.data import Dataset, read_dataset
+from pbpkc.experiment.data import Dataset
 from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.assemble import FIT_RTOL, assemble
@@ -19,9 +19,12 @@ from pbpkc.infer.fit import Progress, Store
 from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.result import FitResult
+from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
-from pbpkc.language.diagnostics import SpecError
+from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
+from pbpkc.language.model import Model
+from pbpkc.language.option_text import OptionError
 from pbpkc.language.settings import read_value
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate as solve
@@ -46,8 +49,8 @@ class FitJob:
 
     data: str | Path | None = None
     scenario: str | None = None
-    options: FitOptions = FitOptions()
-    solver: SolverOptions = SolverOptions(rtol=FIT_RTOL)
+    options: FitOptions = field(default_factory=FitOptions)
+    solver: SolverOptions = field(default_factory=lambda: SolverOptions(rtol=FIT_RTOL))
     start: Sequence[str] = ()
 
 
@@ -89,14 +92,15 @@ def fit(
     loaded: Spec,
     job: FitJob,
     progress: Callable[[Progress], None] | None = None,
-    store: Store | None = None,
+    open_store: Callable[[], Store] | None = None,
 ) -> Fitted:
     """Fit every subject of a data file; see `pbpkc.jobs.loaded.LoadedModel.fit`.
 
     Parameters
     ----------
-    store : Store, optional
-        Keeps finished subjects, so that an interrupted fit goes on.
+    open_store : callable, optional
+        Gives what keeps finished subjects, so that an interrupted fit goes on. Called when the spec and the
+        data are known to be good, so that nothing is left behind where they are not.
 
     Raises
     ------
@@ -105,7 +109,8 @@ def fit(
     ValueError
         For a scenario that does not exist or has no data block.
     """
-    dataset = read_dataset(loaded.model, job.scenario, job.data)
+    dataset = individuals(loaded, job.scenario, job.data)
+    starts, notes = _starts(loaded.model, dataset, job.start)
     told = {name: value for subject in dataset.subjects for name, value in subject.covariates.items()}
     _, compiled = Variants(loaded).for_settings({**dataset.overrides, **told})
     unknowns = {n: str(u.default) for n, u in loaded.model.unknowns.items()}
@@ -113,14 +118,42 @@ def fit(
         compiled,
         dataset,
         job.solver,
-        starts=dict(read_value(loaded.model, text, "--start") for text in job.start),
+        starts=starts,
         provenance={
             "spec": str(loaded.path),
             "spec_sha256": hashlib.sha256("\0".join(f.text for f in loaded.model.files).encode()).hexdigest(),
         },
         variant=repr(sorted(unknowns.items())),
     )
-    return Fitted(estimate(problem, job.options, progress, store), dataset, compiled)
+    store = open_store() if open_store is not None else None
+    result = estimate(problem, job.options, progress, store)
+    return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)
+
+
+def _starts(model: Model, dataset: Dataset, texts: Sequence[str]) -> tuple[dict[str, float], list[Diagnostic]]:
+    """Starting values by name, and notes on those that lie outside the bounds."""
+    problems, notes = Problems(), []
+    starts: dict[str, float] = {}
+    estimated = {d.name: d for d in model.masked if d.name not in dataset.held}
+    for text in texts:
+        try:
+            name, value = read_value(model, text, "--start")
+        except SpecError as error:
+            problems.extend(error.diagnostics)
+            continue
+        mask = estimated[name].mask if name in estimated else None
+        if mask is None:
+            problems.append(Diagnostic("misplaced", f"--start {text}: '{name}' is not estimated",
+                                       help=f"estimated are: {', '.join(estimated) or 'none'}"))  # fmt: skip
+        elif name in starts:
+            problems.append(Diagnostic("usage", f"--start names '{name}' twice", help="leave one of them out"))
+        elif not mask.low <= value <= mask.high:
+            notes.append(Diagnostic("start-outside", f"--start {text}: it lies outside the bounds of '{name}'",
+                                    help="the search begins at the nearer bound", severity="note"))  # fmt: skip
+        starts[name] = value
+    if problems:
+        raise OptionError(problems)
+    return starts, notes
 
 
 def fitted_curves(fitted: Fitted, solver: SolverOptions | None = None) -> tuple[FittedCurve, ...]:

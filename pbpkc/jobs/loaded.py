@@ -35,7 +35,7 @@ class LoadedModel(Spec):
         Parameters
         ----------
         set : sequence of str
-            ``"ka = 1.5 [1/h]"``; a masked parameter is held there.
+            ``"ka = 1.5 [1/h]"``; a masked parameter is held there. It comes before the ``set`` of a scenario.
         mask : sequence of str
             ``"APAP.kp.liver in (0.1, 10) scale log"``.
         unmask : sequence of str
@@ -50,8 +50,8 @@ class LoadedModel(Spec):
         """
         from pbpkc.jobs.settings import changed
 
-        model = changed(self.model, set, mask, unmask, unknown)
-        return self if model is self.model else LoadedModel(self.path, model)
+        model, given = changed(self.model, set, mask, unmask, unknown)
+        return self if model is self.model else LoadedModel(self.path, model, self.given | given)
 
     def simulate(
         self,

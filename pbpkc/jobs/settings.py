@@ -13,6 +13,7 @@ from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import names_in
 from pbpkc.language.model import Mask, Model
+from pbpkc.language.option_text import OptionError
 from pbpkc.language.settings import read_mask_option, read_unmask_option, read_value, with_unknown
 
 Read = TypeVar("Read")
@@ -52,7 +53,7 @@ def changed(
 
     Raises
     ------
-    SpecError
+    OptionError
         With all that do not fit.
     """
     problems = Problems()
@@ -71,12 +72,12 @@ def changed(
         except SpecError as error:
             problems.extend(error.diagnostics)
     if problems:
-        raise SpecError(problems)
+        raise OptionError(problems)
     held = {**{name: nominal(model, name) if value is None else value for name, value in freed.items()}, **values}
     if held:
         problems.extend(infeasible(model, held, "with " + " ".join(("--set" if n in values else "--unmask") + f" {n}" for n in held)))
         if problems:
-            raise SpecError(problems)
+            raise OptionError(problems)
         model = hold(model, held)
     if estimated:
         starts = {name: _start(model, name, new, None if name in held else median) for name, (new, median) in estimated.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.data import Subject, read_dataset
+from pbpkc.experiment.data import Dataset, Subject
 from pbpkc.experiment.regimen import BoundRegimen, Event, bind
 from pbpkc.experiment.scenario import (
     DEFAULT_SAMPLES,
-    Experiment,
     experiment,
     find_scenario,
     parameter_vector,
     sampling_times,
 )
+from pbpkc.jobs.feasible import infeasible
+from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.variants import Variants
+from pbpkc.language.diagnostics import Diagnostic, raise_if_errors
 from pbpkc.language.model import Model
+from pbpkc.language.units import Unit
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.output import Run
 from pbpkc.solve.reference import simulate as solve
@@ -56,13 +59,15 @@ class SimulatedRun(Run):
 class Simulation:
     """What `simulate` gives: one `Run` for each scenario or individual.
 
-    ``result.observables["Cp"]`` is the curve of an observable in the first run; `to_frame` holds all.
+    ``result.observables["Cp"]`` is the curve of an observable in the first run; `to_frame` holds all. `notes`
+    say what a reader should know of the data files and the numbers.
     """
 
     model: Model
     runs: tuple[SimulatedRun, ...]
     options: SolverOptions
     fingerprint: str
+    notes: tuple[Diagnostic, ...] = ()
 
     @property
     def trajectory(self) -> Trajectory:
@@ -118,49 +123,67 @@ def simulate(
     many runs are done.
     """
     model = loaded.model
-    names = list(scenarios) if scenarios else [s.name for s in model.scenarios.values() if s.data is None]
+    names = list(dict.fromkeys(scenarios)) if scenarios else [s.name for s in model.scenarios.values() if s.data is None]
     if not names:
-        raise ValueError("the spec has no scenario to run; name a data scenario, or write one")
+        raise ValueError("the spec has no written scenario to run; name one that reads data, or write one")
     variants = Variants(loaded)
     work: list[Callable[[], SimulatedRun]] = []
+    notes: list[Diagnostic] = []
     for name in names:
         if find_scenario(model, name).data is None:
-            work.append(partial(_run_scenario, variants, experiment(model, name), times, options, samples))
+            compiled, p, bound = bound_scenario(model, variants, name)
+            work.append(partial(_solve, name, "", compiled, p, bound, times, options, samples))
         else:
-            work.extend(_individuals(loaded, variants, name, times, options, samples))
+            dataset = individuals(loaded, name, scored=False)
+            notes.extend(dataset.notes)
+            work.extend(partial(_individual, variants, dataset, one, times, options, samples) for one in dataset.subjects)
     runs = []
     for done, job in enumerate(work):
         runs.append(job())
         if progress is not None:
             progress(done + 1, len(work))
-    return Simulation(model, tuple(runs), options, loaded.generated.fingerprint)
+    for run in runs:
+        notes.extend(_not_numbers(run, model.time_unit))
+    return Simulation(model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes))
 
 
-def _run_scenario(
-    variants: Variants, plan: Experiment, times: ArrayLike | None, options: SolverOptions, samples: int
-) -> SimulatedRun:
+def bound_scenario(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, Array, BoundRegimen]:
+    """What one written scenario needs to be run: the equations, p, and its doses and starts as numbers.
+
+    Raises
+    ------
+    SpecError
+        For a setting or a dose that has no value, or a body that cannot be.
+    """
+    plan = experiment(model, name)
+    raise_if_errors(infeasible(model, plan.overrides, f"scenario '{name}'"))
     _, compiled = variants.for_settings(plan.overrides)
     p = parameter_vector(compiled, plan.overrides)
-    bound = bind(plan.regimen, {**named(compiled, p), **plan.overrides})
-    return _solve(plan.name, "", compiled, p, bound, times, options, samples)
+    return compiled, p, bind(plan.regimen, {**named(compiled, p), **plan.overrides})
 
 
-def _individuals(
-    loaded: Spec, variants: Variants, name: str, times: ArrayLike | None, options: SolverOptions, samples: int
-) -> list[Callable[[], SimulatedRun]]:
-    dataset = read_dataset(loaded.model, name, scored=False)
-    jobs: list[Callable[[], SimulatedRun]] = []
-    for subject in dataset.subjects:
+def _individual(
+    variants: Variants, dataset: Dataset, subject: Subject, times: ArrayLike | None, options: SolverOptions, samples: int
+) -> SimulatedRun:
+    overrides = {**dataset.overrides, **subject.covariates}
+    _, compiled = variants.for_settings(overrides)
+    p = parameter_vector(compiled, overrides)
+    bound = bind(subject.regimen, {**named(compiled, p), **overrides})
+    return _solve(dataset.scenario, subject.id, compiled, p, bound, times, options, samples)
 
-        def job(subject: Subject = subject) -> SimulatedRun:
-            overrides = {**dataset.overrides, **subject.covariates}
-            _, compiled = variants.for_settings(overrides)
-            p = parameter_vector(compiled, overrides)
-            bound = bind(subject.regimen, {**named(compiled, p), **overrides})
-            return _solve(name, subject.id, compiled, p, bound, times, options, samples)
 
-        jobs.append(job)
-    return jobs
+def _not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
+    """Observables that have no value although the solver finished."""
+    found = run.trajectory
+    if not found.outcome.ok:
+        return
+    for name, curve in zip(found.observable_names, found.observables.T, strict=True):
+        wrong = ~np.isfinite(curve)
+        if wrong.any():
+            first = found.time[int(np.argmax(wrong))] / float(unit.factor)
+            where = f"{run.scenario} {run.id}".strip()
+            yield Diagnostic("not-a-number", f"'{name}' of '{where}' is no number at {int(wrong.sum())} of {len(curve)} times, first at {first:.4g} {unit}",
+                             help="look for a division by zero, or the logarithm of what is not positive", severity="warning")  # fmt: skip
 
 
 def named(compiled: CompiledModel, p: Array) -> dict[str, float]:

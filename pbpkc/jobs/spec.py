@@ -28,10 +28,13 @@ class Spec:
     path : Path
         Of the spec; data files of its scenarios are looked for beside it.
     model : Model
+    given : frozenset of str
+        Names whose value, mask or unmasking comes from this run and not from the spec.
     """
 
     path: Path
     model: Model
+    given: frozenset[str] = frozenset()
 
     @cached_property
     def stages(self) -> Compiled:

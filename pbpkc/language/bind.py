@@ -31,14 +31,18 @@ from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, UnitError, 
 
 
 #: Terms that all expressions of a spec may hold together, functions, sums and families expanded. A dense
-#: network of 200 genes holds 400 000; ten lines of nested functions can ask for more than a memory holds.
-MOST_TERMS = 600_000
+#: network of 100 genes holds 100 000; ten lines of nested functions can ask for more than a memory holds.
+MOST_TERMS = 200_000
 
 #: Depth of one expression, functions expanded.
 MOST_DEPTH = 100
 
 #: Exponents of units beyond this are slips, and traps for exact arithmetic.
 HIGHEST_EXPONENT = 99
+
+
+#: Units that people expect where the canonical ones are unfamiliar, for messages.
+_FAMILIAR = ("g/mol", "mg", "mg/L", "mg/h")
 
 
 class Unbound(Exception):
@@ -215,7 +219,9 @@ class ExpressionBinder:
         if isinstance(what, Const):
             return str(what.unit)
         dimension = what.dim if isinstance(what, Expr) else what
-        return str(self.written[dimension]) if dimension in self.written else f"[{canonical_text(dimension)}]"
+        if dimension in self.written:
+            return str(self.written[dimension])
+        return next((str(u) for u in map(parse_unit, _FAMILIAR) if u.dimension == dimension), f"[{canonical_text(dimension)}]")
 
     def _note(self, what: str, left: Expr, right: Dimension, span: Span) -> None:
         text = f"{what}; found {self.shown(left)} where {self.shown(right)} is needed"

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 #: A remainder above this share of its total is worth a look (rule 9).
 LARGE_REMAINDER = 0.15
 
-#: Flows written twice must agree to this share of the total: they are typed to a few digits.
+#: Flows written twice must agree to this share of the total, which only rounding of double precision explains.
 BALANCE_TOLERANCE = 1e-9
 
+
+#: More vessels than this are a slip of the braces; a body has some fifty.
+MOST_VESSELS = 1000
 
 #: Evaluates what a callable binds, at the spec's own values; None where that failed and was reported.
 NumberOf = Callable[[Callable[[], Expr]], float | None]
@@ -39,6 +42,7 @@ class Network:
     trunk: list[str]
     vessels: list[Vessel]
     spans: dict[str, Span]
+    known: set[Vessel] = field(default_factory=set)
     paths: dict[Vessel, n.SyntaxExpr] = field(default_factory=dict)
     solved: SolvedFlows | None = None
 
@@ -89,8 +93,12 @@ class Circulations:
         return network
 
     def _vessel(self, network: Network, vessel: Vessel, chain: n.Chain, trunk: bool) -> None:
-        if vessel not in network.vessels:
+        if vessel not in network.known:
+            network.known.add(vessel)
             network.vessels.append(vessel)
+            if len(network.vessels) > MOST_VESSELS:
+                raise self.table.binder.fail("too-large", f"this circulation has more than {MOST_VESSELS} vessels", chain.span,
+                                             help="a path {a, b} -> {c, d} joins each with each")  # fmt: skip
         if chain.at is not None:
             if trunk or vessel in network.paths:
                 first = network.node.chains[0].span if trunk else network.paths[vessel].span
@@ -249,6 +257,13 @@ class Circulations:
             total = number_of(lambda network=network: self._given_flow(network, network.name, network.node.span))
             if total is None or network.solved is None:
                 continue
+            if not total > 0:
+                self.table.problems.append(
+                    Diagnostic("negative-flow", f"the total flow '{network.name}' of a circulation is {total:.4g} L/h",
+                               (Label(self.table.definitions[network.name].span or network.node.span),),
+                               help="a total flow is above 0")  # fmt: skip
+                )
+                continue
             self._check_balances(network, total, number_of)
             self._check_signs(network, total, number_of)
             self._large_remainder(network, total, number_of)
@@ -269,8 +284,8 @@ class Circulations:
                 for word in ("flow", "outflow") if f"{where}.{word}" in self.table.attributes
             )  # fmt: skip
             self.table.problems.append(
-                Diagnostic("unbalanced-flow", f"the flows around '{where}' do not balance: {abs(excess) / total:.3g} of {network.name} "
-                           "is left over", (Label(network.spans[where]), *lines), self._shares(network, combination, total, number_of),
+                Diagnostic("unbalanced-flow", f"the flows around '{where}' do not balance: {100 * abs(excess) / total:.4g} % of "
+                           f"{network.name} is left over", (Label(network.spans[where]), *lines), self._shares(network, combination, total, number_of),
                            f"leave one of them out, or write flow = remainder({network.name})")  # fmt: skip
             )
 
@@ -296,17 +311,16 @@ class Circulations:
         return line is not None and _is_remainder(line)
 
     def _shares(self, network: Network, combination: Combination, total: float, number_of: NumberOf) -> tuple[str, ...]:
-        """What was given, as shares of the total: the reader finds the odd one."""
-        parts = []
-        for given in combination:
+        """Both sides of a balance as shares of the total: the reader finds the odd one."""
+        sides: dict[bool, list[tuple[str, float]]] = {True: [], False: []}
+        for given, coefficient in combination.items():
             value = number_of(lambda g=given: self._given_flow(network, g, None))
-            if value is not None and given != network.name:
+            if value is not None:
                 name = given.removeprefix("at ").replace(" ", " -> ") if given.startswith("at ") else given
-                parts.append((name, value / total))
-        if not parts:
+                sides[coefficient > 0].append((name, 100 * value / total))
+        if not (sides[True] and sides[False]):
             return ()
-        listed = ", ".join(f"{name} {100 * share:.4g} %" for name, share in parts)
-        return (f"given of {network.name}: {listed}; together {100 * sum(s for _, s in parts):.4g} %",)
+        return (f"{_side(sides[True])}, against {_side(sides[False])}",)
 
     def _large_remainder(self, network: Network, total: float, number_of: NumberOf) -> None:
         for node in network.spans:
@@ -338,6 +352,11 @@ def large_remainder(what: str, share: float, span: Span) -> Diagnostic:
         "large-remainder", f"the remainder is large: the {what} holds {100 * share:.1f} % of the total", (Label(span),),
         ("a remainder hides what was forgotten",), "check that no organ is missing", "warning",
     )  # fmt: skip
+
+
+def _side(parts: list[tuple[str, float]]) -> str:
+    listed = " + ".join(f"{name} {share:.4g} %" for name, share in parts)
+    return listed if len(parts) == 1 else f"{listed} = {sum(share for _, share in parts):.4g} %"
 
 
 def _parallel(a: Combination, b: Combination) -> bool:

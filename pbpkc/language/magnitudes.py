@@ -36,6 +36,8 @@ _DOSE = (
     ("at", -math.inf, True, "a time is a finite number"),
 )  # fmt: skip
 
+_WORDS = {"at": "time", "over": "duration", "every": "interval"}
+
 Lookup = Callable[[str], float]
 
 
@@ -56,7 +58,8 @@ def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Sce
         value = _number(shares[0], lookup) if arrow.kind == "process" and len(arrow.produces) > 1 and shares else None
         if value is not None and not 0 <= value <= 1 and table.scope.processes[arrow.name][0].span is not None:
             _check_split(table, arrow, value, shares[0])
-    for scenario in scenarios:
+    for scenario in scenarios if not table.problems.any_error else ():
+        # With a wrong molar mass every dose would be wrong too.
         _check_scenario(table, scenario, evaluate_definitions({**definitions, **dict(scenario.sets)}, {}))
 
 
@@ -81,7 +84,9 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
                            help="a volume is above 0")  # fmt: skip
             )
         return
-    total = float(evaluate(table.binder.bind(call.args[0], Context()), lookup))
+    total = _number(table.binder.bind(call.args[0], Context()), lookup)
+    if total is None:
+        return
     if not value > 0:
         table.problems.append(
             Diagnostic("negative-remainder", f"the volume left for '{owner}' is negative: {value:.4g} L", (Label(line.span),),
@@ -120,7 +125,7 @@ def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
         for word, low, closed, rule in _DOSE:
             expr: Expr | None = getattr(dose, word)
             if expr is not None:
-                what = f"the {'time' if word == 'at' else word} of a dose of '{dose.species}' in scenario '{scenario.name}'"
+                what = f"the {_WORDS.get(word, word)} of a dose of '{dose.species}' in scenario '{scenario.name}'"
                 _check_value(table, expr, lookup, low, closed, what, rule, dose.span)
 
 
@@ -136,5 +141,8 @@ def _check_value(
     except (ValueError, ArithmeticError) as error:
         table.problems.append(Diagnostic("bad-number", f"{what} cannot be computed: {reason(error)}", labels, help="check its parts"))
         return
-    if not math.isfinite(value) or value < low or (value == low and not closed):
-        table.problems.append(Diagnostic("out-of-bounds", f"{what} is {value:.4g}", labels, help=rule))
+    if not math.isfinite(value):
+        table.problems.append(Diagnostic("bad-number", f"{what} is not finite", labels, help="check its parts"))
+    elif value < low or (value == low and not closed):
+        how = "is negative" if value < 0 else "is 0"
+        table.problems.append(Diagnostic("out-of-bounds", f"{what} {how}", labels, help=rule))

@@ -22,6 +22,10 @@ _HEADER = "pbpk 1\n"
 _LINE_HINT = "such a line is written"
 
 
+class OptionError(SpecError):
+    """What was typed for a run does not fit the spec, which may be as it should."""
+
+
 @dataclass(frozen=True)
 class OptionText:
     """A typed text, and the part of it that is read as a spec would read it.
@@ -51,17 +55,17 @@ class OptionText:
         """The typed text as a place."""
         return Span(SourceFile(self.option, self.text), 0, len(self.text))
 
-    def problem(self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()) -> SpecError:
+    def problem(self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()) -> OptionError:
         """One problem that marks the part that was read."""
         place = Span(SourceFile(self.option, self.text), min(self.offset, len(self.text)), len(self.text))
-        return SpecError([Diagnostic(code, message, (Label(place),), notes, help)])
+        return OptionError([Diagnostic(code, message, (Label(place),), notes, help)])
 
     def expression(self) -> n.SyntaxExpr:
         """The part as an expression.
 
         Raises
         ------
-        SpecError
+        OptionError
             If it is none.
         """
         node = self._statement(f"let {PLACEHOLDER} = ")
@@ -73,7 +77,7 @@ class OptionText:
 
         Raises
         ------
-        SpecError
+        OptionError
             If it is not.
         """
         node = self._statement(f"masked {PLACEHOLDER} {before}")
@@ -88,7 +92,7 @@ class OptionText:
             statements = parse(SourceFile(self.option, f"{_HEADER}{lead}{part}\n")).statements
         except SpecError as error:
             # The first slip explains the rest of so short a text.
-            raise SpecError(self.moved(error.diagnostics[:1])) from None
+            raise OptionError(self.moved(error.diagnostics[:1])) from None
         return statements[0]
 
     def moved(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -96,11 +96,14 @@ def read_source(path: str | Path) -> SourceFile:
     """
     name = str(path)
     try:
-        raw = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            raw = file.read(4 * MOST_CHARACTERS + 1)
     except (OSError, ValueError) as error:
         raise SpecError(
             [Diagnostic("cannot-read", f"'{name}' cannot be read: {_reason(path, error)}", help="check the path")]
         ) from error
+    if len(raw) > 4 * MOST_CHARACTERS:
+        raise SpecError([_too_long(name)])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -110,6 +113,11 @@ def read_source(path: str | Path) -> SourceFile:
                         help="save the file as UTF-8")]
         ) from error  # fmt: skip
     return SourceFile(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _too_long(name: str) -> Diagnostic:
+    return Diagnostic("too-long", f"'{name}' has more than {MOST_CHARACTERS:,} characters",
+                      help="a spec is far shorter; check that this file is one")  # fmt: skip
 
 
 def _reason(path: str | Path, error: Exception) -> str:
@@ -136,10 +144,7 @@ def parse(file: SourceFile) -> SyntaxTree:
         With one diagnostic for each statement that does not parse.
     """
     if len(file.text) > MOST_CHARACTERS:
-        raise SpecError(
-            [Diagnostic("too-long", f"'{file.name}' has more than {MOST_CHARACTERS:,} characters",
-                        help="a spec is far shorter; check that this file is one")]
-        )  # fmt: skip
+        raise SpecError([_too_long(file.name)])
     if "\0" in file.text:
         raise SpecError([Diagnostic("not-text", f"'{file.name}' is not a text file", help="a spec is a text in UTF-8")])
     if not has_header(file.text):

@@ -34,7 +34,7 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
                           "distributions are " + ", ".join(FAMILIES))  # fmt: skip
 
     def usage(text: str) -> Exception:
-        return binder.fail("arguments", f"the arguments of {call.name} are not what it takes", call.span, help=f"write {text}")
+        return binder.fail("arguments", f"these are not the arguments of {call.name}", call.span, help=f"write {text}")
 
     def first() -> tuple[Expr, Dimension, Unit, float]:
         expr = binder.bind(call.args[0], context)
@@ -60,7 +60,7 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
                 raise binder.fail("bad-number", "the median of a lognormal distribution is not positive", call.args[0].span,
                                   help="write a median above 0, or take normal(mean, sd = ...)")  # fmt: skip
             # sdlog^2 = ln(1 + cv^2), the exact relation for a lognormal distribution.
-            sdlog = spread("sdlog", ONE) if "sdlog" in named else math.sqrt(math.log1p(spread("cv", ONE) ** 2))
+            sdlog = spread("sdlog", ONE) if "sdlog" in named else _sdlog_of(spread("cv", ONE))
             return Prior("lognormal", {"median": median, "sdlog": sdlog}), dim, unit, median
         case "normal":
             if len(call.args) != 1 or len(named) != 1 or not set(named) <= {"cv", "sd"}:
@@ -156,6 +156,11 @@ def read_bounds(
     if not (low < high or one_value and low == high):
         raise binder.fail("bounds", "the lower bound is not below the upper", pair.span, help="write in (low, high)")
     return low, high
+
+
+def _sdlog_of(cv: float) -> float:
+    # cv^2 leaves double precision where its logarithm does not.
+    return math.sqrt(math.log1p(cv * cv) if cv < 1e100 else 2 * math.log(cv))
 
 
 def _support(prior: Prior) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.curves import check_still
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors, similar
 from pbpkc.language.expression import Expr, Name, mul, names_in, walk
-from pbpkc.language.gather import gather
+from pbpkc.language.gather import Gathered, gather
 from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
     Argument,
@@ -42,8 +42,14 @@ def resolve(tree: SyntaxTree) -> Model:
     SpecError
         With every problem found in the spec and the files it uses.
     """
+    gathered = gather(tree)
+    table = Table(gathered, build_scope(gathered))
     try:
-        return _resolve(tree)
+        return _resolve(tree, gathered, table)
+    except Unbound:
+        # Something that the rest cannot do without; why is among the problems.
+        raise_if_errors(table.problems)
+        raise
     except RecursionError as error:
         raise SpecError(
             [Diagnostic("too-nested", f"the expressions of '{tree.file.name}' are nested too deeply in one another",
@@ -51,9 +57,7 @@ def resolve(tree: SyntaxTree) -> Model:
         ) from error  # fmt: skip
 
 
-def _resolve(tree: SyntaxTree) -> Model:
-    gathered = gather(tree)
-    table = Table(gathered, build_scope(gathered))
+def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     if gathered.head is None:
         table.problems.append(
             Diagnostic("no-model", f"'{tree.file.name}' has no `model` line", _behind_header(tree),
@@ -242,7 +246,8 @@ def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
     named = dict(call.named)
     if call.name == "combined":
         if call.args or set(named) != {"prop", "add"}:
-            raise binder.fail("arguments", "combined is written combined(prop = a, add = b)", call.span)
+            raise binder.fail("arguments", "these are not the arguments of combined", call.span,
+                              help="write combined(prop = a, add = b)")  # fmt: skip
         prop = binder.bind_as(named["prop"], ONE, context, "a proportional error is dimensionless")
         added = binder.bind_as(named["add"], dimension, context, "an additive error has the unit of its observable")
         return ErrorModel("combined", prop, added)
@@ -320,9 +325,9 @@ def _list_states(table: Table, arrows: list[Arrow], scenario_reasons: dict[str, 
     for name in sorted(reasons, key=key):
         if name in state_order:
             line = table.scope.states[name]
-            if name in table.failed:
+            if name not in table.state_values:
                 continue
-            value = table.binder.bind(line.value, Context())
+            value = table.state_values[name]
             found.append(State(name, table.state_units[name], starts.get(name, value), reasons[name], span=line.span))
             continue
         node, species = name.rsplit(".", 1)

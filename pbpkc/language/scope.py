@@ -34,6 +34,9 @@ HEMATOCRIT = ("HCT", "hematocrit", "haematocrit")
 #: A family larger than this is a slip of the pen (rule of this implementation, not of the language).
 MOST_MEMBERS = 20_000
 
+#: All members of all families together.
+MOST_NAMES = 60_000
+
 Indices = Mapping[str, int]
 
 
@@ -61,6 +64,7 @@ class Scope:
     families: dict[str, tuple[int, ...]] = field(default_factory=dict)
     where: dict[str, Span] = field(default_factory=dict)
     family_where: dict[str, Span] = field(default_factory=dict)  # by the name without an index
+    full: bool = False  # it declares more names than a spec may
     broken: set[str] = field(default_factory=set)  # declared, but not understood: reading them is no further problem
     problems: Problems = field(default_factory=Problems)
 
@@ -193,6 +197,15 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
 def _claim(scope: Scope, name: str, span: Span, what: str) -> bool:
     """Take a name; a second declaration of it is a problem."""
     base = name.split("<")[0]
+    if len(scope.where) >= MOST_NAMES:
+        if scope.full:
+            return False
+        scope.full = True
+        scope.problems.append(
+            Diagnostic("too-large", f"this spec declares more than {MOST_NAMES} names", (Label(span),),
+                       help="make the families smaller")  # fmt: skip
+        )
+        return False
     first = scope.where.get(name) or (scope.where.get(base) if base != name else scope.family_where.get(name))
     if first is None:
         scope.where[name] = span

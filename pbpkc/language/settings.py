@@ -12,12 +12,12 @@ from types import MappingProxyType
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
-from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError, similar
+from pbpkc.language.diagnostics import Problems, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr, Name
 from pbpkc.language.functions import FIGURES
 from pbpkc.language.model import Mask, Model, Unknown
-from pbpkc.language.option_text import PLACEHOLDER, OptionText
+from pbpkc.language.option_text import PLACEHOLDER, OptionError, OptionText
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
 from pbpkc.language.scope import Scope
 from pbpkc.language.units import Unit
@@ -25,8 +25,8 @@ from pbpkc.language.units import Unit
 #: A flow that the balance decides is none of them: set alone, it would break the balance.
 _SETTABLE = ("covariate", "input", "param", "masked", "attribute")
 
-#: A number with a unit that was typed without brackets.
-_BARE = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\[\]]*?)\s*")
+#: A number, alone or with a unit that was typed without brackets.
+_BARE = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*((?:[^\W\d_]|%|°|1/)[^\[\]]*?|)\s*")
 
 _NAME = re.compile(r"\s*[^\W\d][\w.]*(?:<[\w\s,]*>[\w.]*)*")
 
@@ -36,7 +36,7 @@ def read_value(model: Model, text: str, option: str = "--set") -> tuple[str, flo
 
     Raises
     ------
-    SpecError
+    OptionError
         For an unknown name, a wrong unit, or a value outside a covariate's bounds.
     """
     before, found, rest = text.partition("=")
@@ -64,7 +64,7 @@ def read_mask_option(model: Model, text: str) -> tuple[str, Mask, float | None]:
 
     Raises
     ------
-    SpecError
+    OptionError
         For an unknown name, a wrong unit, missing bounds.
     """
     name, given, typed = _mask_text(model, text)
@@ -91,12 +91,18 @@ def read_mask_option(model: Model, text: str) -> tuple[str, Mask, float | None]:
             raise binder.fail("bad-number", f"'{PLACEHOLDER}' cannot be negative on a log scale", node.bounds.span,
                               help="raise the lower bound to 0 or more, or write scale natural")  # fmt: skip
     except Unbound:
-        raise SpecError(typed.moved(binder.problems)) from None
+        raise OptionError(typed.moved(binder.problems)) from None
     return name, Mask(definition.mask.prior if definition.mask else None, low, high, scale), None
 
 
 def read_unmask_option(model: Model, text: str) -> tuple[str, float | None]:
-    """``vmax_sult`` or ``vmax_sult = 400 [umol/h/kg^0.75]``: held at that value, or at its median (None)."""
+    """``vmax_sult`` or ``vmax_sult = 400 [umol/h/kg^0.75]``: held at that value, or at its median (None).
+
+    Raises
+    ------
+    OptionError
+        For an unknown name, one that is not masked, or a wrong unit.
+    """
     usage = 'write --unmask "name" or --unmask "name = 1.5 [unit]"'
     typed = OptionText("--unmask", text, 0, "", usage)
     name, value = read_value(model, text, "--unmask") if "=" in text else (_known(model, text, typed), None)
@@ -111,7 +117,7 @@ def with_unknown(model: Model, text: str) -> Model:
 
     Raises
     ------
-    SpecError
+    OptionError
         For an unknown name, a wrong unit, a number outside the term's range, an expression that reads
         anything but the arguments.
     """
@@ -135,7 +141,7 @@ def with_unknown(model: Model, text: str) -> Model:
         bound = binder.bind_as(node, unknown.unit.dimension, Context(local=local, unknowns=False, where="an unknown"),
                                f"'{name}' has the unit {unknown.unit}")  # fmt: skip
     except Unbound:
-        raise SpecError(typed.moved(binder.problems)) from None
+        raise OptionError(typed.moved(binder.problems)) from None
     _check_range(unknown, bound, typed)
     unknowns = {**model.unknowns, name: replace(unknown, default=bound)}
     return replace(model, unknowns=MappingProxyType(unknowns))
@@ -146,7 +152,7 @@ def read_times(model: Model, text: str, option: str = "--times") -> list[float]:
 
     Raises
     ------
-    SpecError
+    OptionError
         For a text that is no time, a negative time, or times that go backwards.
     """
     unit = model.time_unit
@@ -198,6 +204,8 @@ def _mask_text(model: Model, text: str) -> tuple[str, str, OptionText]:
 
 def _known(model: Model, text: str, typed: OptionText) -> str:
     name = re.sub(r"\s+", "", text)
+    if not name:
+        raise typed.problem("usage", "a name is missing", typed.usage)
     definition = model.definitions.get(name)
     if definition is not None and definition.kind in _SETTABLE:
         return name
@@ -220,7 +228,7 @@ def _constant(model: Model, typed: OptionText, node: n.SyntaxExpr, like: Expr | 
     try:
         return binder.constant(node, dimension, what)
     except Unbound:
-        raise SpecError(typed.moved(binder.problems)) from None
+        raise OptionError(typed.moved(binder.problems)) from None
 
 
 def _check_range(unknown: Unknown, bound: Expr, typed: OptionText) -> None:

@@ -105,6 +105,7 @@ class Table:
             self._read_time(head.time)
         self.settings = {self._path(s.target): s for s in scope.sets}
         self.attributes = self._collect_attributes()
+        self.state_values: dict[str, Expr] = {}
         self.state_units = self._read_state_units()
         self.circulations = Circulations(self)
 
@@ -133,6 +134,7 @@ class Table:
                 units[name] = parse_unit("1")
                 self.failed.add(name)
                 continue
+            self.state_values[name] = expr
             written = next((e.unit for e in walk(expr) if isinstance(e, Const) and e.unit.dimension == expr.dim), None)
             # A state counts from zero: one written in degC is kept in K.
             units[name] = written if written and not written.offset else canonical_unit(expr.dim)
@@ -404,8 +406,11 @@ class Table:
             if node == owner or block.kind not in ("blood", "tissue") or line is None:
                 continue
             if isinstance(line.value, n.Call) and line.value.name == "remainder":
+                order = list(self.scope.nodes)
+                if order.index(node) > order.index(owner):
+                    raise Unbound()  # said where the second one stands
                 raise self.binder.fail("remainder", "only one volume can be the remainder", call.span,
-                                       others=(Label(line.span, "another one"),))  # fmt: skip
+                                       others=(Label(line.value.span, "another one"),), help="give one of them a number")  # fmt: skip
             others.append(self.name(self.attribute(node, "volume", call.span)))
         return sub(total, add(*others)) if others else total
 
@@ -481,7 +486,7 @@ class Table:
 
     def _unknown(self, node: n.Ref | n.Part | n.Member, name: str) -> Unbound:
         base = name.split("<")[0]
-        if base in self.scope.broken:
+        if base in self.scope.broken or self.scope.full:
             return Unbound()
         if base in self.scope.family_where:
             return self._not_a_member(node, name, base)
@@ -722,6 +727,8 @@ class Table:
         nodes = []
         for ref in site.drains:
             node = self.indexed(ref.parts[0], Context())
+            if node not in self.scope.where:
+                raise self._unknown(ref, node)
             block = self.scope.nodes.get(node)
             if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
                 raise self.binder.fail("misplaced", f"a site drains tissues, and '{ref.text}' is none", ref.span,

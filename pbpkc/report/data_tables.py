@@ -63,7 +63,9 @@ def data_tables(dataset: Dataset, model: Model) -> DataTables:
         for name in names:
             value = subject.covariates.get(name)
             unit = units[name]
-            shown = NOTHING if value is None else plain_number((value - float(unit.offset)) / float(unit.factor))
+            shown = (
+                NOTHING if value is None else plain_number((value - float(unit.offset)) / float(unit.factor))
+            )
             told.append(shown)
         times = subject.time / factor
         rows.append(
@@ -73,7 +75,9 @@ def data_tables(dataset: Dataset, model: Model) -> DataTables:
                 covariates=tuple(told),
                 measured=int(times.size),
                 below=int(subject.censored.sum()),
-                times=f"{plain_number(times.min(), 3)} to {plain_number(times.max(), 4)}" if times.size else NOTHING,
+                times=f"{plain_number(times.min(), 3)} to {plain_number(times.max(), 4)}"
+                if times.size
+                else NOTHING,
             )
         )
     return DataTables(
@@ -116,9 +120,7 @@ def _dose(event: DoseEvent, subject: Subject, dataset: Dataset, model: Model) ->
     return " ".join(parts)
 
 
-def _amount(
-    amount: float, species: str, unit: str, subject: Subject, dataset: Dataset, model: Model
-) -> str:
+def _amount(amount: float, species: str, unit: str, subject: Subject, dataset: Dataset, model: Model) -> str:
     """In milligrams where the substance has a molar mass, else in the unit of the state."""
     found = model.species.get(species)
     name = found.attributes.get("mw") if found is not None else None
@@ -170,12 +172,17 @@ def settings(content: ReportContent) -> Iterator[tuple[str, str]]:
     yield "fit", _pairs(result.options)
     for name, value in provenance.items():
         if value not in (None, {}, [], ""):
-            yield name.replace("_", " "), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield (
+                name.replace("_", " "),
+                value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),
+            )
     yield "versions", ", ".join(f"{name} {number}" for name, number in content.versions.items())
 
 
 def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in values.items() if value is not None)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_plain(value)}" for name, value in values.items() if value is not None
+    )
 
 
 def _plain(value: object) -> str:

@@ -182,7 +182,9 @@ def _correlations(result: FitResult, names: list[str]) -> tuple[Correlation, ...
         return ()
     single = tuple(
         Correlation(
-            f"Subject {fit.id}", tuple(names), tuple(tuple(_pair([x]) for x in row) for row in fit.correlation)
+            f"Subject {fit.id}",
+            tuple(names),
+            tuple(tuple(_pair([x]) for x in row) for row in fit.correlation),
         )
         for fit in there
     )
@@ -198,7 +200,9 @@ def _pair(values: list[float]) -> tuple[str, str, float]:
     if not seen:
         return NOTHING, "", 0.0
     middle = median(seen)
-    spread = f"{_two(min(seen))} to {_two(max(seen))}" if len(seen) > 1 and max(seen) - min(seen) > 5e-3 else ""
+    spread = (
+        f"{_two(min(seen))} to {_two(max(seen))}" if len(seen) > 1 and max(seen) - min(seen) > 5e-3 else ""
+    )
     return _two(middle), spread, min(1.0, abs(middle))
 
 

@@ -1,6 +1,7 @@
 """Equations as MathML, which browsers set without help, from the LaTeX that `pbpkc.compiler.latex` writes.
 
 The page and the LaTeX of a model so show the same symbols. Of LaTeX only what that writer produces is read.
+Numbers are rounded to six digits.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ _SYMBOLS = {
     "\\cdot": "·", "\\le": "≤", "\\ge": "≥", "\\ne": "≠", "\\rightarrow": "→", "\\leftrightarrow": "↔",
     "\\lfloor": "⌊", "\\rfloor": "⌋", "-": "−", "\\lbrace": "{", "\\rbrace": "}",
 }  # fmt: skip
-_GREEK = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split(),
-        "αβγδεζηθκλμνξπρστφχψω",
-        strict=True,
-    )
-)
+_GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+}  # fmt: skip
 _SPACES = {"\\,": "0.25em", "\\;": "0.28em", "\\ ": "0.25em", "\\quad": "1em"}
 _FUNCTIONS = ("\\exp", "\\ln", "\\sin", "\\cos", "\\min", "\\max")
 
@@ -56,6 +55,12 @@ def signed_terms(terms: Iterable[tuple[bool, str]]) -> tuple[Markup, ...]:
     return tuple(found) or (Markup("<math><mn>0</mn></math>"),)
 
 
+def _rounded(number: str) -> str:
+    """A number to six digits: a formula is read, not computed with."""
+    short = f"{float(number):.6g}"
+    return short if "." in number and "e" not in short else number
+
+
 def _row(parts: list[Markup]) -> Markup:
     return parts[0] if len(parts) == 1 else Markup("<mrow>{}</mrow>").format(Markup("").join(parts))
 
@@ -64,7 +69,7 @@ class _Reader:
     """Reads LaTeX from left to right."""
 
     def __init__(self, latex: str) -> None:
-        self.tokens = [token for token in _TOKEN.findall(latex) if not token.isspace()]
+        self.tokens: list[str] = [token for token in _TOKEN.findall(latex) if not token.isspace()]
         self.place = 0
 
     def sequence(self, until: tuple[str, ...]) -> list[Markup]:
@@ -103,7 +108,10 @@ class _Reader:
             depth += (token == "{") - (token == "}")
             if not depth:
                 break
-            text += "\u2009" if token in _SPACES else token[1:] if len(token) == 2 and token[0] == "\\" else token
+            if token in _SPACES:
+                text += "\u2009"
+            else:
+                text += token[1:] if len(token) == 2 and token[0] == "\\" else token
         return text
 
     def scripts(self, base: Markup, mark: str) -> Markup:
@@ -140,7 +148,7 @@ class _Reader:
         if token[1:] in _GREEK:
             return Markup("<mi>{}</mi>").format(_GREEK[token[1:]])
         if token[0].isdigit():
-            return Markup("<mn>{}</mn>").format(token)
+            return Markup("<mn>{}</mn>").format(_rounded(token))
         if token[0].isalpha():
             return Markup("<mi>{}</mi>").format(token)
         return Markup("<mo>{}</mo>").format(_SYMBOLS.get(token, token.lstrip("\\")))
@@ -176,4 +184,3 @@ class _Reader:
             for row in rows
         )
         return Markup("<mrow><mo>{{</mo><mtable>{}</mtable></mrow>").format(body)
-

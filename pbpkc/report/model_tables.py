@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -11,14 +12,16 @@ from pbpkc.compiler.latex import LatexWriter, latex_name, latex_writer
 from pbpkc.compiler.notation import arrow_text, notation
 from pbpkc.compiler.system import Input, System
 from pbpkc.compiler.terms import CARRIED, equation_terms
-from pbpkc.language.evaluate import evaluate_definitions
-from pbpkc.language.expression import Const, to_text
-from pbpkc.language.model import Definition, Model, Prior, Scenario
+from pbpkc.language.expression import to_text
+from pbpkc.language.model import Model, Scenario
 from pbpkc.language.source import Span
-from pbpkc.language.units import Unit
 from pbpkc.report.equations import equations_text
 from pbpkc.report.mathml import formula, quotient, signed_terms
-from pbpkc.report.quantities import plain_number, unit_text, with_unit
+from pbpkc.report.number_tables import NumberRow, UnknownRow, number_rows, unknown_rows
+from pbpkc.report.quantities import unit_text
+
+#: Letters of a formula that have room in half the width of a page.
+_HALF_A_PAGE = 45
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Equation:
     left: Markup
     terms: tuple[Markup, ...]
     note: str = ""
+
+    @property
+    def wide(self) -> bool:
+        """Whether half a page is too narrow for one of its terms, within which no line can end."""
+        return max(len(term.striptags()) for term in self.terms) > _HALF_A_PAGE
 
 
 @dataclass(frozen=True)
@@ -52,19 +60,6 @@ class InputRow:
 
 
 @dataclass(frozen=True)
-class NumberRow:
-    """One quantity of the spec: how it is written, what it comes to, where it is from."""
-
-    name: str
-    meaning: str
-    written: str
-    value: str
-    unit: str
-    allowed: str
-    source: str
-
-
-@dataclass(frozen=True)
 class ScenarioRow:
     """One scenario: its lines as they stand in the spec."""
 
@@ -82,7 +77,7 @@ class ModelTables:
     processes: tuple[Equation, ...]
     equations: tuple[Equation, ...]
     definitions: tuple[Equation, ...]
-    unknowns: tuple[NumberRow, ...]
+    unknowns: tuple[UnknownRow, ...]
     states: tuple[StateRow, ...]
     inputs: tuple[InputRow, ...]
     numbers: tuple[NumberRow, ...]
@@ -105,13 +100,19 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
     return ModelTables(
         observables=tuple(
             Equation(
-                o.name, formula(latex_name(o.name)), _sum(written, o.expr), _observed(model, o.name, o.unit.text)
+                o.name,
+                formula(latex_name(o.name)),
+                _sum(written, o.expr),
+                _observed(model, o.name, o.unit.text),
             )
             for o in system.outputs
         ),
         processes=tuple(
             Equation(
-                r.name, formula(written.names[r.symbol]), _sum(written, r.expr), _arrow(arrow_text(system, k, words))
+                r.name,
+                formula(written.names[r.symbol]),
+                _sum(written, r.expr),
+                _arrow(arrow_text(system, k, words)),
             )
             for k, r in enumerate(system.rates)
             if r.kind not in CARRIED
@@ -128,21 +129,20 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
             Equation(a.name, formula(written.names[a.symbol]), _sum(written, a.expr))
             for a in (*system.constants, *system.curves)
         ),
-        unknowns=tuple(_unknowns(model)),
+        unknowns=unknown_rows(model),
         states=tuple(_states(model, system, written)),
-        inputs=tuple(
-            InputRow(formula(written.names[u.symbol]), *_input(u)) for u in system.inputs
-        ),
-        numbers=tuple(_numbers(model)),
+        inputs=tuple(InputRow(formula(written.names[u.symbol]), *_input(u)) for u in system.inputs),
+        numbers=number_rows(model, system),
         scenarios=tuple(_scenario(s, s.name == fitted) for s in model.scenarios.values()),
         text=equations_text(system),
     )
 
 
-def _sum(written: LatexWriter, expr: object) -> tuple[Markup, ...]:
-    if getattr(expr, "is_Add", False):
-        return signed_terms((negative, written.latex(term)) for negative, term in written.order.terms(expr))  # type: ignore[arg-type]
-    return signed_terms([(False, written.latex(expr))])  # type: ignore[arg-type]
+def _sum(written: LatexWriter, expr: Any) -> tuple[Markup, ...]:
+    # `expr` is a sympy expression, a type that this room does not import.
+    if expr.is_Add:
+        return signed_terms((negative, written.latex(term)) for negative, term in written.order.terms(expr))
+    return signed_terms([(False, written.latex(expr))])
 
 
 def _arrow(text: str) -> str:
@@ -181,80 +181,8 @@ def _states(model: Model, system: System, written: LatexWriter) -> Iterator[Stat
         source = known.get(state.name)
         start = "0" if source is None or source.start is None else to_text(source.start)
         meaning = source.reason if source is not None else ""
-        yield StateRow(formula(written.names[state.symbol]), state.name, unit_text(state.unit.text), meaning, start)
-
-
-# ------------------------------------------------------------- numbers and their sources
-
-
-def _numbers(model: Model) -> Iterator[NumberRow]:
-    lookup = evaluate_definitions({k: d.expr for k, d in model.definitions.items()}, {})
-    for definition in model.definitions.values():
-        # What the compiler made, and what changes in time, stands in the equations.
-        if definition.derived or definition.kind in ("flow", "concentration", "rate"):
-            continue
-        try:
-            value = plain_number(_in_unit(float(lookup(definition.name)), definition.unit), 6)
-        except (KeyError, ValueError, ArithmeticError):
-            value = ""
-        yield NumberRow(
-            name=definition.name,
-            meaning=definition.doc,
-            written="" if isinstance(definition.expr, Const) else _written(definition),
-            value=value,
-            unit=unit_text(definition.unit.text),
-            allowed=_allowed(definition),
-            source=definition.source,
-        )
-
-
-def _written(definition: Definition) -> str:
-    if definition.mask is not None:
-        return ""
-    text = to_text(definition.expr)
-    return f"{text.removesuffix('()')}, predicted" if text.endswith("()") else text
-
-
-def _allowed(definition: Definition) -> str:
-    mask, unit = definition.mask, definition.unit
-    if mask is not None:
-        told = f"estimated within {_range(mask.low, mask.high, unit)}"
-        return f"{told}; prior {_prior(mask.prior, unit)}" if mask.prior is not None else told
-    return f"within {_range(*definition.bounds, unit)}" if definition.bounds is not None else ""
-
-
-def _range(low: float, high: float, unit: Unit) -> str:
-    return f"{plain_number(_in_unit(low, unit), 6)} to {plain_number(_in_unit(high, unit), 6)}"
-
-
-def _prior(prior: Prior, unit: Unit) -> str:
-    plain = {"sdlog": "standard deviation of the logarithm", "a": "a", "b": "b", "sd": "standard deviation"}
-    shown = []
-    for name, value in prior.arguments.items():
-        number = value if name in ("sdlog", "a", "b") else value / float(unit.factor) if name == "sd" else _in_unit(value, unit)
-        shown.append(f"{plain.get(name, name)} {plain_number(number, 4)}")
-    return f"{prior.family}, {', '.join(shown)}"
-
-
-def _in_unit(canonical: float, unit: Unit) -> float:
-    return (canonical - float(unit.offset)) / float(unit.factor)
-
-
-def _unknowns(model: Model) -> Iterator[NumberRow]:
-    for term in model.unknowns.values():
-        arguments = ", ".join(a.name for a in term.arguments)
-        allowed = f"within {_range(*term.range, term.unit)}" if term.range is not None else ""
-        within = "; ".join(
-            f"{a.name} from {with_unit(_range(a.low, a.high, a.unit), a.unit.text)}" for a in term.arguments
-        )
-        yield NumberRow(
-            name=f"{term.name}({arguments})",
-            meaning=term.doc,
-            written=to_text(term.default) if term.default is not None else "",
-            value=within,
-            unit=unit_text(term.unit.text),
-            allowed="; ".join([*([allowed] if allowed else []), *(f"{d} in {a}" for d, a in term.shapes)]),
-            source="",
+        yield StateRow(
+            formula(written.names[state.symbol]), state.name, unit_text(state.unit.text), meaning, start
         )
 
 

@@ -85,7 +85,9 @@ def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
     return PagePlots(
         time=tuple(_time(group) for group in groups.values()),
         goodness=tuple(_goodness(group) for group in groups.values() if residual_points(group)),
-        estimates=tuple(_estimates(p) for p in parameter_marks(result, MOST_SUBJECTS)) if len(result.fits) > 1 else (),
+        estimates=tuple(_estimates(p) for p in parameter_marks(result, MOST_SUBJECTS))
+        if len(result.fits) > 1
+        else (),
         below=any(one.censored_time.size for one in series),
     )
 
@@ -110,7 +112,14 @@ def _time(group: Sequence[Series]) -> PlotGroup:
                     for t, limit in zip(one.censored_time, one.censored_limit, strict=True)
                 ],
             }
-            pictures.append((scale, _inline(draw, _LARGE if large else _SMALL, f"time-{one.observable}-{k}-{scale}", name, words)))
+            pictures.append(
+                (
+                    scale,
+                    _inline(
+                        draw, _LARGE if large else _SMALL, f"time-{one.observable}-{k}-{scale}", name, words
+                    ),
+                )
+            )
         plots.append(Plot(f"Subject {one.subject}", tuple(pictures)))
     notes = []
     if not large:
@@ -142,11 +151,12 @@ def _at(time: float, one: Series) -> str:
 
 def _goodness(group: Sequence[Series]) -> PlotGroup:
     name = group[0].observable
+    shown = f"{name}, observed against predicted"
     both = tuple(
         (
             scale,
             _inline(
-                observed_panel(group, log), _GOODNESS, f"observed-{name}-{scale}", f"{name}, observed against predicted",
+                observed_panel(group, log), _GOODNESS, f"observed-{name}-{scale}", shown,
                 {OBSERVED_MARKS: [_point(one, i) for one, i in observed_points(group, log)[2]]},
             ),
         )
@@ -179,7 +189,8 @@ def _residual(place: Place) -> str:
 def _estimates(parameter: ParameterMarks) -> Plot:
     said = {
         wanted: [
-            f"subject {m.subject}: {with_unit(figures(m.estimate), parameter.unit)} (95 % interval {interval(m.low, m.high)})"
+            f"subject {m.subject}: {with_unit(figures(m.estimate), parameter.unit)}, "
+            f"95\u00a0% interval {interval(m.low, m.high)}"
             for m in parameter.marks
             if m.determined == wanted
         ]
@@ -196,7 +207,9 @@ def _estimates(parameter: ParameterMarks) -> Plot:
 
 
 def _inline(draw: Draw, size: tuple[float, float], name: str, label: str, words: Words) -> Markup:
-    return inline(picture(draw, size, "page", name).decode(), re.sub(r"[^A-Za-z0-9]+", "-", name), label, words)
+    return inline(
+        picture(draw, size, "page", name).decode(), re.sub(r"[^A-Za-z0-9]+", "-", name), label, words
+    )
 
 
 def inline(svg: str, prefix: str, label: str, words: Words) -> Markup:

@@ -18,29 +18,32 @@ _TIE = "\u00a0"
 
 def plain_number(value: float, digits: int = 4) -> str:
     """A number to so many digits, without zeros at its end: ``1.5``, ``0.04``, ``2.1·10⁻⁶``."""
-    return _written(value, digits, "")
+    return _written(value, digits, zeros=False)
 
 
 def figures(value: float, digits: int = 4) -> str:
     """A number to so many significant digits, all of them shown: ``1.500``, ``0.04000``."""
-    return _written(value, digits, "#")
+    return _written(value, digits, zeros=True)
 
 
-def _written(value: float, digits: int, alternate: str) -> str:
+def _written(value: float, digits: int, zeros: bool) -> str:
     if not math.isfinite(value):
         return NOTHING
     if value == 0.0:
         return "0"
-    size = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
-    if -4 <= size < 6:
-        # Digits before the point are all shown: 123456, never 1.235e+05.
-        text = f"{value:{alternate}.{max(digits, size + 1)}g}".rstrip("." if alternate else "")
-        return text.replace("-", _MINUS)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    if not alternate and "." in mantissa:
-        mantissa = mantissa.rstrip("0").rstrip(".")
-    power = f"10{str(int(exponent)).translate(_RAISED)}"
-    return (power if mantissa == "1" else f"{mantissa}·{power}").replace("-", _MINUS)
+    size = int(exponent)
+    if -5 <= size < 6:
+        # Digits before the point are all shown: 123456, never 123500.
+        text = f"{value:.{max(0, digits - 1 - size)}f}"
+        return (text if zeros else _short(text)).replace("-", _MINUS)
+    power = f"10{str(size).translate(_RAISED)}"
+    shown = mantissa if zeros else _short(mantissa)
+    return (power if shown == "1" else f"{shown}·{power}").replace("-", _MINUS)
+
+
+def _short(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:

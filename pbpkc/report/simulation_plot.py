@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,13 @@ Array = NDArray[np.float64]
 
 #: Decades below its largest value that a logarithmic panel follows a curve.
 _DECADES = 5.0
+
+#: Panels in a row, for up to so many observables, and the size of a panel in inches.
+_COLUMNS = ((1, 1), (6, 2), (12, 3), (math.inf, 4))
+_PANEL = {1: (6.6, 3.7), 2: (4.3, 2.7), 3: (3.3, 2.3), 4: (2.8, 2.0)}
+
+#: A scenario with more runs than this shows a crowd of individuals, drawn thin.
+_CROWD = 3
 
 
 class Run(Protocol):
@@ -73,11 +81,11 @@ def simulation_figure(
     title : str
         Above the panels.
     """
-    columns = 1 if len(units) == 1 else 2
+    columns = next(n for most, n in _COLUMNS if len(units) <= most)
     rows = math.ceil(len(units) / columns)
     styles = _styles(runs)
     named = len(styles) > 1 or any(run.scenario for run in runs)
-    step, row = (6.6, 3.7) if columns == 1 else (4.3, 2.7)
+    step, row = _PANEL[columns]
     lines = _legend_lines(list(styles), step * columns) if named else 0
     width = step * columns
     head = 0.12 + (0.26 if title else 0.0) + 0.2 * lines
@@ -108,11 +116,13 @@ def simulation_figure(
 def _draw_panel(
     axes: Axes, runs: Sequence[Run], name: str, styles: Mapping[str, dict[str, Any]], factor: float, log: bool
 ) -> None:
-    many = len(runs) > 3 * len(styles)
-    for run in runs:
+    sizes = Counter(run.scenario for run in runs)
+    # A single run is drawn over a crowd.
+    for run in sorted(runs, key=lambda run: -sizes[run.scenario]):
         value = run.trajectory.observable(name)
         keep = shown_on(value, log)
-        style = {**styles[run.scenario], "linewidth": 0.7 if many else 1.3, "alpha": 0.6 if many else 1.0}
+        crowd = sizes[run.scenario] > _CROWD
+        style = {**styles[run.scenario], "linewidth": 0.7 if crowd else 1.3, "alpha": 0.6 if crowd else 1.0}
         axes.plot(run.trajectory.time[keep] / factor, value[keep], **style)
 
 

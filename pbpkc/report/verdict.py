@@ -22,6 +22,8 @@ _BELOW = {
     "zero": "counted as zero",
 }
 
+_LIMIT = "; up to 50\u00a0% would count as determined"
+
 #: Combinations that are told in words; the others stand in the table.
 _MOST_TOLD = 3
 
@@ -95,9 +97,14 @@ def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[
         subjects = f"the {count(len(there), 'subject')} that could be fitted"
     lost = [name for name, where in opens.items() if where]
     if not lost:
-        what = f"the parameter {next(iter(opens))}" if len(opens) == 1 else f"each of the {len(opens)} parameters"
+        what = (
+            f"the parameter {next(iter(opens))}"
+            if len(opens) == 1
+            else f"each of the {len(opens)} parameters"
+        )
         return f"The data determine {what} in {subjects}."
-    one_by_one = " one by one" if len(lost) > 1 and any(_combinations(there)) else ""
+    combined = any(fit.identifiability.combinations for fit in there if fit.identifiability)
+    one_by_one = " one by one" if len(lost) > 1 and combined else ""
     nowhere = [name for name in lost if len(opens[name]) == len(there)]
     some = [name for name in lost if name not in nowhere]
     if not nowhere:
@@ -111,7 +118,9 @@ def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, lis
     converged = sum(fit.outcome == "converged" for fit in result.fits)
     total = len(result.fits)
     noun = "subject" if total == 1 else "subjects"
-    yield Fact(f"{converged} of {total}", f"{noun} fitted to convergence", "good" if converged == total else "open")
+    yield Fact(
+        f"{converged} of {total}", f"{noun} fitted to convergence", "good" if converged == total else "open"
+    )
     if there:
         all_, lost = len(there) * len(opens), sum(len(where) for where in opens.values())
         yield Fact(f"{all_ - lost} of {all_}", "estimates determined by the data", "open" if lost else "good")
@@ -122,7 +131,9 @@ def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, lis
         yield Fact("none", "of the checks was run", "open")
     else:
         bad, all_checks = len(checks.violations), sum(i.status != "note" for i in checks.items)
-        yield Fact(f"{all_checks - bad} of {all_checks}", "checks of the model held", "open" if bad else "good")
+        yield Fact(
+            f"{all_checks - bad} of {all_checks}", "checks of the model held", "open" if bad else "good"
+        )
 
 
 def _estimated(content: ReportContent) -> Iterator[str]:
@@ -146,7 +157,10 @@ def _estimated(content: ReportContent) -> Iterator[str]:
     if below:
         rule = _BELOW.get(str(result.options.get("blq")), str(result.options.get("blq")))
         verb = "lies" if below == 1 else "lie"
-        yield f"{count(below, 'measurement')} {verb} below the limit of quantification and {_was(below)} {rule}."
+        yield (
+            f"{count(below, 'measurement')} {verb} below the limit of quantification "
+            f"and {_was(below)} {rule}."
+        )
     weighted = [row.weighted_residual for row in result.predictions if math.isfinite(row.weighted_residual)]
     if weighted:
         within = sum(abs(value) <= 2.0 for value in weighted) / len(weighted)
@@ -169,12 +183,15 @@ def _with_doc(name: str, docs: dict[str, str]) -> str:
     return f"{name} ({docs[name]})" if docs.get(name) else name
 
 
-def _can(model: Model, result: FitResult, there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[str]:
+def _can(
+    model: Model, result: FitResult, there: list[SubjectFit], opens: dict[str, list[str]]
+) -> Iterator[str]:
     if len(there) == 1:
         for row in there[0].estimates:
             if not opens[row.parameter]:
                 value = with_unit(figures(row.estimate), row.unit)
-                yield f"{_described(model, row.parameter)} is {value} (95\u00a0% interval {interval(row.ci_low, row.ci_high)})."
+                ends = interval(row.ci_low, row.ci_high)
+                yield f"{_described(model, row.parameter)} is {value} (95\u00a0% interval {ends})."
     else:
         for mean in result.summary:
             if not opens[mean.parameter]:
@@ -187,25 +204,16 @@ def _can(model: Model, result: FitResult, there: list[SubjectFit], opens: dict[s
     yield from _combinations_told(there)
 
 
-def _combinations(there: list[SubjectFit]) -> list[str]:
-    return [c.text for fit in there if fit.identifiability for c in fit.identifiability.combinations]
-
-
 def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
-    told = 0
-    for fit in there:
-        for found in fit.identifiability.combinations if fit.identifiability else ():
-            told += 1
-            if told > _MOST_TOLD:
-                continue
-            value = with_unit(figures(found.estimate), found.unit)
-            where = f" in subject {fit.id}" if len(there) > 1 else ""
-            yield (
-                f"The combination {found.text} is determined{where}: {value} "
-                f"(95\u00a0% interval {interval(found.ci_low, found.ci_high)})."
-            )
-    if told > _MOST_TOLD:
-        yield f"{count(told - _MOST_TOLD, 'more combination')} {_was(told - _MOST_TOLD)} in the section on what is determined."
+    found = [(fit.id, c) for fit in there if fit.identifiability for c in fit.identifiability.combinations]
+    for subject, combination in found[:_MOST_TOLD]:
+        value = with_unit(figures(combination.estimate), combination.unit)
+        where = f" in subject {subject}" if len(there) > 1 else ""
+        ends = interval(combination.ci_low, combination.ci_high)
+        yield f"The combination {combination.text} is determined{where}: {value} (95\u00a0% interval {ends})."
+    more = len(found) - _MOST_TOLD
+    if more > 0:
+        yield f"{count(more, 'more combination')} {_was(more)} in the section on what is determined."
 
 
 def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[str]:
@@ -219,17 +227,16 @@ def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[st
             if v.parameter == name and not v.identifiable
         ]
         place = _place(where, len(there))
-        unseen = all(v.why.startswith("no observation depends") for v in found)
         bounds = sorted(v.bound for v in found if math.isfinite(v.bound))
-        if unseen:
-            whose = "" if len(there) == 1 else " of any subject" if len(where) == len(there) else place.replace(" in ", " of ", 1)
-            yield f"{name}: no measurement{whose} depends on it, so the number given is only where the search began."
+        if all(v.why.startswith("no observation depends") for v in found):
+            whose = place.replace(" in ", " of ", 1) if len(where) < len(there) else ""
+            yield f"{name}: no measurement{whose} depends on it; the number given is where the search began."
         elif not bounds:
             yield f"{name}: the data leave it free together with others{place}."
         else:
-            best = percent(bounds[0])
-            spread = best if percent(bounds[-1]) == best else f"{best} to {percent(bounds[-1])}"
-            yield f"{name}: its standard error is at best {spread} of its value{place}; 50\u00a0% is the most that counts."
+            best, worst = percent(bounds[0]), percent(bounds[-1])
+            spread = best if worst == best else f"{best} to {worst}"
+            yield f"{name}: its standard error is at best {spread} of its value{place}{_LIMIT}."
 
 
 def _place(where: list[str], total: int) -> str:
@@ -252,10 +259,11 @@ def _beware(content: ReportContent) -> Iterator[str]:
             where = [r.id for r in result.estimates if r.parameter == name and r.at_bound == side]
             if where:
                 bound = next(p for p in result.parameters if p["name"] == name)
-                value = plain_number(float(str(bound["low" if side == "lower" else "high"])), 4)
+                edge = plain_number(float(str(bound["low" if side == "lower" else "high"])), 4)
                 yield (
-                    f"{name} ends at the {side} bound of what is allowed, {with_unit(value, str(bound['unit']))}"
-                    f"{_place(where, len(result.fits))}: the data pull it further out than the spec lets it go."
+                    f"{name} ends at the {side} bound of what is allowed, "
+                    f"{with_unit(edge, str(bound['unit']))}{_place(where, len(result.fits))}: "
+                    "the best fit that the spec admits lies at the edge."
                 )
     checks = content.checks
     if checks is None:

@@ -59,7 +59,7 @@
   // On paper nothing can be opened.
   let closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = [...document.querySelectorAll("details:not([open], .screen)")];
     closed.forEach((part) => { part.open = true; });
   });
   window.addEventListener("afterprint", () => closed.forEach((part) => { part.open = false; }));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_every_figure_of_every_subject(row: dict[str, str], shared_data: Path) -
     for name in FIGURES:
         assert figures[name] == pytest.approx(float(row[name]), rel=RTOL, abs=0), name
     assert math.isnan(result.vss_obs)
+
+
+def test_the_largest_deviation(shared_data: Path, figure: Callable[..., None]) -> None:
+    worst = 0.0
+    for row in reference():
+        time, conc = observations(shared_data / "clinical" / "theophylline_oral.csv", row["subject"])
+        options = NCAOptions(auc_method=row["auc_method"])
+        figures = nca(time, conc, dose=float(row["dose_mg"]), options=options).figures()
+        worst = max([worst, *(abs(figures[name] / float(row[name]) - 1) for name in FIGURES if float(row[name]))])
+    figure("theophylline NCA, 12 subjects by two rules, largest relative deviation of a figure", worst, below=1e-9)
+    assert worst < 1e-9
 
 
 @pytest.mark.parametrize("method", ["linear", "linear_up_log_down"])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import pbpkc
+from pbpkc.check.agreement import agree
 from pbpkc.jobs.loaded import LoadedModel
 
 pytestmark = pytest.mark.reference
+
+Figure = Callable[..., None]
 
 #: 1000 mg over 151.16 g/mol.
 DOSE_UMOL = 1e6 / 151.16
@@ -32,7 +36,7 @@ def test_it_has_33_states_and_its_expectations_hold(paracetamol: LoadedModel) ->
 
 
 @pytest.mark.parametrize("scenario", ["iv_1g", "po_1g"])
-def test_mass_is_conserved_through_a_run(paracetamol: LoadedModel, scenario: str, figure) -> None:
+def test_mass_is_conserved_through_a_run(paracetamol: LoadedModel, scenario: str, figure: Figure) -> None:
     run = paracetamol.simulate(scenario)
     given = run.runs[0].events
     after = run.time > max(e.time for e in given)
@@ -42,7 +46,19 @@ def test_mass_is_conserved_through_a_run(paracetamol: LoadedModel, scenario: str
     assert worst < 1e-9
 
 
-def test_compiling_twice_gives_the_same_bytes(specs: Path, tmp_path: Path, figure) -> None:
+def test_numpy_torch_autograd_and_the_equations_agree(paracetamol: LoadedModel, figure: Figure) -> None:
+    stages = paracetamol.stages
+    report = agree(stages.analysed, stages.generated, original=stages.lowered)
+    assert report.ok, report.summary()
+    assert {"numpy", "numpy arrays", "torch", "torch autograd"} <= set(report.compared)
+    assert report.points >= 20
+    assert report.worst is not None
+    count = sum(report.compared.values())
+    what = f"paracetamol, {count} numbers of numpy, torch and autograd against sympy, in sums of absolute terms"
+    figure(what, report.worst.ratio, below=1e-12)
+
+
+def test_compiling_twice_gives_the_same_bytes(specs: Path, tmp_path: Path, figure: Figure) -> None:
     texts = []
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def paracetamol() -> LoadedModel:
 
 
 @pytest.mark.parametrize("target", ["numpy", "torch"])
-def test_every_flipped_term_is_found_by_the_agreement(paracetamol: LoadedModel, target: str, figure) -> None:
+def test_every_flipped_term_is_found_by_the_agreement(paracetamol: LoadedModel, target: str, figure: Callable[..., None]) -> None:
     stages = paracetamol.stages
     references, _ = references_for(stages.analysed, original=stages.lowered)
     tried, missed = unnoticed_flips(stages.generated, references, target)
@@ -41,7 +42,7 @@ def test_every_flipped_term_is_found_by_the_agreement(paracetamol: LoadedModel, 
 
 
 def test_every_flipped_term_of_the_equations_is_found_on_the_reference_solution(
-    paracetamol: LoadedModel, figure
+    paracetamol: LoadedModel, figure: Callable[..., None]
 ) -> None:
     # The residual check alone, without the agreement: iv and oral run together visit every state.
     compiled = paracetamol.compiled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def by_nls(references: Path) -> list[dict[str, str]]:
 
 
 def test_estimates_and_residual_sums_equal_those_of_nls(
-    fitted: FitResult, by_nls: list[dict[str, str]], figure
+    fitted: FitResult, by_nls: list[dict[str, str]], figure: Callable[..., None]
 ) -> None:
     estimates = {(row.id, row.parameter): row for row in fitted.estimates}
     rss = {row.id: row.rss for row in fitted.subjects}
@@ -53,7 +54,7 @@ def test_estimates_and_residual_sums_equal_those_of_nls(
 
 
 @pytest.mark.parametrize(("name", "published", "digit"), [("ka", 1.61, 0.005), ("v", 0.457, 0.0005), ("cl", 0.0402, 0.00005)])
-def test_geometric_means_of_all_twelve(fitted: FitResult, name: str, published: float, digit: float, figure) -> None:
+def test_geometric_means_of_all_twelve(fitted: FitResult, name: str, published: float, digit: float, figure: Callable[..., None]) -> None:
     values = [row.estimate for row in fitted.estimates if row.parameter == name]
     assert len(values) == 12
     mean = math.exp(sum(map(math.log, values)) / 12)

@@ -1,0 +1,51 @@
+"""The people of a data file, looked at with the settings of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pbpkc.experiment.data import Dataset, read_dataset
+from pbpkc.jobs.feasible import infeasible
+from pbpkc.language.diagnostics import Diagnostic, Problems, raise_if_errors
+
+if TYPE_CHECKING:
+    from pbpkc.jobs.spec import Spec
+
+
+def individuals(spec: Spec, scenario: str | None, path: str | Path | None = None, scored: bool = True) -> Dataset:
+    """A data file's individuals; see `pbpkc.experiment.data.read_dataset`.
+
+    A covariate that the file gives comes before a value that the run sets, which its notes say.
+
+    Raises
+    ------
+    ValueError
+        If the scenario does not exist, has no data block, or is not named where several have one.
+    SpecError
+        With everything that is wrong with the file, or with a body that it describes.
+    """
+    _demand_one(spec, scenario)
+    dataset = read_dataset(spec.model, scenario, path, scored)
+    problems = Problems()
+    for subject in dataset.subjects:
+        values = {**dataset.overrides, **subject.covariates}
+        problems.extend(infeasible(spec.model, values, f"ID {subject.id}"))
+    raise_if_errors(problems)
+    told = {name for subject in dataset.subjects for name in subject.covariates}
+    notes = [
+        Diagnostic("set-and-data", f"'{name}' is set by this run and is a column of '{dataset.path}', whose values are used",
+                   help=f"take the line `column {name}` out of scenario '{dataset.scenario}' to set it", severity="note")
+        for name in sorted(spec.given & told)
+    ]  # fmt: skip
+    return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def _demand_one(spec: Spec, scenario: str | None) -> None:
+    having = [s.name for s in spec.model.scenarios.values() if s.data is not None]
+    if scenario is None and len(having) != 1:
+        if having:
+            raise ValueError(f"several scenarios read data, {', '.join(having)}: name one of them")
+        raise ValueError("no scenario of the spec reads data: write one, such as "
+                         'scenario study { data "study.csv" { column TIME [h]; column AMT [mg]; CMT 1 dose X into gut; CMT 2 observe Cp } }')  # fmt: skip
