@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, as_format, command_line, print_json, settings, warn
+from pbpkc.cli.options import SPEC, as_format, command_line, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder
 
 
@@ -28,17 +28,15 @@ from pbpkc.cli.places import as_folder
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; the result does not depend on it.")
 @click.option("--resume/--fresh", default=True, show_default=True, help="Take over finished subjects of an interrupted or equal run.")
 @click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and the plots.")
-@click.option("--rtol", type=float, default=1e-10, show_default=True, help="Relative tolerance of the solver.")
-@click.option(
-    "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
-)  # fmt: skip
+@solver(rtol=1e-10)
 @settings
 @as_format
 @click.pass_context
 def command(
     ctx: click.Context, spec: str, data: Path | None, scenario: str | None, output: Path | None, map_: bool,
     mask: tuple[str, ...], unmask: tuple[str, ...], blq: str, start_: tuple[str, ...], starts: int, seed: int, workers: int, resume: bool,
-    report: bool, rtol: float, solver: str, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str,
+    report: bool, set_: tuple[str, ...], unknown: tuple[str, ...], solver: str, rtol: float, atol: float | None, max_steps: int,
+    format_: str,
 ) -> None:  # fmt: skip
     """Estimate masked parameters from data, with what the data cannot tell.
 
@@ -55,7 +53,7 @@ def command(
     from pbpkc.solve.options import SolverOptions
 
     options = FitOptions(method="map" if map_ else "ml", blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
-    solver_options = SolverOptions(method=solver, rtol=rtol)  # type: ignore[arg-type]
+    solver_options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     loaded = load(spec).with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
     warn(loaded.model.warnings)
     stores: list[FitFolder] = []

@@ -10,18 +10,18 @@ from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit
 def fit_text(result: FitResult) -> str:
     """The table of estimates, the means over subjects, and what the data do not determine."""
     parameters = [str(p["name"]) for p in result.parameters]
-    units = {row.parameter: row.unit for row in result.estimates}
     by_id: dict[str, dict[str, EstimateRow]] = {}
     for row in result.estimates:
         by_id.setdefault(row.id, {})[row.parameter] = row
-    head = ["id", *(f"{name} [{units.get(name, '')}]" for name in parameters), "n", "-2 log L", "RSS", "outcome"]
+    head = ["id", *(f"{p['name']} [{p['unit']}]" for p in result.parameters), "n", "-2 log L", "RSS", "outcome"]
     rows = []
     for fit in result.fits:
         cells = [_estimate(by_id.get(fit.id, {}).get(name)) for name in parameters]
         subject = fit.subject
         rows.append([fit.id, *cells, str(subject.n), _number(subject.objective), _number(subject.rss), fit.outcome])
     lines = _table(head, rows)
-    lines += ["", "estimate (95 % interval); * the data do not determine it"]
+    if result.estimates:
+        lines += ["", "estimate (95 % interval); * the data do not determine it"]
     if len(result.fits) > 1 and result.summary:
         lines.append("")
         mean = [

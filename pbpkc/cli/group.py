@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -71,6 +72,11 @@ def main() -> None:
     # be said before numpy is loaded.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # An overflow on the way is told with its outcome, not as a line of somebody's source. Further processes
+    # of a fit read this too.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::RuntimeWarning")
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
     try:
         # An exit status that a command set with `ctx.exit` comes back as a value.
         code = pbpkc(prog_name="pbpkc", standalone_mode=False)

@@ -56,13 +56,23 @@ def settings(command: Command) -> Command:
     )(command)
 
 
-def solver(command: Command) -> Command:
-    """``--solver --rtol --atol``."""
-    command = click.option("--atol", type=float, help="Absolute tolerance in each state's unit [default: from the smallest dose].")(command)
-    command = click.option("--rtol", type=float, default=1e-8, show_default=True, help="Relative tolerance.")(command)
-    return click.option(
-        "--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True, help="Integration method."
-    )(command)
+def solver(rtol: float) -> Callable[[Command], Command]:
+    """``--solver --rtol --atol --max-steps``, with this relative tolerance if none is said."""
+    options = (
+        click.option("--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True,
+                     help="Integration method."),
+        click.option("--rtol", type=float, default=rtol, show_default=True, help="Relative tolerance of the solver."),
+        click.option("--atol", type=float, help="Absolute tolerance, in each state's unit [default: from the smallest dose]."),
+        click.option("--max-steps", type=click.IntRange(1), default=20_000, show_default=True,
+                     help="Steps of the solver from one sample to the next."),
+    )  # fmt: skip
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def command_line() -> str:

@@ -21,13 +21,13 @@ from pbpkc.cli.places import in_folder
 @click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
 @click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
 @settings
-@solver
+@solver(rtol=1e-8)
 @as_format
 @click.pass_context
 def command(
     ctx: click.Context, spec: str, scenario: tuple[str, ...], output: Path | None, times: str | None, points: int,
     states: bool, plot: Path | None, log_scale: bool, with_nca: bool, set_: tuple[str, ...], unknown: tuple[str, ...],
-    solver: str, rtol: float, atol: float | None, format_: str,
+    solver: str, rtol: float, atol: float | None, max_steps: int, format_: str,
 ) -> None:  # fmt: skip
     """Run scenarios with the reference solver.
 
@@ -44,7 +44,7 @@ def command(
     from pbpkc.solve.options import SolverOptions
     from pbpkc.solve.output import runs_csv, write_runs
 
-    options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
+    options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     if plot is not None:
         from pbpkc.report.plots import kind_of
 
@@ -66,11 +66,13 @@ def command(
         write_simulation_plot(plot, loaded.model, found.runs, log=log_scale)
         click.echo(f"wrote {plot}", err=True)
     figures = nca_of(found) if with_nca else {}
+    warn(dict.fromkeys(problem for table in figures.values() for problem in table.refused))
+    if with_nca and not figures:
+        click.echo("note: no observable is a concentration, so there are no non-compartmental figures", err=True)
     if format_ == "json":
         print_json(document(found, loaded.compiled, states, kept, figures))
     else:
-        for name, table in figures.items():
-            click.echo(f"{name}\n{table.to_text()}")
+        click.echo("\n".join(f"{name}\n{table.to_text()}" for name, table in figures.items()), nl=False)
         if output is None and plot is None and not with_nca:
             click.echo(runs_csv(found.runs, unit, states), nl=False)
     failed = found.failures

@@ -39,7 +39,7 @@ class Combination:
     estimate : float
         In `unit`.
     unit : str
-        Canonical units.
+        Of a sum that of its leading parameter; of a product canonical units.
     standard_error : float
         Relative (of the logarithm) for log-scale parameters, in `unit` for natural-scale ones.
     ci_low, ci_high : float
@@ -143,13 +143,14 @@ def _log_sum(
     first = max(involved, key=lambda i: abs(float(weights[i])))
     factors = [float(f"{weights[i] / weights[first] * theta[first] / theta[i]:.3g}") for i in involved]
     names = [space.parameters[i].name for i in involved]
-    value = float(np.dot(factors, theta[involved]))
+    unit = space.parameters[first].unit
+    value = float(np.dot(factors, theta[involved])) / float(unit.factor)
     return Combination(
         sum_text(names, factors),
         "sum",
         tuple(zip(names, factors, strict=True)),
         value,
-        _canonical(space.parameters[first].unit.dimension),
+        unit.text,
         error,
         value * _exp(-quantile * error),
         value * _exp(quantile * error),
@@ -164,16 +165,18 @@ def _natural_sum(
     if factors[0] < 0.0:
         factors = [-factor for factor in factors]
     names = [space.parameters[i].name for i in involved]
-    value = float(np.dot(factors, theta[involved]))
+    unit = space.parameters[involved[0]].unit
+    scale = float(unit.factor)
+    value = float(np.dot(factors, theta[involved])) / scale
     return Combination(
         sum_text(names, factors),
         "sum",
         tuple(zip(names, factors, strict=True)),
         value,
-        _canonical(space.parameters[involved[0]].unit.dimension),
-        error,
-        value - quantile * error,
-        value + quantile * error,
+        unit.text,
+        error / scale,
+        value - quantile * error / scale,
+        value + quantile * error / scale,
     )
 
 

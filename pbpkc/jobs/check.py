@@ -98,7 +98,7 @@ def _flows(model: Model) -> Iterable[CheckItem]:
 
 def _volumes(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "volume" in loaded.model.demands
-    yield from _from_proofs("volume", prove_volumes(loaded.stages.lowered), demanded, "volumes are positive")
+    yield from _from_proofs("volume", prove_volumes(loaded.stages.lowered), demanded, "volume is positive", "volumes are positive")
 
 
 def _dosed(model: Model) -> list[str]:
@@ -118,14 +118,14 @@ def _mass(loaded: Spec) -> Iterable[CheckItem]:
 def _positive(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "positive" in loaded.model.demands
     proofs = prove_positivity(loaded.system)
-    yield from _from_proofs("positive", proofs, demanded, "claims: rates keep their promise, no state is driven below zero")
+    yield from _from_proofs("positive", proofs, demanded, *(f"{word}: rates keep their promise, no state is driven below zero" for word in ("claim", "claims")))
 
 
-def _from_proofs(group: str, proofs: Sequence[Proof], demanded: bool, summary: str) -> Iterable[CheckItem]:
+def _from_proofs(group: str, proofs: Sequence[Proof], demanded: bool, one: str, many: str) -> Iterable[CheckItem]:
     """One item for all that hold, one for each that does not."""
     held = [p for p in proofs if p.held]
     if held:
-        yield CheckItem(group, "", "held", f"{len(held)} {summary}")
+        yield CheckItem(group, "", "held", f"{len(held)} {one if len(held) == 1 else many}")
     for proof in proofs:
         if not proof.held:
             yield CheckItem(group, proof.name, _status(proof, demanded), f"not so: {proof.claim}; {proof.explanation}"

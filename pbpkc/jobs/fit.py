@@ -121,6 +121,8 @@ def fit(
         starts=starts,
         provenance={
             "spec": str(loaded.path),
+            **{key: list(loaded.settings.get(key, ())) for key in ("set", "mask", "unmask", "unknown")},
+            "start": list(job.start),
             "spec_sha256": hashlib.sha256("\0".join(f.text for f in loaded.model.files).encode()).hexdigest(),
         },
         variant=repr(sorted(unknowns.items())),

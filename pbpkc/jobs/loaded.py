@@ -51,7 +51,11 @@ class LoadedModel(Spec):
         from pbpkc.jobs.settings import changed
 
         model, given = changed(self.model, set, mask, unmask, unknown)
-        return self if model is self.model else LoadedModel(self.path, model, self.given | given)
+        if model is self.model:
+            return self
+        typed = {"set": set, "mask": mask, "unmask": unmask, "unknown": unknown}
+        settings = {key: (*self.settings.get(key, ()), *texts) for key, texts in typed.items()}
+        return LoadedModel(self.path, model, self.given | given, settings)
 
     def simulate(
         self,

@@ -14,6 +14,7 @@ from pbpkc.experiment.nca_table import NCARow, NCATable
 from pbpkc.jobs.simulate import SimulatedRun, Simulation
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
+from pbpkc.language.expression import names_in
 from pbpkc.language.model import Model, Observable
 from pbpkc.language.units import AMOUNT, MASS, VOLUME, Unit, parse_unit
 
@@ -46,10 +47,11 @@ def _table(simulation: Simulation, observable: Observable, options: NCAOptions) 
     dose_unit = _dose_unit(observable)
     for run in simulation.runs:
         where = f"{run.scenario} {run.id}".strip()
-        given = [e for e in run.events if e.kind != "stop"]
+        given = [e for e in run.given if e.kind != "stop"]
         if len(given) != 1 or not run.trajectory.outcome.ok:
             what = f"{len(given)} doses" if len(given) != 1 else "no complete curve"
-            refused.append(Diagnostic("nca-doses", f"'{where}' has {what}; figures need one dose and a whole curve"))
+            refused.append(Diagnostic("nca-doses", f"'{where}' has {what}, so it has no non-compartmental figures",
+                                      help="name scenarios with one dose and a whole curve", severity="note"))  # fmt: skip
             continue
         rows.append(_row(simulation.model, run, observable, options, dose_unit))
     text = dose_unit.text if dose_unit else "1"
@@ -68,8 +70,8 @@ def _dose_unit(observable: Observable) -> Unit | None:
 def _row(
     model: Model, run: SimulatedRun, observable: Observable, options: NCAOptions, dose_unit: Unit | None
 ) -> NCARow:
-    first = next(e for e in run.events if e.kind != "stop")
-    stop = next((e for e in run.events if e.kind == "stop"), None)
+    first = next(e for e in run.given if e.kind != "stop")
+    stop = next((e for e in run.given if e.kind == "stop"), None)
     duration = stop.time - first.time if stop is not None else None
     amount = first.value * (duration if duration is not None else 1.0)
     node = model.states[first.state].node
@@ -90,9 +92,9 @@ def _dose(
     model: Model, run: SimulatedRun, amount: float, observable: Observable, dose_unit: Unit | None
 ) -> tuple[str | None, float | None]:
     """The dose as text, and in concentration unit times litre."""
-    if dose_unit is None:
-        return None, None
-    species = run.events[0].species
+    species = run.given[0].species
+    if dose_unit is None or species not in _species_seen(model, observable):
+        return None, None  # a clearance is of what was given: a metabolite has none
     canonical = amount
     if dose_unit.dimension == MASS:
         lookup = evaluate_definitions({k: d.expr for k, d in model.definitions.items()}, {})
@@ -102,3 +104,21 @@ def _dose(
             return None, None
     value = canonical / float(dose_unit.factor)
     return f"{value:.6g} {dose_unit.text}", value * volume_factor(dose_unit, observable.unit)[0]
+
+
+def _species_seen(model: Model, observable: Observable) -> set[str | None]:
+    """The species of the states that an observable depends on."""
+    states = {state.name: state.species for state in model.states}
+    found: set[str | None] = set()
+    seen: set[str] = set()
+    todo = sorted(names_in(observable.expr))
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in states:
+            found.add(states[name])
+        elif name in model.definitions:
+            todo.extend(names_in(model.definitions[name].expr))
+    return found

@@ -14,7 +14,7 @@ from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import names_in
 from pbpkc.language.model import Mask, Model
 from pbpkc.language.option_text import OptionError
-from pbpkc.language.settings import read_mask_option, read_unmask_option, read_value, with_unknown
+from pbpkc.language.settings import read_mask_option, read_unknown, read_unmask_option, read_value
 
 Read = TypeVar("Read")
 
@@ -66,13 +66,11 @@ def changed(
     for name in sorted(freed.keys() & values.keys()):
         if freed[name] is not None:
             problems.append(Diagnostic("usage", f"'{name}' has one value by --set and one by --unmask", help="leave one of them out"))
-    for text in unknown:
-        try:
-            model = with_unknown(model, text)
-        except SpecError as error:
-            problems.extend(error.diagnostics)
+    forms = dict(_once("--unknown", _each(unknown, lambda text: read_unknown(model, text), problems), problems))
     if problems:
         raise OptionError(problems)
+    if forms:
+        model = replace(model, unknowns=MappingProxyType({**model.unknowns, **forms}))
     held = {**{name: nominal(model, name) if value is None else value for name, value in freed.items()}, **values}
     if held:
         problems.extend(infeasible(model, held, "with " + " ".join(("--set" if n in values else "--unmask") + f" {n}" for n in held)))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.data import Dataset, Subject
-from pbpkc.experiment.regimen import BoundRegimen, Event, bind
+from pbpkc.experiment.regimen import BoundRegimen, Event, Regimen, bind
 from pbpkc.experiment.scenario import (
     DEFAULT_SAMPLES,
+    Experiment,
     experiment,
     find_scenario,
     parameter_vector,
@@ -49,10 +49,13 @@ class SimulatedRun(Run):
         `id` is empty for a hand-written scenario.
     trajectory : Trajectory
     events : tuple of Event
-        Doses as they happened.
+        Doses as they reached the body.
+    given : tuple of Event
+        The same as they were administered: without lag, and whole where only a fraction is available.
     """
 
     events: tuple[Event, ...] = ()
+    given: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,14 @@ def simulate(
     notes: list[Diagnostic] = []
     for name in names:
         if find_scenario(model, name).data is None:
-            compiled, p, bound = bound_scenario(model, variants, name)
-            work.append(partial(_solve, name, "", compiled, p, bound, times, options, samples))
+            plan = planned(model, name)
+            work.append(partial(_run, variants, name, "", plan.regimen, plan.overrides, times, options, samples))
         else:
             dataset = individuals(loaded, name, scored=False)
             notes.extend(dataset.notes)
-            work.extend(partial(_individual, variants, dataset, one, times, options, samples) for one in dataset.subjects)
+            for one in dataset.subjects:
+                overrides = {**dataset.overrides, **one.covariates}
+                work.append(partial(_run, variants, name, one.id, one.regimen, overrides, times, options, samples))
     runs = []
     for done, job in enumerate(work):
         runs.append(job())
@@ -147,29 +152,48 @@ def simulate(
     return Simulation(model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes))
 
 
-def bound_scenario(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, Array, BoundRegimen]:
-    """What one written scenario needs to be run: the equations, p, and its doses and starts as numbers.
+def planned(model: Model, name: str) -> Experiment:
+    """A written scenario, if a body can be as it says.
 
     Raises
     ------
     SpecError
-        For a setting or a dose that has no value, or a body that cannot be.
+        For a setting that has no value, or leaves a volume or a flow negative.
     """
     plan = experiment(model, name)
     raise_if_errors(infeasible(model, plan.overrides, f"scenario '{name}'"))
-    _, compiled = variants.for_settings(plan.overrides)
-    p = parameter_vector(compiled, plan.overrides)
-    return compiled, p, bind(plan.regimen, {**named(compiled, p), **plan.overrides})
+    return plan
 
 
-def _individual(
-    variants: Variants, dataset: Dataset, subject: Subject, times: ArrayLike | None, options: SolverOptions, samples: int
-) -> SimulatedRun:
-    overrides = {**dataset.overrides, **subject.covariates}
+def bound_scenario(model: Model, variants: Variants, name: str) -> tuple[CompiledModel, Array, BoundRegimen]:
+    """What one written scenario needs to be solved: the equations, p, and its doses and starts as numbers.
+
+    Raises
+    ------
+    SpecError
+        As `planned`, and for a dose that has no value.
+    """
+    plan = planned(model, name)
+    return _bound(variants, plan.regimen, plan.overrides)
+
+
+def _bound(
+    variants: Variants, regimen: Regimen, overrides: Mapping[str, float]
+) -> tuple[CompiledModel, Array, BoundRegimen]:
     _, compiled = variants.for_settings(overrides)
     p = parameter_vector(compiled, overrides)
-    bound = bind(subject.regimen, {**named(compiled, p), **overrides})
-    return _solve(dataset.scenario, subject.id, compiled, p, bound, times, options, samples)
+    return compiled, p, bind(regimen, {**named(compiled, p), **overrides})
+
+
+def _run(
+    variants: Variants, scenario: str, id: str, regimen: Regimen, overrides: Mapping[str, float],
+    times: ArrayLike | None, options: SolverOptions, samples: int,
+) -> SimulatedRun:  # fmt: skip
+    compiled, p, bound = _bound(variants, regimen, overrides)
+    at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
+    as_given = replace(regimen, doses=tuple(replace(dose, lag=None, fraction=None) for dose in regimen.doses))
+    given = bind(as_given, {**named(compiled, p), **overrides}).events
+    return SimulatedRun(scenario, id, solve(compiled, p, bound, at, options), bound.events, given)
 
 
 def _not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
@@ -189,12 +213,3 @@ def _not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
 def named(compiled: CompiledModel, p: Array) -> dict[str, float]:
     """Parameters by name."""
     return dict(zip(compiled.parameter_names, (float(x) for x in p), strict=True))
-
-
-def _solve(
-    scenario: str, id: str, compiled: CompiledModel, p: Array, bound: BoundRegimen, times: ArrayLike | None,
-    options: SolverOptions, samples: int,
-) -> SimulatedRun:  # fmt: skip
-    at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
-    trajectory = solve(compiled, p, bound, at, options)
-    return SimulatedRun(scenario, id, trajectory, bound.events)

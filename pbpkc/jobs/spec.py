@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +30,14 @@ class Spec:
     model : Model
     given : frozenset of str
         Names whose value, mask or unmasking comes from this run and not from the spec.
+    settings : mapping of str to tuple of str
+        What the run changed, as it was typed: ``set``, ``mask``, ``unmask``, ``unknown``.
     """
 
     path: Path
     model: Model
     given: frozenset[str] = frozenset()
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def stages(self) -> Compiled:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from types import MappingProxyType
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
@@ -112,8 +111,8 @@ def read_unmask_option(model: Model, text: str) -> tuple[str, float | None]:
     return name, value
 
 
-def with_unknown(model: Model, text: str) -> Model:
-    """The model with ``name = expression of its arguments`` as the default of an unknown term.
+def read_unknown(model: Model, text: str) -> tuple[str, Unknown]:
+    """``name = expression of its arguments`` as an unknown term with that default.
 
     Raises
     ------
@@ -126,6 +125,8 @@ def with_unknown(model: Model, text: str) -> Model:
     there = ", ".join(model.unknowns) or "none"
     usage = f'write --unknown "name = expression"; unknown terms are: {there}'
     blank = OptionText("--unknown", text, 0, name, usage)
+    if not name:
+        raise blank.problem("usage", "a name is missing", usage)
     if name not in model.unknowns:
         near = similar(name, model.unknowns)
         raise blank.problem("unknown-name", f"there is no unknown term '{name}'",
@@ -143,8 +144,7 @@ def with_unknown(model: Model, text: str) -> Model:
     except Unbound:
         raise OptionError(typed.moved(binder.problems)) from None
     _check_range(unknown, bound, typed)
-    unknowns = {**model.unknowns, name: replace(unknown, default=bound)}
-    return replace(model, unknowns=MappingProxyType(unknowns))
+    return name, replace(unknown, default=bound)
 
 
 def read_times(model: Model, text: str, option: str = "--times") -> list[float]:

@@ -89,9 +89,16 @@ class Dimension:
     powers: tuple[Fraction, ...] = (Fraction(0),) * len(BASES)
 
     def __mul__(self, other: Dimension) -> Dimension:
+        # Most factors are plain numbers, and fractions are slow to add.
+        if other.is_one:
+            return self
+        if self.is_one:
+            return other
         return Dimension(tuple(a + b for a, b in zip(self.powers, other.powers, strict=True)))
 
     def __truediv__(self, other: Dimension) -> Dimension:
+        if other.is_one:
+            return self
         return Dimension(tuple(a - b for a, b in zip(self.powers, other.powers, strict=True)))
 
     def __pow__(self, exponent: Fraction | int) -> Dimension:
@@ -260,7 +267,7 @@ def parse_unit(text: str) -> Unit:
         offset += o
         expect = False
     if expect:
-        raise UnitError(f"'{text}' is not a unit" if body else "the unit is empty", "write [1] for dimensionless")
+        raise UnitError(f"'{text}' is not a unit" if body else "the unit is empty", "write for example [mL/min], or [1] for dimensionless")
     if offset and (words > 1 or dimension != TEMPERATURE):
         # A temperature difference in a compound unit is in kelvin; degC would be ambiguous there.
         raise UnitError(f"degC cannot be part of '{text}'", "write K for a temperature difference")

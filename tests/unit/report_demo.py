@@ -69,7 +69,7 @@ class Curve:
 
 def write_demo(folder: Path, ids: tuple[str, ...] = IDS, title: str = HOSTILE) -> Path:
     """The spec and its data, in a folder."""
-    quoted = title.replace('"', "'").replace("\\", "\\\\")
+    quoted = title.replace(chr(34), "'")
     spec = folder / "demo.pbpk"
     spec.write_text(SPEC.replace("TITLE", quoted).replace("SOURCE", quoted), encoding="utf-8")
     lines = ["ID,TIME,AMT,DV,CMT,DVID,EVID,CENS,WT"]
@@ -90,17 +90,22 @@ def curve(k: int, t: float) -> float:
     return (3.0 + 0.5 * k) * math.exp(-0.2 * t)
 
 
-def demo_content(spec: Path, checks: bool = True, outcomes: tuple[str, ...] = ("good", "open", "failed")) -> ReportContent:
+def demo_content(
+    spec: Path, checks: bool = True, outcomes: tuple[str, ...] = ("good", "open", "failed")
+) -> ReportContent:
     """A report's content; `outcomes` of the subjects, repeated as often as there are subjects."""
     loaded = pbpkc.load(spec)
     dataset = read_dataset(loaded.model, "study")
     makers = {"good": _good, "open": _open, "failed": _failed}
     fits = tuple(
-        makers[outcomes[k % len(outcomes)]](dataset, k, subject.id) for k, subject in enumerate(dataset.subjects)
+        makers[outcomes[k % len(outcomes)]](dataset, k, subject.id)
+        for k, subject in enumerate(dataset.subjects)
     )
     t = np.linspace(0.0, 12.0, 61)
     curves = [
-        Curve(fit.id, t, {"Cp": np.array([curve(k, x) for x in t])}) for k, fit in enumerate(fits) if fit.theta
+        Curve(fit.id, t, {"Cp": np.array([curve(k, x) for x in t])})
+        for k, fit in enumerate(fits)
+        if fit.theta
     ]
     items = (
         CheckItem("mass", "X", "held", "plasma.X + gone.X is constant"),
@@ -109,7 +114,8 @@ def demo_content(spec: Path, checks: bool = True, outcomes: tuple[str, ...] = ("
     )
     report = CheckReport(items, {"mass": 0.1}, "f" * 64) if checks else None
     return ReportContent(
-        loaded.model, loaded.stages.lowered, _result(fits), dataset, curves, report, "pbpkc fit demo.pbpk -o out",
+        loaded.model, loaded.stages.lowered, _result(fits), dataset, curves, report,
+        "pbpkc fit demo.pbpk -o out",
         {"python": "3.11", "pbpkc": "0.1.0"},
     )  # fmt: skip
 
@@ -136,8 +142,9 @@ def _result(fits: tuple[SubjectFit, ...]) -> FitResult:
         observables=({"name": "Cp", "unit": "mg/L"},),
         options={"method": "ml", "starts": 3, "seed": 0, "blq": "m3"},
         provenance={
-            "model": "demo", "spec": "demo.pbpk", "spec_sha256": "a" * 64, "fingerprint": "b" * 64, "data": "data.csv",
-            "data_sha256": "c" * 64, "scenario": "study", "solver": {"method": "lsoda", "rtol": 1e-8, "atol": None},
+            "model": "demo", "spec": "demo.pbpk", "spec_sha256": "a" * 64, "fingerprint": "b" * 64,
+            "data": "data.csv", "data_sha256": "c" * 64, "scenario": "study",
+            "solver": {"method": "lsoda", "rtol": 1e-8, "atol": None},
         },
         summary=tuple(summary),
         time_unit="h",
@@ -157,7 +164,9 @@ def _predictions(dataset: Dataset, k: int, id: str) -> tuple[PredictionRow, ...]
     return tuple(rows)
 
 
-def _fit(dataset: Dataset, k: int, id: str, rows: tuple[EstimateRow, ...], found: Identifiability) -> SubjectFit:
+def _fit(
+    dataset: Dataset, k: int, id: str, rows: tuple[EstimateRow, ...], found: Identifiability
+) -> SubjectFit:
     nan = math.nan
     return SubjectFit(
         id=id, key=f"{k:064d}", seed=k, outcome="converged", reason="", suggestion="", notes=(),
@@ -191,9 +200,7 @@ def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
         Verdict("s", True, 0.3, ""),
     )
     pair = Combination("vmax / km", "product", (("vmax", 1.0), ("km", -1.0)), 0.7, "L/h", 0.1, 0.5754, 0.8516)
-    return _fit(
-        dataset, k, id, rows, Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",))
-    )
+    return _fit(dataset, k, id, rows, Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",)))
 
 
 def _failed(dataset: Dataset, k: int, id: str) -> SubjectFit:
