@@ -6,6 +6,14 @@ Exit status: 0 done and every check held; 1 a problem in a spec, a data file or 
 
 from __future__ import annotations
 
-from pbpkc.cli.group import main
+import sys
 
-__all__ = ["main"]
+
+def main() -> None:
+    """The entry point."""
+    # Imported here, so that an interrupt in the first moments is told like any other.
+    try:
+        from pbpkc.cli.group import run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()

@@ -42,5 +42,7 @@ def command(ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], u
         mark = click.style(f"{_MARKS[item.status]:8}", fg={"held": "green", "violated": "red"}.get(item.status, "yellow"))
         click.echo(f"{mark}{item.group:{width}}  {name}{item.text}")
     verdict = "every check held" if report.ok else counted(len(report.violations), "check") + " failed"
-    click.echo(f"\n{verdict}" + (f"; {counted(len(report.warnings), 'warning')}" if report.warnings else ""))
+    if report.warnings:
+        verdict = verdict.replace("every check", "every demanded check") + f"; {counted(len(report.warnings), 'warning')}"
+    click.echo(f"\n{verdict}")
     ctx.exit(0 if report.ok else 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from pbpkc.cli.options import SPEC, as_format, command_line, print_json, settings, solver, warn
+from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder
 
 
@@ -46,6 +46,7 @@ def command(
     """
     from pbpkc.cli.fit_text import fit_text
     from pbpkc.cli.progress import bar
+    from pbpkc.infer.fit import Progress
     from pbpkc.infer.options import FitOptions
     from pbpkc.infer.output import FitFolder, document
     from pbpkc.jobs.fit import FitJob, fit
@@ -64,8 +65,20 @@ def command(
         return stores[0]
 
     job = FitJob(data, scenario, options, solver_options, start_)
-    with bar("fitting") as tell:
-        fitted = fit(loaded, job, lambda p: tell(p.done, p.total, p.subject), open_store if output is not None else None)
+    finished = 0
+    try:
+        with bar("fitting") as tell:
+
+            def hear(progress: Progress) -> None:
+                nonlocal finished
+                finished = int(progress.done)
+                tell(progress.done, progress.total, progress.subject)
+
+            fitted = fit(loaded, job, hear, open_store if output is not None else None)
+    except KeyboardInterrupt:
+        if stores and finished:
+            click.echo(f"\n{counted(finished, 'finished subject')} kept in {output}: the same command goes on from there", err=True)
+        raise
     result = fitted.result
     warn(fitted.dataset.notes)
     written = [path for store in stores for path in store.write(result)]

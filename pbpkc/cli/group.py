@@ -6,9 +6,10 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from typing import Any
 
 import rich_click as click
+
+from pbpkc.cli.standard_output import tolerant_output
 
 #: Subcommand to module; the order is that of the help page.
 COMMANDS = {
@@ -41,20 +42,17 @@ class _Commands(click.RichGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, found, rest = super().resolve_command(ctx, args)
+        try:
+            name, found, rest = super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from pbpkc.language.diagnostics import similar
+
+            near = similar(args[0], COMMANDS)
+            hint = f" Did you mean '{near}'?" if near else f" Commands are {', '.join(COMMANDS)}."
+            raise click.UsageError(error.message + hint, ctx) from None
         if name in COMMANDS:
             found = import_module(f"pbpkc.cli.{COMMANDS[name]}").command
         return name, found, rest
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            done = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader of a pipe went away (`| head`); nothing is left to say to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return done
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,8 +64,8 @@ def pbpkc() -> None:
     """
 
 
-def main() -> None:
-    """The entry point."""
+def run() -> None:
+    """Run what was typed, and leave with its exit status."""
     # Linear algebra of this size is fastest on one thread, and then gives the same bytes everywhere. It must
     # be said before numpy is loaded.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -79,7 +77,9 @@ def main() -> None:
         warnings.filterwarnings("ignore", category=RuntimeWarning)
     try:
         # An exit status that a command set with `ctx.exit` comes back as a value.
-        code = pbpkc(prog_name="pbpkc", standalone_mode=False)
+        with tolerant_output():
+            colour = False if os.environ.get("NO_COLOR") else None
+            code = pbpkc(prog_name="pbpkc", standalone_mode=False, color=colour)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -94,7 +94,7 @@ def main() -> None:
 def _explain(error: Exception) -> int:
     """One clear message for anything that was raised; the exit status."""
     from pbpkc.cli.options import counted
-    from pbpkc.language.diagnostics import InternalError, SpecError
+    from pbpkc.language.diagnostics import SpecError
     from pbpkc.language.option_text import OptionError
 
     if isinstance(error, SpecError):
@@ -102,9 +102,10 @@ def _explain(error: Exception) -> int:
         click.echo(f"\n{counted(len(error.diagnostics), 'problem')}", err=True)
         return 2 if isinstance(error, OptionError) else 1
     if isinstance(error, OSError):
-        click.echo(f"error: {error.strerror or error}: '{error.filename}'" if error.filename else f"error: {error}", err=True)
+        place = f": '{error.filename}'" if error.filename else ""
+        click.echo(f"error: {error.strerror or error}{place}", err=True)
         return 1
-    if isinstance(error, ValueError) and not isinstance(error, InternalError):
+    if _is_about_arguments(error):
         click.echo(f"error: {error}", err=True)
         return 2
     if os.environ.get("PBPKC_TRACEBACK"):
@@ -116,3 +117,14 @@ def _explain(error: Exception) -> int:
         err=True,
     )
     return 3
+
+
+def _is_about_arguments(error: Exception) -> bool:
+    """Whether pbpkc itself raised a ValueError, which then says what is accepted; others are faults."""
+    if type(error) is not ValueError:
+        return False
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    raiser = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    return str(raiser).startswith("pbpkc.")

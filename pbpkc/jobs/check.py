@@ -128,8 +128,8 @@ def _from_proofs(group: str, proofs: Sequence[Proof], demanded: bool, one: str, 
         yield CheckItem(group, "", "held", f"{len(held)} {one if len(held) == 1 else many}")
     for proof in proofs:
         if not proof.held:
-            yield CheckItem(group, proof.name, _status(proof, demanded), f"not so: {proof.claim}; {proof.explanation}"
-                            if proof.status == "violated" else f"not proved: {proof.claim}; {proof.explanation}")  # fmt: skip
+            text = proof.explanation if proof.status == "violated" else f"not proved: {proof.explanation}"
+            yield CheckItem(group, proof.name, _status(proof, demanded), f"{text} (the rule: {proof.claim})")
 
 
 def _status(proof: Proof, demanded: bool) -> Status:

@@ -54,6 +54,11 @@ def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: 
 
 def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
     seen: set[float] = set()
+    for name in dict.fromkeys(edge.circulation for edge in model.edges):
+        total = number(name)
+        if total is not None and not total > 0:
+            yield Diagnostic("negative-flow", f"{cause}: the flow of the circulation '{name}' is {total:.4g} L/h", help="it is above 0")
+            return
     for edge in model.edges:
         value = number(edge.flow)
         # What flows into an organ flows out of it: the same number is one problem.

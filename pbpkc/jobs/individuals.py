@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pbpkc.experiment.data import Dataset, read_dataset
+from pbpkc.experiment.data import Dataset, data_scenario, read_dataset
 from pbpkc.jobs.feasible import infeasible
-from pbpkc.language.diagnostics import Diagnostic, Problems, raise_if_errors
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems, raise_if_errors
+from pbpkc.language.model import Scenario
+from pbpkc.language.option_text import OptionError
 
 if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec
@@ -27,6 +29,7 @@ def individuals(spec: Spec, scenario: str | None, path: str | Path | None = None
         With everything that is wrong with the file, or with a body that it describes.
     """
     _demand_one(spec, scenario)
+    _demand_no_column(spec, data_scenario(spec.model, scenario))
     dataset = read_dataset(spec.model, scenario, path, scored)
     problems = Problems()
     for subject in dataset.subjects:
@@ -46,6 +49,19 @@ def _demand_one(spec: Spec, scenario: str | None) -> None:
     having = [s.name for s in spec.model.scenarios.values() if s.data is not None]
     if scenario is None and len(having) != 1:
         if having:
-            raise ValueError(f"several scenarios read data, {', '.join(having)}: name one of them")
+            raise ValueError(f"several scenarios read data ({', '.join(having)}); say which, with --scenario NAME")
         raise ValueError("no scenario of the spec reads data: write one, such as "
                          'scenario study { data "study.csv" { column TIME [h]; column AMT [mg]; CMT 1 dose X into gut; CMT 2 observe Cp } }')  # fmt: skip
+
+
+def _demand_no_column(spec: Spec, scenario: Scenario) -> None:
+    """What a run masks cannot come from a column at the same time."""
+    assert scenario.data is not None
+    problems = [
+        Diagnostic("usage", f"'{column.target}' is masked by this run and is a column of the data in scenario '{scenario.name}'",
+                   (Label(column.span, "read here"),) if column.span else (), help="take one of the two out")
+        for column in scenario.data.columns
+        if column.target in spec.given and spec.model.definitions[column.target].mask is not None
+    ]  # fmt: skip
+    if problems:
+        raise OptionError(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from math import inf
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -78,6 +79,11 @@ def changed(
             raise OptionError(problems)
         model = hold(model, held)
     if estimated:
+        for name, (new, _) in estimated.items():
+            for bound in {new.low, new.high} - {0.0, -inf, inf}:
+                problems.extend(infeasible(model, {name: bound}, f"at a bound of --mask {name}"))
+        if problems:
+            raise OptionError(problems)
         starts = {name: _start(model, name, new, None if name in held else median) for name, (new, median) in estimated.items()}
         model = mask(model, {name: new for name, (new, _) in estimated.items()}, starts)
     names = frozenset(held) | frozenset(estimated)

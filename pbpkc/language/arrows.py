@@ -25,8 +25,14 @@ def rate_definition(table: Table, name: str) -> Definition:
         return _flow_rate(table, name, node, indices)
     context = Context(indices, where="a rate")
     wanted = _moved_dimension(table, node, context) / table.time
-    expr = table.binder.bind_as(node.rate, wanted, context, f"the rate of '{name}' is an amount per time"
-                                if wanted == AMOUNT / table.time else f"the rate of '{name}' has the unit of its states per time")  # fmt: skip
+    expr = table.binder.bind_as(
+        node.rate,
+        wanted,
+        context,
+        f"the rate of '{name}' is an amount per time"
+        if wanted == AMOUNT / table.time
+        else f"the rate of '{name}' has the unit of its states per time",
+    )
     return Definition(name, "rate", expr, canonical_unit(expr.dim), node.doc, span=node.span)
 
 
@@ -44,11 +50,19 @@ def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int
         raise Unbound()
     left, right = ends
     if left is None and right is None or (left is None or right is None) and node.arrow == "<->":
-        raise table.binder.fail("outside", f"the flow '{name}' exchanges with the outside", node.span,
-                                help="a flow joins two nodes, or leaves one")  # fmt: skip
+        raise table.binder.fail(
+            "outside",
+            f"the flow '{name}' exchanges with the outside",
+            node.span,
+            help="a flow joins two nodes, or leaves one",
+        )
     if left is None:
-        raise table.binder.fail("outside", f"the flow '{name}' comes from outside, where there is no concentration", node.span,
-                                help="write a process with its rate")  # fmt: skip
+        raise table.binder.fail(
+            "outside",
+            f"the flow '{name}' comes from outside, where there is no concentration",
+            node.span,
+            help="write a process with its rate",
+        )
     rate = mul(q, _cout(table, left, node.left))
     if node.arrow == "<->":
         assert right is not None
@@ -58,8 +72,12 @@ def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int
 
 def _cout(table: Table, state: str, ref: n.Ref) -> Expr:
     if state in table.scope.states:
-        raise table.binder.fail("misplaced", f"'{state}' is a state without a volume, and a flow carries a concentration", ref.span,
-                                help="write a process with its rate")  # fmt: skip
+        raise table.binder.fail(
+            "misplaced",
+            f"'{state}' is a state without a volume, and a flow carries a concentration",
+            ref.span,
+            help="write a process with its rate",
+        )
     node, species = state.rsplit(".", 1)
     return table.quantity(node, species, "Cout", ref.span)
 
@@ -88,16 +106,24 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
         return None
     binder, scope = table.binder, table.scope
     if first in scope.sites:
-        raise binder.fail("misplaced", f"'{first}' is a site, where blood is sampled; nothing can be put or taken there", ref.span,
-                          help="name the tissue or the blood itself")  # fmt: skip
+        raise binder.fail(
+            "misplaced",
+            f"'{first}' is a site, where blood is sampled; nothing can be put or taken there",
+            ref.span,
+            help="name the tissue or the blood itself",
+        )
     name = table.indexed(ref.parts[0], context)
     table.read_names.add(first)
     if name in scope.states and len(ref.parts) == 1:
         return name
     if name not in scope.nodes:
         near = similar(ref.text, [*scope.nodes, *scope.states])
-        raise binder.fail("unknown-name", f"'{ref.text}' is no node and no state", ref.span,
-                          help=f"a name with a similar spelling exists: '{near}'" if near else "declare it")  # fmt: skip
+        raise binder.fail(
+            "unknown-name",
+            f"'{ref.text}' is no node and no state",
+            ref.span,
+            help=f"a name with a similar spelling exists: '{near}'" if near else "declare it",
+        )
     if any(p.name in ("blood", "tissue") for p in ref.parts[1:]):
         from pbpkc.language.gather import not_yet
 
@@ -105,8 +131,12 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
         raise Unbound()
     species, rest = table.species_of(ref.parts[1:], ref)
     if rest:
-        raise binder.fail("no-state", f"'{ref.text}' is a quantity; an arrow joins nodes", ref.span,
-                          help=f"write {name}.{species}")  # fmt: skip
+        raise binder.fail(
+            "no-state",
+            f"'{ref.text}' is a quantity; an arrow joins nodes",
+            ref.span,
+            help=f"write {name}.{species}",
+        )
     return f"{name}.{species}"
 
 
@@ -130,16 +160,23 @@ def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimensi
     if failed:
         raise Unbound()
     if not found:
-        raise table.binder.fail("outside", f"the process '{node.name}' has the outside on both sides", node.span,
-                                help="an arrow moves something: name a state or a node on one side")  # fmt: skip
+        raise table.binder.fail(
+            "outside",
+            f"the process '{node.name}' has the outside on both sides",
+            node.span,
+            help="an arrow moves something: name a state or a node on one side",
+        )
     for state, dimension, ref in found[1:]:
         if dimension != found[0][1] and not table.unit_free:
             units = [table.binder.shown(d) for d in (found[0][1], dimension)]
             factor = canonical_text(found[0][1] / dimension)
             raise table.binder.fail(
-                "unit-mismatch", f"'{found[0][0]}' is in {units[0]} and '{state}' in {units[1]}, and one rate moves both", ref.span,
-                notes=(f"they differ by the factor [{factor}]",), help="declare the states in one unit, or write two processes",
-            )  # fmt: skip
+                "unit-mismatch",
+                f"'{found[0][0]}' is in {units[0]} and '{state}' in {units[1]}, and one rate moves both",
+                ref.span,
+                notes=(f"they differ by the factor [{factor}]",),
+                help="declare the states in one unit, or write two processes",
+            )
     return found[0][1]
 
 
@@ -149,7 +186,11 @@ def read_arrows(table: Table) -> Iterator[Arrow]:
         if name in table.failed:
             continue
         try:
-            yield _flow(table, name, node, indices) if isinstance(node, n.FlowLine) else _process(table, name, node, indices)
+            yield (
+                _flow(table, name, node, indices)
+                if isinstance(node, n.FlowLine)
+                else _process(table, name, node, indices)
+            )
         except Unbound:
             continue
     for ode, indices in table.scope.odes:
@@ -166,8 +207,17 @@ def _flow(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) ->
     left, right = _end(table, node.left, context), _end(table, node.right, context)
     assert left is not None
     produces: tuple[tuple[str, Expr], ...] = ((right, number(1)),) if right else ()
-    return Arrow(name, "flow", rate.name, node.arrow == "<->", ((left, Fraction(1)),), produces, right is None, node.doc,
-                 span=node.span)  # fmt: skip
+    return Arrow(
+        name,
+        "flow",
+        rate.name,
+        node.arrow == "<->",
+        ((left, Fraction(1)),),
+        produces,
+        right is None,
+        node.doc,
+        span=node.span,
+    )
 
 
 def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) -> Arrow:
@@ -178,8 +228,12 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
     is_open = False
     for term in (*node.left, *node.right):
         if term.count == 0:
-            raise table.binder.fail("bad-number", "the number in front of a state is above 0", term.span,
-                                    help="leave the state out")  # fmt: skip
+            raise table.binder.fail(
+                "bad-number",
+                "the number in front of a state is above 0",
+                term.span,
+                help="leave the state out",
+            )
     for term in node.left:
         state = _end(table, term.ref, context)
         if state is None:
@@ -190,15 +244,21 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
     if node.split is not None:
         share = table.binder.bind_as(node.split, ONE, context, "a split is a fraction")
         if len(node.right) != 1:
-            raise table.binder.fail("split", "a process that splits has one product", node.span,
-                                    help="the share goes to it, the rest to what stands after `else`")  # fmt: skip
+            raise table.binder.fail(
+                "split",
+                "a process that splits has one product",
+                node.span,
+                help="the share goes to it, the rest to what stands after `else`",
+            )
     for term in node.right:
         state = _end(table, term.ref, context)
         amount: Expr = number(term.count)
         if state is None:
             is_open = True
         else:
-            produces.setdefault(state, []).append(mul(share, amount) if share and term.count != 1 else share or amount)
+            produces.setdefault(state, []).append(
+                mul(share, amount) if share and term.count != 1 else share or amount
+            )
     if share is not None and node.otherwise is not None:
         rest = sub(number(1), share)
         count = node.right[0].count
@@ -215,10 +275,23 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
         state = _end(table, ref, context)
         place = "" if state is None or state in table.scope.states else state.rsplit(".", 1)[0]
         if place and table.scope.nodes[place].kind == "sink":
-            raise table.binder.fail("sink", f"'{place}' is a sink, and nothing leaves a sink", ref.span,
-                                    help="declare it as a pool or a lumen")  # fmt: skip
-    return Arrow(name, "process", rate.name, node.arrow == "<->", tuple(consumes.items()),
-                 tuple((s, add(*c)) for s, c in produces.items()), is_open, node.doc, span=node.span)  # fmt: skip
+            raise table.binder.fail(
+                "sink",
+                f"'{place}' is a sink, and nothing leaves a sink",
+                ref.span,
+                help="declare it as a pool or a lumen",
+            )
+    return Arrow(
+        name,
+        "process",
+        rate.name,
+        node.arrow == "<->",
+        tuple(consumes.items()),
+        tuple((s, add(*c)) for s, c in produces.items()),
+        is_open,
+        node.doc,
+        span=node.span,
+    )
 
 
 def _ode(table: Table, node: n.Ode, indices: dict[str, int]) -> Arrow:
@@ -226,21 +299,33 @@ def _ode(table: Table, node: n.Ode, indices: dict[str, int]) -> Arrow:
     state = table.indexed(node.target.parts[0], context)
     if state not in table.scope.states or len(node.target.parts) > 1:
         near = similar(node.target.text, table.scope.states)
-        raise table.binder.fail("unknown-name", f"'{node.target.text}' is no state", node.target.span,
-                                help=f"a state with a similar name exists: '{near}'" if near
-                                else "declare it: state x = 1 [1]; amounts in nodes change by arrows")  # fmt: skip
+        raise table.binder.fail(
+            "unknown-name",
+            f"'{node.target.text}' is no state",
+            node.target.span,
+            help=f"a state with a similar name exists: '{near}'"
+            if near
+            else "declare it: state x = 1 [1]; amounts in nodes change by arrows",
+        )
     table.read_names.add(node.target.parts[0].name)
     wanted = _state_dimension(table, state) / table.time
     name = f"ode {state}"
 
     def make() -> Definition:
-        expr = table.binder.bind_as(node.value, wanted, context, f"the ode of '{state}' has its unit per time")
+        expr = table.binder.bind_as(
+            node.value, wanted, context, f"the ode of '{state}' has its unit per time"
+        )
         return Definition(name, "rate", expr, canonical_unit(expr.dim), derived=True, span=node.span)
 
     if name in table.definitions:
         first = table.definitions[name].span
-        raise table.binder.fail("duplicate-name", f"'{state}' has two odes", node.span,
-                                others=(Label(first, "first here"),) if first else (), help="write one, with the sum of both")  # fmt: skip
+        raise table.binder.fail(
+            "duplicate-name",
+            f"'{state}' has two odes",
+            node.span,
+            others=(Label(first, "first here"),) if first else (),
+            help="write one, with the sum of both",
+        )
     rate = table.define(name, make, node.span)
     return Arrow(name, "ode", rate.name, True, (), ((state, number(1)),), True, span=node.span)
 
@@ -253,9 +338,14 @@ def carriers(table: Table) -> dict[str, list[str]]:
             if ref.text not in table.scope.circulations:
                 near = similar(ref.text, table.scope.circulations)
                 table.lost_end = True
-                table.binder.fail("unknown-name", f"there is no circulation '{ref.text}'", ref.span,
-                                  help=f"a circulation with a similar name exists: '{near}'" if near
-                                  else f"declare it: circulation {ref.text} {{ venous -> lung -> arterial }}")  # fmt: skip
+                table.binder.fail(
+                    "unknown-name",
+                    f"there is no circulation '{ref.text}'",
+                    ref.span,
+                    help=f"a circulation with a similar name exists: '{near}'"
+                    if near
+                    else f"declare it: circulation {ref.text} {{ venous -> lung -> arterial }}",
+                )
                 continue
             carried.setdefault(ref.text, []).append(name)
             table.read_names.add(name)
@@ -269,8 +359,13 @@ def _vessels(table: Table) -> Iterator[Arrow]:
             name = f"flow.{source}.{target}.{species}"
             span = network.spans[source]
 
-            def make(source: str = source, species: str = species, flow: str = edge.flow, name: str = name,
-                     span: Span = span) -> Definition:  # fmt: skip
+            def make(
+                source: str = source,
+                species: str = species,
+                flow: str = edge.flow,
+                name: str = name,
+                span: Span = span,
+            ) -> Definition:
                 q = table.definitions[flow]
                 rate = mul(table.name(q), table.quantity(source, species, "Cout", span))
                 return Definition(name, "rate", rate, canonical_unit(rate.dim), derived=True, span=span)
@@ -279,7 +374,12 @@ def _vessels(table: Table) -> Iterator[Arrow]:
                 rate = table.define(name, make, span)
             except Unbound:
                 continue
-            yield Arrow(name, "circulation", rate.name, False, ((f"{source}.{species}", Fraction(1)),),
-                        ((f"{target}.{species}", number(1)),), span=span)  # fmt: skip
-
-
+            yield Arrow(
+                name,
+                "circulation",
+                rate.name,
+                False,
+                ((f"{source}.{species}", Fraction(1)),),
+                ((f"{target}.{species}", number(1)),),
+                span=span,
+            )

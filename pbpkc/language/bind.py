@@ -106,13 +106,21 @@ class ExpressionBinder:
     expanding: list[str] = field(default_factory=list)
     outermost: Span | None = None  # of the expression that is being bound
     terms: int = 0
-    written: dict[Dimension, Unit] = field(default_factory=dict)  # the first unit of each dimension, for messages
+    written: dict[Dimension, Unit] = field(
+        default_factory=dict
+    )  # the first unit of each dimension, for messages
     sizes: dict[int, int] = field(default_factory=dict)  # terms in the arguments of functions being expanded
 
     def fail(
-        self, code: str, message: str, span: Span | None, *, notes: tuple[str, ...] = (), help: str | None = None,
+        self,
+        code: str,
+        message: str,
+        span: Span | None,
+        *,
+        notes: tuple[str, ...] = (),
+        help: str | None = None,
         others: tuple[Label, ...] = (),
-    ) -> Unbound:  # fmt: skip
+    ) -> Unbound:
         """Report a problem and give the exception to raise."""
         labels = ((Label(span),) if span else ()) + others
         self.problems.append(Diagnostic(code, message, labels, notes, help))
@@ -150,8 +158,12 @@ class ExpressionBinder:
         return expr
 
     def _too_nested(self, span: Span) -> Unbound:
-        return self.fail("too-nested", f"this expression is nested more than {MOST_DEPTH} deep", span,
-                         help="name a part of it with `param` or `let`")  # fmt: skip
+        return self.fail(
+            "too-nested",
+            f"this expression is nested more than {MOST_DEPTH} deep",
+            span,
+            help="name a part of it with `param` or `let`",
+        )
 
     def _spend(self, terms: int) -> None:
         """Count terms against what a spec may hold."""
@@ -159,9 +171,13 @@ class ExpressionBinder:
             raise Unbound()
         self.terms += terms
         if self.terms > MOST_TERMS:
-            raise self.fail("too-large", f"the expressions up to here hold more than {MOST_TERMS} terms", self.outermost,
-                            notes=("functions, sums and families are written out where they are used",),
-                            help="name a part with `let`, which is computed once, or make the families smaller")  # fmt: skip
+            raise self.fail(
+                "too-large",
+                f"the expressions up to here hold more than {MOST_TERMS} terms",
+                self.outermost,
+                notes=("functions, sums and families are written out where they are used",),
+                help="name a part with `let`, which is computed once, or make the families smaller",
+            )
 
     def bind_as(self, node: n.SyntaxExpr, dimension: Dimension, context: Context, what: str) -> Expr:
         """Bind an expression that must have a dimension; `what` says of it what must hold."""
@@ -173,14 +189,20 @@ class ExpressionBinder:
             raise self.mismatch(what, expr, dimension, node.span)
         return expr
 
-    def constant(self, node: n.SyntaxExpr, dimension: Dimension, what: str, context: Context | None = None) -> float:
+    def constant(
+        self, node: n.SyntaxExpr, dimension: Dimension, what: str, context: Context | None = None
+    ) -> float:
         """The canonical number of an expression without names."""
         expr = self.bind_as(node, dimension, context or Context(), what)
         try:
             value = float(evaluate(expr, _nothing))
         except NotEvaluable as error:
-            raise self.fail("not-constant", f"{what}; found an expression that reads a name", node.span,
-                            help="write the number itself") from error  # fmt: skip
+            raise self.fail(
+                "not-constant",
+                f"{what}; found an expression that reads a name",
+                node.span,
+                help="write the number itself",
+            ) from error
         except (ArithmeticError, ValueError) as error:
             raise self._not_computable(node.span, reason(error)) from error
         if not math.isfinite(value):
@@ -203,14 +225,24 @@ class ExpressionBinder:
             help = f"a number without a unit is dimensionless: write its unit behind it, for example {right_text}"
         elif quotient in (MASS / AMOUNT, AMOUNT / MASS):
             help = "a mass becomes an amount through the molar mass of a species: divide by its mw"
-            help = help if quotient == MASS / AMOUNT else help.replace("a mass becomes an amount", "an amount becomes a mass").replace(
-                "divide", "multiply")  # fmt: skip
+            help = (
+                help
+                if quotient == MASS / AMOUNT
+                else help.replace("a mass becomes an amount", "an amount becomes a mass").replace(
+                    "divide", "multiply"
+                )
+            )
         labels = [Label(left.span or span, left_text)]
         if isinstance(right, Expr) and right.span:
             labels.append(Label(right.span, right_text))
         self.problems.append(
-            Diagnostic("unit-mismatch", f"{what}; found {left_text} where {right_text} is needed", tuple(labels),
-                       (f"they differ by the factor [{canonical_text(quotient)}]",), help)  # fmt: skip
+            Diagnostic(
+                "unit-mismatch",
+                f"{what}; found {left_text} where {right_text} is needed",
+                tuple(labels),
+                (f"they differ by the factor [{canonical_text(quotient)}]",),
+                help,
+            )
         )
         return Unbound()
 
@@ -221,7 +253,10 @@ class ExpressionBinder:
         dimension = what.dim if isinstance(what, Expr) else what
         if dimension in self.written:
             return str(self.written[dimension])
-        return next((str(u) for u in map(parse_unit, _FAMILIAR) if u.dimension == dimension), f"[{canonical_text(dimension)}]")
+        return next(
+            (str(u) for u in map(parse_unit, _FAMILIAR) if u.dimension == dimension),
+            f"[{canonical_text(dimension)}]",
+        )
 
     def _note(self, what: str, left: Expr, right: Dimension, span: Span) -> None:
         text = f"{what}; found {self.shown(left)} where {self.shown(right)} is needed"
@@ -296,7 +331,10 @@ class ExpressionBinder:
         self._alike(f"the terms of a {word} have one unit", args, node.span)
         if len(args) == 2:
             return Apply(args[0].dim, node.op, tuple(args), span=node.span)
-        signed = [Apply(a.dim, "neg", (a,), span=a.span) if sign == "sub" else a for a, sign in zip(args[1:], signs, strict=True)]
+        signed = [
+            Apply(a.dim, "neg", (a,), span=a.span) if sign == "sub" else a
+            for a, sign in zip(args[1:], signs, strict=True)
+        ]
         return Apply(args[0].dim, "add", (args[0], *signed), span=node.span)
 
     def _product(self, node: n.Operation, context: Context) -> Expr:
@@ -315,14 +353,19 @@ class ExpressionBinder:
             value = evaluate_exact(exponent)
         except NotEvaluable:
             raise self.fail(
-                "dimensional-power", f"the base has the unit {self.shown(base)}, and its exponent is no number", span,
-                notes=("the unit of the power would not be known",), help="divide by a reference first: (BW / 70 [kg])^theta",
-            ) from None  # fmt: skip
+                "dimensional-power",
+                f"the base has the unit {self.shown(base)}, and its exponent is no number",
+                span,
+                notes=("the unit of the power would not be known",),
+                help="divide by a reference first: (BW / 70 [kg])^theta",
+            ) from None
         if abs(value) > HIGHEST_EXPONENT or value.denominator > 10**6:
             raise self.fail(
-                "dimensional-power", f"the exponent of a quantity in {self.shown(base)} is out of range", span,
+                "dimensional-power",
+                f"the exponent of a quantity in {self.shown(base)} is out of range",
+                span,
                 help=f"exponents lie between -{HIGHEST_EXPONENT} and {HIGHEST_EXPONENT} and have at most 6 decimals",
-            )  # fmt: skip
+            )
         return Apply(base.dim**value, "pow", (base, exponent), span=span)
 
     def _condition(self, node: n.Operation, context: Context) -> Expr:
@@ -332,13 +375,23 @@ class ExpressionBinder:
 
     def _reduce(self, node: n.Reduce, context: Context) -> Expr:
         if node.name != "sum":
-            raise self.fail("unknown-function", f"'{node.name}' cannot run over an index", node.span,
-                            help="only sum(expression for i in 1..n) can")  # fmt: skip
+            raise self.fail(
+                "unknown-function",
+                f"'{node.name}' cannot run over an index",
+                node.span,
+                help="only sum(expression for i in 1..n) can",
+            )
         if too_many(node.over, self.problems):
             raise Unbound()
         terms = []
         for indices in running(node.over):
-            inner = Context({**context.indices, **indices}, context.local, context.figures, context.unknowns, context.where)
+            inner = Context(
+                {**context.indices, **indices},
+                context.local,
+                context.figures,
+                context.unknowns,
+                context.where,
+            )
             terms.append(self._bind(node.expr, inner))
         self._alike("all terms of a sum have one unit", terms, node.span)
         return add(*terms)
@@ -350,11 +403,19 @@ class ExpressionBinder:
         if name == "t" or name in FIGURES:
             if context.figures and name in FIGURES:
                 return self.figure(node, context)
-            raise self.fail("figure", f"{name}(...) is known in `check` alone", node.span,
-                            help="read an observable's figure in a line like check cmax(scenario.Cp) in (1, 2) [mg/L]")  # fmt: skip
+            raise self.fail(
+                "figure",
+                f"{name}(...) is known in `check` alone",
+                node.span,
+                help="read an observable's figure in a line like check cmax(scenario.Cp) in (1, 2) [mg/L]",
+            )
         if node.named:
-            raise self.fail("named-argument", f"{name} takes no named arguments", node.span,
-                            help="named arguments (cv = 50 [%]) belong to distributions and error models")  # fmt: skip
+            raise self.fail(
+                "named-argument",
+                f"{name} takes no named arguments",
+                node.span,
+                help="named arguments (cv = 50 [%]) belong to distributions and error models",
+            )
         if name == "tad":
             return self._tad(node)
         if name in self.scope.functions:
@@ -364,20 +425,37 @@ class ExpressionBinder:
         if name == "mm":
             return self._mm(node, context)
         if name in MODIFIERS:
-            raise self.fail("modifier", f"{name}(...) modifies mm and means nothing alone", node.span,
-                            help=f"write it as a further argument: mm(vmax, km, c, {name}(...))")  # fmt: skip
+            raise self.fail(
+                "modifier",
+                f"{name}(...) modifies mm and means nothing alone",
+                node.span,
+                help=f"write it as a further argument: mm(vmax, km, c, {name}(...))",
+            )
         if name in ("auto", "remainder"):
-            raise self.fail("misplaced", f"{name}(...) cannot stand here", node.span,
-                            help="auto(...) is a value of kp; remainder(...) of volume and flow")  # fmt: skip
+            raise self.fail(
+                "misplaced",
+                f"{name}(...) cannot stand here",
+                node.span,
+                help="auto(...) is a value of kp; remainder(...) of volume and flow",
+            )
         if name == "sum":
-            raise self.fail("arguments", "sum runs over an index; found none", node.span,
-                            help="write sum(x<i> for i in 1..20); two terms are added with +")  # fmt: skip
+            raise self.fail(
+                "arguments",
+                "sum runs over an index; found none",
+                node.span,
+                help="write sum(x<i> for i in 1..20); two terms are added with +",
+            )
         if name not in ARITY:
             known = [*ARITY, "mm", "tad", "if", *self.scope.functions, *self.scope.unknowns]
             near = similar(name, known)
-            raise self.fail("unknown-function", f"there is no function '{name}'", node.span,
-                            help=f"a function with a similar name exists: '{near}'" if near else
-                            "functions are " + ", ".join(known))  # fmt: skip
+            raise self.fail(
+                "unknown-function",
+                f"there is no function '{name}'",
+                node.span,
+                help=f"a function with a similar name exists: '{near}'"
+                if near
+                else "functions are " + ", ".join(known),
+            )
         self._count(node, ARITY[name])
         args = [self._bind(a, context) for a in node.args]
         try:
@@ -393,8 +471,12 @@ class ExpressionBinder:
         found = len(node.args)
         if (wanted is None and found < 1) or (wanted is not None and found != wanted):
             need = "at least one argument" if wanted is None else f"{wanted} argument" + "s" * (wanted != 1)
-            raise self.fail("arguments", f"{node.name} takes {need}; found {found}", node.span,
-                            help=f"it is written {self._usage(node.name)}")  # fmt: skip
+            raise self.fail(
+                "arguments",
+                f"{node.name} takes {need}; found {found}",
+                node.span,
+                help=f"it is written {self._usage(node.name)}",
+            )
 
     def _usage(self, name: str) -> str:
         if name in self.scope.functions:
@@ -408,23 +490,38 @@ class ExpressionBinder:
         arg = node.args[0]
         if not isinstance(arg, n.Ref) or arg.text not in self.scope.species:
             near = similar(arg.text, self.scope.species) if isinstance(arg, n.Ref) else None
-            raise self.fail("unknown-name", "tad takes the name of a species", arg.span,
-                            help=f"a species with a similar name exists: '{near}'" if near
-                            else "species are " + (", ".join(self.scope.species) or "none"))  # fmt: skip
+            raise self.fail(
+                "unknown-name",
+                "tad takes the name of a species",
+                arg.span,
+                help=f"a species with a similar name exists: '{near}'"
+                if near
+                else "species are " + (", ".join(self.scope.species) or "none"),
+            )
         return Name(self.time, f"tad({arg.text})", span=node.span)
 
     def _expand(self, function: n.Function, node: n.Call, context: Context) -> Expr:
         if function.name in self.expanding:
             path = " -> ".join([*self.expanding[self.expanding.index(function.name) :], function.name])
-            raise self.fail("cycle", f"the function '{function.name}' is defined by itself: {path}", function.span,
-                            help="a function is written out where it is called, so it cannot call itself")  # fmt: skip
+            raise self.fail(
+                "cycle",
+                f"the function '{function.name}' is defined by itself: {path}",
+                function.span,
+                help="a function is written out where it is called, so it cannot call itself",
+            )
         self._count(node, len(function.arguments))
         args = []
         for arg in node.args:
             before = self.terms
             args.append(self._bind(arg, context))
             self.sizes[id(args[-1])] = self.terms - before
-        inner = Context({}, dict(zip(function.arguments, args, strict=True)), context.figures, context.unknowns, context.where)
+        inner = Context(
+            {},
+            dict(zip(function.arguments, args, strict=True)),
+            context.figures,
+            context.unknowns,
+            context.where,
+        )
         self.expanding.append(function.name)
         try:
             return self._bind(function.body, inner)
@@ -433,8 +530,12 @@ class ExpressionBinder:
 
     def _unknown(self, name: str, node: n.Call, context: Context) -> Expr:
         if not context.unknowns:
-            raise self.fail("unknown-misplaced", f"the unknown term '{name}' cannot be called in {context.where}", node.span,
-                            help="an unknown may stand in a rate, a let, a param of covariates, a flow or an observe")  # fmt: skip
+            raise self.fail(
+                "unknown-misplaced",
+                f"the unknown term '{name}' cannot be called in {context.where}",
+                node.span,
+                help="an unknown may stand in a rate, a let, a param of covariates, a flow or an observe",
+            )
         arguments, result = self.unknown_units[name]
         self._count(node, len(arguments))
         args = []
@@ -446,16 +547,24 @@ class ExpressionBinder:
 
     def _mm(self, node: n.Call, context: Context) -> Expr:
         if len(node.args) < 3:
-            raise self.fail("arguments", f"mm takes vmax, km and a concentration; found {len(node.args)}", node.span,
-                            help="it is written mm(vmax, km, c) or with modifiers: mm(vmax, km, c, competitive(ci, ki))")  # fmt: skip
+            raise self.fail(
+                "arguments",
+                f"mm takes vmax, km and a concentration; found {len(node.args)}",
+                node.span,
+                help="it is written mm(vmax, km, c) or with modifiers: mm(vmax, km, c, competitive(ci, ki))",
+            )
         before = self.terms
         args: list[Expr | Modifier] = [self._bind(a, context) for a in node.args[:3]]
         # The concentration is read twice, and twice more by substrate(ki).
         self._spend(3 * (self.terms - before))
         for extra in node.args[3:]:
             if not isinstance(extra, n.Call) or extra.name not in MODIFIERS:
-                raise self.fail("modifier", "mm takes vmax, km, a concentration, then modifiers", extra.span,
-                                help="modifiers are competitive(ci, ki), uncompetitive(ci, ki), substrate(ki)")  # fmt: skip
+                raise self.fail(
+                    "modifier",
+                    "mm takes vmax, km, a concentration, then modifiers",
+                    extra.span,
+                    help="modifiers are competitive(ci, ki), uncompetitive(ci, ki), substrate(ki)",
+                )
             self._count(extra, MODIFIERS[extra.name])
             args.append(Modifier(extra.name, tuple(self._bind(a, context) for a in extra.args)))
         return michaelis_menten(args)
@@ -497,8 +606,12 @@ def _depth(expr: Expr) -> int:
 
 
 _EXACT: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "neg": operator.sub,
-}  # fmt: skip
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.sub,
+}
 
 
 def evaluate_exact(expr: Expr) -> Fraction:

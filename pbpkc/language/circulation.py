@@ -71,8 +71,12 @@ class Circulations:
             line = self.table.attributes.get(f"{node}.flow") or self.table.attributes.get(f"{node}.outflow")
             if line is not None and block.kind == "tissue" and node not in self.home:
                 self.table.problems.append(
-                    Diagnostic("no-vessel", f"'{node}' has a flow, but no circulation leads through it", (Label(line.span),),
-                               help=f"write arterial -> {node} -> venous in the circulation, or leave the flow out")  # fmt: skip
+                    Diagnostic(
+                        "no-vessel",
+                        f"'{node}' has a flow, but no circulation leads through it",
+                        (Label(line.span),),
+                        help=f"write arterial -> {node} -> venous in the circulation, or leave the flow out",
+                    )
                 )
 
     # ---------------------------------------------------------------- reading
@@ -83,8 +87,12 @@ class Circulations:
             groups = [[self._place(ref, name, network) for ref in group] for group in chain.groups]
             if position == 0:
                 if any(len(group) != 1 for group in groups):
-                    raise self.table.binder.fail("trunk", "the first path of a circulation is the trunk and does not branch",
-                                                 chain.span, help="write venous -> lung -> arterial first")  # fmt: skip
+                    raise self.table.binder.fail(
+                        "trunk",
+                        "the first path of a circulation is the trunk and does not branch",
+                        chain.span,
+                        help="write venous -> lung -> arterial first",
+                    )
                 network.trunk = [group[0] for group in groups]
             for sources, targets in zip(groups, groups[1:], strict=False):
                 for source in sources:
@@ -97,16 +105,22 @@ class Circulations:
             network.known.add(vessel)
             network.vessels.append(vessel)
             if len(network.vessels) > MOST_VESSELS:
-                raise self.table.binder.fail("too-large", f"this circulation has more than {MOST_VESSELS} vessels", chain.span,
-                                             help="a path {a, b} -> {c, d} joins each with each")  # fmt: skip
+                raise self.table.binder.fail(
+                    "too-large",
+                    f"this circulation has more than {MOST_VESSELS} vessels",
+                    chain.span,
+                    help="a path {a, b} -> {c, d} joins each with each",
+                )
         if chain.at is not None:
             if trunk or vessel in network.paths:
                 first = network.node.chains[0].span if trunk else network.paths[vessel].span
                 raise self.table.binder.fail(
-                    "flow-twice", f"the flow from '{vessel[0]}' to '{vessel[1]}' is given twice", chain.at.span,
+                    "flow-twice",
+                    f"the flow from '{vessel[0]}' to '{vessel[1]}' is given twice",
+                    chain.at.span,
                     others=(Label(first, "the trunk carries the whole flow" if trunk else "first here"),),
                     help="leave one `at` out",
-                )  # fmt: skip
+                )
             network.paths[vessel] = chain.at
 
     def _place(self, ref: n.Ref, circulation: str, network: Network) -> str:
@@ -115,15 +129,27 @@ class Circulations:
         block = scope.nodes.get(name)
         if block is None or len(ref.parts) > 1:
             near = similar(ref.text, scope.nodes)
-            raise binder.fail("unknown-name", f"there is no node '{ref.text}'", ref.span,
-                              help=f"a node with a similar name exists: '{near}'" if near else None)  # fmt: skip
+            raise binder.fail(
+                "unknown-name",
+                f"there is no node '{ref.text}'",
+                ref.span,
+                help=f"a node with a similar name exists: '{near}'" if near else None,
+            )
         if block.kind not in ("blood", "tissue"):
-            raise binder.fail("misplaced", f"'{name}' is a {block.kind}, and blood flows through blood and tissues only", ref.span,
-                              help="other nodes exchange through `flow` and `process` lines")  # fmt: skip
+            raise binder.fail(
+                "misplaced",
+                f"'{name}' is a {block.kind}, and blood flows through blood and tissues only",
+                ref.span,
+                help="other nodes exchange through `flow` and `process` lines",
+            )
         other = self.home.setdefault(name, circulation)
         if other != circulation:
-            raise binder.fail("misplaced", f"'{name}' is already part of the circulation '{other}'", ref.span,
-                              help="a node belongs to one circulation")  # fmt: skip
+            raise binder.fail(
+                "misplaced",
+                f"'{name}' is already part of the circulation '{other}'",
+                ref.span,
+                help="a node belongs to one circulation",
+            )
         self.table.read_names.add(name.split("<")[0])
         network.spans.setdefault(name, ref.span)
         return name
@@ -145,8 +171,12 @@ class Circulations:
             if (end, node) not in network.vessels:
                 line = self.table.attributes[f"{node}.flow"]
                 self.table.problems.append(
-                    Diagnostic("no-vessel", f"'{node}' has a flow, but no vessel leads from '{end}' to it", (Label(line.span),),
-                               help=f"write {end} -> {node} in the circulation, or give its outflow")  # fmt: skip
+                    Diagnostic(
+                        "no-vessel",
+                        f"'{node}' has a flow, but no vessel leads from '{end}' to it",
+                        (Label(line.span),),
+                        help=f"write {end} -> {node} in the circulation, or give its outflow",
+                    )
                 )
                 return
         paths = {vessel: f"at {vessel[0]} {vessel[1]}" for vessel in network.paths}
@@ -157,9 +187,13 @@ class Circulations:
             first, free = network.solved.undetermined[0][1], network.solved.free
             lacking = "one more flow" if free == 1 else f"{free} more flows"
             self.table.problems.append(
-                Diagnostic("undetermined-flow", f"the balance does not determine the flow of {named}",
-                           (Label(network.spans[first]),), (f"{lacking} would determine them",),
-                           "give a `flow` or an `outflow` in the block of a tissue, or `at` behind a path")  # fmt: skip
+                Diagnostic(
+                    "undetermined-flow",
+                    f"the balance does not determine the flow of {named}",
+                    (Label(network.spans[first]),),
+                    (f"{lacking} would determine them",),
+                    "give a `flow` or an `outflow` in the block of a tissue, or `at` behind a path",
+                )
             )
 
     def _combine(self, network: Network, combination: Combination, span: Span | None) -> Expr:
@@ -183,13 +217,22 @@ class Circulations:
             definition = table.value(given, span)
             table.read_names.add(given)
             if definition.expr.dim != flow:
-                raise table.binder.mismatch(f"the total flow '{given}' of a circulation is a volume per time", definition.expr,
-                                            flow, network.node.span)  # fmt: skip
+                raise table.binder.mismatch(
+                    f"the total flow '{given}' of a circulation is a volume per time",
+                    definition.expr,
+                    flow,
+                    network.node.span,
+                )
             return table.name(definition, span)
         if given.startswith("at "):
             _, source, target = given.split(" ")
             syntax = network.paths[(source, target)]
-            return table.binder.bind_as(syntax, flow, Context(unknowns=False, where="a flow"), "the flow of a path is a volume per time")
+            return table.binder.bind_as(
+                syntax,
+                flow,
+                Context(unknowns=False, where="a flow"),
+                "the flow of a path is a volume per time",
+            )
         owner, word = given.rsplit(".", 1)
         return table.name(table.attribute(owner, word, span), span)
 
@@ -200,8 +243,15 @@ class Circulations:
             if network.solved is None or vessel not in network.solved.flows:
                 raise Unbound()
             expr = self._combine(network, network.solved.flows[vessel], span)
-            return Definition(f"Q.{vessel[0]}.{vessel[1]}", "flow", expr, canonical_unit(expr.dim),
-                              f"blood flow from {vessel[0]} to {vessel[1]}", derived=True, span=span)  # fmt: skip
+            return Definition(
+                f"Q.{vessel[0]}.{vessel[1]}",
+                "flow",
+                expr,
+                canonical_unit(expr.dim),
+                f"blood flow from {vessel[0]} to {vessel[1]}",
+                derived=True,
+                span=span,
+            )
 
         return self.table.define(f"Q.{vessel[0]}.{vessel[1]}", make, span)
 
@@ -222,7 +272,9 @@ class Circulations:
 
         def total() -> Definition:
             expr = add(*(self.table.name(self.vessel_flow(network, v, span)) for v in leaving))
-            return Definition(f"{node}.outflow", "flow", expr, canonical_unit(expr.dim), derived=True, span=span)
+            return Definition(
+                f"{node}.outflow", "flow", expr, canonical_unit(expr.dim), derived=True, span=span
+            )
 
         return self.table.define(f"{node}.outflow", total, span)
 
@@ -254,14 +306,19 @@ class Circulations:
                 return None  # reported where it failed
 
         for network in self.networks.values():
-            total = number_of(lambda network=network: self._given_flow(network, network.name, network.node.span))
+            total = number_of(
+                lambda network=network: self._given_flow(network, network.name, network.node.span)
+            )
             if total is None or network.solved is None:
                 continue
             if not total > 0:
                 self.table.problems.append(
-                    Diagnostic("negative-flow", f"the total flow '{network.name}' of a circulation is {total:.4g} L/h",
-                               (Label(self.table.definitions[network.name].span or network.node.span),),
-                               help="a total flow is above 0")  # fmt: skip
+                    Diagnostic(
+                        "negative-flow",
+                        f"the total flow '{network.name}' of a circulation is {total:.4g} L/h",
+                        (Label(self.table.definitions[network.name].span or network.node.span),),
+                        help="a total flow is above 0",
+                    )
                 )
                 continue
             self._check_balances(network, total, number_of)
@@ -273,20 +330,33 @@ class Circulations:
         assert network.solved is not None
         said: list[Combination] = []
         # The node whose own flow and outflow do not fit is where to look first.
-        own = {where: sum(f"{where}.{w}" in self.table.attributes for w in ("flow", "outflow")) for where in network.spans}
+        own = {
+            where: sum(f"{where}.{w}" in self.table.attributes for w in ("flow", "outflow"))
+            for where in network.spans
+        }
         for where, combination in sorted(network.solved.conditions, key=lambda c: -own[c[0]]):
             excess = number_of(lambda c=combination: self._combine(network, c, None))
-            if excess is None or abs(excess) <= BALANCE_TOLERANCE * abs(total) or any(_parallel(combination, c) for c in said):
+            if (
+                excess is None
+                or abs(excess) <= BALANCE_TOLERANCE * abs(total)
+                or any(_parallel(combination, c) for c in said)
+            ):
                 continue
             said.append(combination)
             lines = tuple(
                 Label(self.table.attributes[f"{where}.{word}"].span, "given here")
-                for word in ("flow", "outflow") if f"{where}.{word}" in self.table.attributes
-            )  # fmt: skip
+                for word in ("flow", "outflow")
+                if f"{where}.{word}" in self.table.attributes
+            )
             self.table.problems.append(
-                Diagnostic("unbalanced-flow", f"the flows around '{where}' do not balance: {100 * abs(excess) / total:.4g} % of "
-                           f"{network.name} is left over", (Label(network.spans[where]), *lines), self._shares(network, combination, total, number_of),
-                           f"leave one of them out, or write flow = remainder({network.name})")  # fmt: skip
+                Diagnostic(
+                    "unbalanced-flow",
+                    f"the flows around '{where}' do not balance: {100 * abs(excess) / total:.4g} % of "
+                    f"{network.name} is left over",
+                    (Label(network.spans[where]), *lines),
+                    self._shares(network, combination, total, number_of),
+                    f"leave one of them out, or write flow = remainder({network.name})",
+                )
             )
 
     def _check_signs(self, network: Network, total: float, number_of: NumberOf) -> None:
@@ -301,16 +371,23 @@ class Circulations:
             node = vessel[1] if vessel[1] not in network.trunk else vessel[0]
             left = "the remainder" if self._is_left(node) else "the flow"
             self.table.problems.append(
-                Diagnostic("negative-flow", f"{left} from '{vessel[0]}' to '{vessel[1]}' is negative: {100 * value / total:.4g} % of "
-                           f"{network.name}", (Label(network.spans[node]),), self._shares(network, combination, total, number_of),
-                           "the given flows may not add up to more than the total; check them and the total")  # fmt: skip
+                Diagnostic(
+                    "negative-flow",
+                    f"{left} from '{vessel[0]}' to '{vessel[1]}' is negative: {100 * value / total:.4g} % of "
+                    f"{network.name}",
+                    (Label(network.spans[node]),),
+                    self._shares(network, combination, total, number_of),
+                    "the given flows may not add up to more than the total; check them and the total",
+                )
             )
 
     def _is_left(self, node: str) -> bool:
         line = self.table.attributes.get(f"{node}.flow")
         return line is not None and _is_remainder(line)
 
-    def _shares(self, network: Network, combination: Combination, total: float, number_of: NumberOf) -> tuple[str, ...]:
+    def _shares(
+        self, network: Network, combination: Combination, total: float, number_of: NumberOf
+    ) -> tuple[str, ...]:
         """Both sides of a balance as shares of the total: the reader finds the odd one."""
         sides: dict[bool, list[tuple[str, float]]] = {True: [], False: []}
         for given, coefficient in combination.items():
@@ -329,16 +406,26 @@ class Circulations:
                 continue
             call = line.value
             assert isinstance(call, n.Call)
-            if not (len(call.args) == 1 and isinstance(call.args[0], n.Ref) and call.args[0].text == network.name):
+            if not (
+                len(call.args) == 1 and isinstance(call.args[0], n.Ref) and call.args[0].text == network.name
+            ):
                 self.table.problems.append(
-                    Diagnostic("remainder", f"the remainder of the flows is taken from '{network.name}'", (Label(call.span),),
-                               help=f"write flow = remainder({network.name})")  # fmt: skip
+                    Diagnostic(
+                        "remainder",
+                        f"the remainder of the flows is taken from '{network.name}'",
+                        (Label(call.span),),
+                        help=f"write flow = remainder({network.name})",
+                    )
                 )
             vessel = (network.trunk[-1], node)
             if vessel not in network.vessels:
                 self.table.problems.append(
-                    Diagnostic("no-vessel", f"no vessel leads from '{network.trunk[-1]}' to '{node}'", (Label(line.span),),
-                               help=f"write {network.trunk[-1]} -> {node} in the circulation")  # fmt: skip
+                    Diagnostic(
+                        "no-vessel",
+                        f"no vessel leads from '{network.trunk[-1]}' to '{node}'",
+                        (Label(line.span),),
+                        help=f"write {network.trunk[-1]} -> {node} in the circulation",
+                    )
                 )
                 continue
             value = number_of(lambda v=vessel: self.table.name(self.vessel_flow(network, v, None)))
@@ -349,9 +436,13 @@ class Circulations:
 def large_remainder(what: str, share: float, span: Span) -> Diagnostic:
     """The warning that a remainder holds much of its total."""
     return Diagnostic(
-        "large-remainder", f"the remainder is large: the {what} holds {100 * share:.1f} % of the total", (Label(span),),
-        ("a remainder hides what was forgotten",), "check that no organ is missing", "warning",
-    )  # fmt: skip
+        "large-remainder",
+        f"the remainder is large: the {what} holds {100 * share:.1f} % of the total",
+        (Label(span),),
+        ("a remainder hides what was forgotten",),
+        "check that no organ is missing",
+        "warning",
+    )
 
 
 def _side(parts: list[tuple[str, float]]) -> str:

@@ -41,7 +41,9 @@ def check_still(
         source = next((name for name in sorted(names_in(expr)) if name not in still and is_curve(name)), None)
         if source is not None:
             text = f"{what} reads '{source}', which changes while the model runs"
-            table.problems.append(Diagnostic("param-curve", text, () if span is None else (Label(span),), help=help))
+            table.problems.append(
+                Diagnostic("param-curve", text, () if span is None else (Label(span),), help=help)
+            )
 
     for name in still:
         definition = table.definitions[name]
@@ -132,9 +134,14 @@ def _of_data(data: DataBlock, where: str) -> Places:
 
 def _of_dose(dose: Dose, where: str) -> Places:
     parts = {
-        "amount": dose.amount, "time": dose.at, "duration": dose.over, "rate": dose.rate, "interval": dose.every,
-        "lag": dose.lag, "fraction": dose.fraction,
-    }  # fmt: skip
+        "amount": dose.amount,
+        "time": dose.at,
+        "duration": dose.over,
+        "rate": dose.rate,
+        "interval": dose.every,
+        "lag": dose.lag,
+        "fraction": dose.fraction,
+    }
     for word, expr in parts.items():
         if expr is not None:
             yield f"the {word} of a dose of '{dose.species}' {where}", expr

@@ -60,7 +60,11 @@ class Dual:
     def __pow__(self, other: Any) -> Dual:
         o = as_dual(other, self)
         value = _power(self.value, o.value)
-        grad = o.value * self.value ** (o.value - 1.0) * self.grad if self.value or o.value >= 1 else 0 * self.grad
+        grad = (
+            o.value * self.value ** (o.value - 1.0) * self.grad
+            if self.value or o.value >= 1
+            else 0 * self.grad
+        )
         if np.any(o.grad):
             grad = grad + value * math.log(self.value) * o.grad
         return Dual(value, grad)
@@ -130,7 +134,9 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def evaluate(expr: Expr, lookup: Callable[[str], Any], call: Callable[[str, list[Any]], Any] | None = None) -> Any:
+def evaluate(
+    expr: Expr, lookup: Callable[[str], Any], call: Callable[[str, list[Any]], Any] | None = None
+) -> Any:
     """The value of an expression in canonical units.
 
     Parameters
@@ -194,7 +200,9 @@ def evaluate(expr: Expr, lookup: Callable[[str], Any], call: Callable[[str, list
 
 
 def evaluate_definitions(
-    definitions: Mapping[str, Expr], overrides: Mapping[str, Any], call: Callable[[str, list[Any]], Any] | None = None
+    definitions: Mapping[str, Expr],
+    overrides: Mapping[str, Any],
+    call: Callable[[str, list[Any]], Any] | None = None,
 ) -> Callable[[str], Any]:
     """A memoised lookup over definitions, some of them replaced by values.
 
@@ -229,7 +237,14 @@ def evaluate_definitions(
         inside = {name}
         while open_names:
             current, others = open_names[-1]
-            other = next((o for o in others if o in definitions and o not in values and o not in order and o not in inside), None)
+            other = next(
+                (
+                    o
+                    for o in others
+                    if o in definitions and o not in values and o not in order and o not in inside
+                ),
+                None,
+            )
             if other is None:
                 open_names.pop()
                 inside.discard(current)

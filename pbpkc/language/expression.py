@@ -123,6 +123,12 @@ def _number_text(value: Fraction) -> str:
 
 
 _INFIX = {"add": (" + ", 1), "sub": (" - ", 1), "mul": (" * ", 2), "div": (" / ", 2), "pow": ("^", 4)}
+
+
+def _is_negative(expr: Expr) -> bool:
+    return isinstance(expr, Const) and expr.value < 0 or isinstance(expr, Apply) and expr.op == "neg"
+
+
 _RELATION = {"lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "and": " and ", "or": " or "}
 
 
@@ -140,6 +146,10 @@ def to_text(expr: Expr, parent: int = 0) -> str:
     if expr.op in _INFIX:
         sign, rank = _INFIX[expr.op]
         parts = [to_text(a, rank + (i > 0 and expr.op in ("sub", "div"))) for i, a in enumerate(expr.args)]
+        if expr.op in ("mul", "div"):
+            parts[0] = (
+                to_text(expr.args[0], 1) if _is_negative(expr.args[0]) else parts[0]
+            )  # -a * b is (-a) * b
         if expr.op == "pow":
             parts = [to_text(expr.args[0], 5), to_text(expr.args[1], 4)]
         text = sign.join(parts)

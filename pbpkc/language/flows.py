@@ -116,9 +116,12 @@ def solve_flows(vessels: Sequence[Vessel], equations: Sequence[Equation]) -> Sol
 
 
 def _subtract(
-    row: dict[Vessel, Fraction], given: dict[str, Fraction], factor: Fraction,
-    other: Mapping[Vessel, Fraction], other_given: Mapping[str, Fraction],
-) -> None:  # fmt: skip
+    row: dict[Vessel, Fraction],
+    given: dict[str, Fraction],
+    factor: Fraction,
+    other: Mapping[Vessel, Fraction],
+    other_given: Mapping[str, Fraction],
+) -> None:
     if not factor:
         return
     for vessel, c in other.items():

@@ -20,12 +20,28 @@ _RELATION = {"lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "and": " and 
 
 #: Statements of one group stand together, groups are parted by a blank line.
 _GROUP = {
-    n.ModelHead: "head", n.Use: "use", n.Set: "set", n.Function: "function", n.Masked: "masked", n.UnknownTerm: "unknown",
-    n.SpeciesBlock: "species", n.NodeBlock: "node", n.StateLine: "state", n.Ode: "arrow", n.Start: "start",
-    n.StartSteady: "start", n.Circulation: "circulation", n.FlowLine: "arrow", n.Process: "arrow", n.Site: "observe",
-    n.Observe: "observe", n.Population: "population", n.ScenarioBlock: "scenario", n.CheckRule: "check",
+    n.ModelHead: "head",
+    n.Use: "use",
+    n.Set: "set",
+    n.Function: "function",
+    n.Masked: "masked",
+    n.UnknownTerm: "unknown",
+    n.SpeciesBlock: "species",
+    n.NodeBlock: "node",
+    n.StateLine: "state",
+    n.Ode: "arrow",
+    n.Start: "start",
+    n.StartSteady: "start",
+    n.Circulation: "circulation",
+    n.FlowLine: "arrow",
+    n.Process: "arrow",
+    n.Site: "observe",
+    n.Observe: "observe",
+    n.Population: "population",
+    n.ScenarioBlock: "scenario",
+    n.CheckRule: "check",
     n.CheckValue: "check",
-}  # fmt: skip
+}
 
 
 def format_tree(tree: n.SyntaxTree) -> str:
@@ -61,9 +77,11 @@ def format_statement(statement: n.Statement) -> str:
         case n.Use():
             without = ", ".join(r.text for r in statement.without)
             return _joined(
-                "use", _quoted(statement.path), f"as {statement.alias}" if statement.alias else "",
+                "use",
+                _quoted(statement.path),
+                f"as {statement.alias}" if statement.alias else "",
                 f"without {without}" if without else "",
-            )  # fmt: skip
+            )
         case n.Set():
             return _setting(statement)
         case n.Value():
@@ -73,22 +91,37 @@ def format_statement(statement: n.Statement) -> str:
             return f"function {statement.name}({arguments}) = {format_expression(statement.body)}"
         case n.Masked():
             head = _joined("masked", _member(statement.member), _doc(statement.doc), _over(statement.over))
-            line = _joined(f"{head} ~ {_call(statement.prior)}", _bounds(statement.bounds),
-                           f"scale {statement.scale.name}" if statement.scale else "")  # fmt: skip
+            line = _joined(
+                f"{head} ~ {_call(statement.prior)}",
+                _bounds(statement.bounds),
+                f"scale {statement.scale.name}" if statement.scale else "",
+            )
             return _continued(line, [_source(statement.source)])
         case n.UnknownTerm():
             return _unknown(statement)
         case n.SpeciesBlock():
             carried = ", ".join(r.text for r in statement.carried)
-            head = _joined("species", statement.name, _doc(statement.doc), f"carried by {carried}" if carried else "")
+            head = _joined(
+                "species", statement.name, _doc(statement.doc), f"carried by {carried}" if carried else ""
+            )
             return _braced(head, [_attribute(a) for a in statement.attributes])
         case n.NodeBlock():
             members = ", ".join(_member(m) for m in statement.members)
-            return _braced(_joined(statement.kind, members, _doc(statement.doc)), [_attribute(a) for a in statement.attributes])
+            return _braced(
+                _joined(statement.kind, members, _doc(statement.doc)),
+                [_attribute(a) for a in statement.attributes],
+            )
         case n.StateLine():
-            return _joined("state", _member(statement.member), _doc(statement.doc), f"= {format_expression(statement.value)}")
+            return _joined(
+                "state",
+                _member(statement.member),
+                _doc(statement.doc),
+                f"= {format_expression(statement.value)}",
+            )
         case n.Ode():
-            return _joined("ode", statement.target.text, _over(statement.over), f"= {format_expression(statement.value)}")
+            return _joined(
+                "ode", statement.target.text, _over(statement.over), f"= {format_expression(statement.value)}"
+            )
         case n.Start():
             return f"start {statement.target.text} = {format_expression(statement.value)}"
         case n.StartSteady():
@@ -103,11 +136,20 @@ def format_statement(statement: n.Statement) -> str:
         case n.Process():
             return _process(statement)
         case n.Site():
-            return _joined("site", statement.name, _doc(statement.doc), "drains", ", ".join(r.text for r in statement.drains))
+            return _joined(
+                "site",
+                statement.name,
+                _doc(statement.doc),
+                "drains",
+                ", ".join(r.text for r in statement.drains),
+            )
         case n.Observe():
             return _observe(statement)
         case n.Population():
-            return _block(_joined("population", statement.name, _doc(statement.doc)), [_drawn(i) for i in statement.items])
+            return _block(
+                _joined("population", statement.name, _doc(statement.doc)),
+                [_drawn(i) for i in statement.items],
+            )
         case n.ScenarioBlock():
             parent = f"from {statement.parent.name}" if statement.parent else ""
             head = _joined("scenario", statement.name, parent, _doc(statement.doc))
@@ -220,7 +262,9 @@ def _member(member: n.Member) -> str:
 
 
 def _over(over: Sequence[n.Binding]) -> str:
-    bindings = (f"{b.name} in {format_number(Fraction(b.first))}..{format_number(Fraction(b.last))}" for b in over)
+    bindings = (
+        f"{b.name} in {format_number(Fraction(b.first))}..{format_number(Fraction(b.last))}" for b in over
+    )
     return "for " + ", ".join(bindings) if over else ""
 
 
@@ -264,8 +308,11 @@ def _head_items(head: n.ModelHead) -> list[str]:
 
 def _value(value: n.Value) -> str:
     head = _joined(value.keyword, _member(value.member), _doc(value.doc), _over(value.over))
-    line = _joined(f"{head} = {format_expression(value.value)}", _bounds(value.bounds),
-                   f"hold {value.hold.name}" if value.hold else "")  # fmt: skip
+    line = _joined(
+        f"{head} = {format_expression(value.value)}",
+        _bounds(value.bounds),
+        f"hold {value.hold.name}" if value.hold else "",
+    )
     return _continued(line, [_source(value.source)])
 
 
@@ -306,8 +353,10 @@ def _process(process: n.Process) -> str:
 
 def _observe(observe: n.Observe) -> str:
     head = _joined("observe", _member(observe.member), _doc(observe.doc), _over(observe.over))
-    line = _joined(f"{head} = {format_expression(observe.value)} in [{observe.unit.text}]",
-                   f"as {observe.molar.name}" if observe.molar else "")  # fmt: skip
+    line = _joined(
+        f"{head} = {format_expression(observe.value)} in [{observe.unit.text}]",
+        f"as {observe.molar.name}" if observe.molar else "",
+    )
     clauses = [f"error {_call(observe.error)}"] if observe.error else []
     if observe.lloq is not None:
         clauses.append(f"lloq {format_expression(observe.lloq)}")
@@ -356,8 +405,11 @@ def _scenario_item(item: n.ScenarioItem) -> str:
 def _data_item(item: n.ColumnLine | n.DoseRow | n.ObserveRow | n.Keep) -> str:
     match item:
         case n.ColumnLine():
-            line = _joined(f"column {_member(item.target)}", f"= {item.header}" if item.header else "",
-                           f"[{item.unit.text}]" if item.unit else "")  # fmt: skip
+            line = _joined(
+                f"column {_member(item.target)}",
+                f"= {item.header}" if item.header else "",
+                f"[{item.unit.text}]" if item.unit else "",
+            )
             return line if item.factor is None else f"{line} * {format_expression(item.factor, _RANK['mul'])}"
         case n.DoseRow():
             row = f"{item.column.name} {format_number(Fraction(item.number))}"

@@ -26,9 +26,15 @@ ARITY: Mapping[str, int | None] = {
 
 #: How functions of several arguments are written.
 USAGE = {
-    "hill": "hill(c, ec50, n)", "q10": "q10(q, T, Tref)", "min": "min(a, b)", "max": "max(a, b)", "tad": "tad(APAP)",
-    "competitive": "competitive(ci, ki)", "uncompetitive": "uncompetitive(ci, ki)", "substrate": "substrate(ki)",
-}  # fmt: skip
+    "hill": "hill(c, ec50, n)",
+    "q10": "q10(q, T, Tref)",
+    "min": "min(a, b)",
+    "max": "max(a, b)",
+    "tad": "tad(APAP)",
+    "competitive": "competitive(ci, ki)",
+    "uncompetitive": "uncompetitive(ci, ki)",
+    "substrate": "substrate(ki)",
+}
 
 
 class Mismatch(Exception):

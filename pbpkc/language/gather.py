@@ -51,7 +51,14 @@ def declared_names(statement: n.Statement) -> tuple[str, ...]:
         return (statement.member.name,)
     if isinstance(
         statement,
-        n.Function | n.UnknownTerm | n.SpeciesBlock | n.FlowLine | n.Process | n.Site | n.Population | n.ScenarioBlock,
+        n.Function
+        | n.UnknownTerm
+        | n.SpeciesBlock
+        | n.FlowLine
+        | n.Process
+        | n.Site
+        | n.Population
+        | n.ScenarioBlock,
     ):
         return (statement.name,)
     return ()
@@ -75,10 +82,16 @@ def gather(tree: n.SyntaxTree) -> Gathered:
         files.append(tree.file)
         if tree.version != "1":
             header = has_header(tree.file.text)
-            labels = (Label(Span(tree.file, header.end() - len(tree.version), header.end())),) if header else ()
+            labels = (
+                (Label(Span(tree.file, header.end() - len(tree.version), header.end())),) if header else ()
+            )
             problems.append(
-                Diagnostic("version", f"'{tree.file.name}' asks for version {tree.version} of the language", labels,
-                           help="this pbpkc reads version 1: write `pbpk 1`")  # fmt: skip
+                Diagnostic(
+                    "version",
+                    f"'{tree.file.name}' asks for version {tree.version} of the language",
+                    labels,
+                    help="this pbpkc reads version 1: write `pbpk 1`",
+                )
             )
         found: list[n.Statement] = []
         for statement in tree.statements:
@@ -86,8 +99,11 @@ def gather(tree: n.SyntaxTree) -> Gathered:
                 organisms.append(statement.organism)
             if isinstance(statement, n.Use):
                 found.extend(use(statement, tree.file))
-        found.extend(s for s in tree.statements if main and not isinstance(s, n.Use)
-                     or not isinstance(s, _STAYS_BEHIND))  # fmt: skip
+        found.extend(
+            s
+            for s in tree.statements
+            if main and not isinstance(s, n.Use) or not isinstance(s, _STAYS_BEHIND)
+        )
         return found
 
     def use(statement: n.Use, file: SourceFile) -> list[n.Statement]:
@@ -95,9 +111,12 @@ def gather(tree: n.SyntaxTree) -> Gathered:
         if statement.alias is not None:
             problems.append(not_yet(f"`use ... as {statement.alias}` (namespaces)", statement))
             return []
-        missing = Diagnostic("missing-file", f"there is no file '{statement.path}' that can be read", label,
-                             help="paths are relative to the file that says `use`; "
-                                  '"library/..." is the shipped library')  # fmt: skip
+        missing = Diagnostic(
+            "missing-file",
+            f"there is no file '{statement.path}' that can be read",
+            label,
+            help='paths are relative to the file that says `use`; "library/..." is the shipped library',
+        )
         try:
             path = _locate(statement.path, file)
         except FileNotFoundError:
@@ -120,9 +139,14 @@ def gather(tree: n.SyntaxTree) -> Gathered:
     statements = bring(tree, main=True)
     heads = [s for s in tree.statements if isinstance(s, n.ModelHead)]
     for extra in heads[1:]:
-        problems.append(Diagnostic("duplicate-name", "a file has one `model` line",
-                                   (Label(extra.span, "again here"), Label(heads[0].span, "first here")),
-                                   help="leave one of them out"))  # fmt: skip
+        problems.append(
+            Diagnostic(
+                "duplicate-name",
+                "a file has one `model` line",
+                (Label(extra.span, "again here"), Label(heads[0].span, "first here")),
+                help="leave one of them out",
+            )
+        )
     if problems:
         raise SpecError(problems)
     own = frozenset(name for s in tree.statements for name in declared_names(s))
@@ -134,9 +158,12 @@ def gather(tree: n.SyntaxTree) -> Gathered:
 def not_yet(what: str, node: n.Syntax) -> Diagnostic:
     """The refusal of a construct that the language has and this version does not."""
     return Diagnostic(
-        "not-yet", f"not yet supported: {what}", (Label(node.span),),
-        ("it is part of the language, and a later version brings it",), "leave it out for now",
-    )  # fmt: skip
+        "not-yet",
+        f"not yet supported: {what}",
+        (Label(node.span),),
+        ("it is part of the language, and a later version brings it",),
+        "leave it out for now",
+    )
 
 
 def _locate(path: str, file: SourceFile) -> Path:
@@ -152,9 +179,14 @@ def _without(used: list[n.Statement], statement: n.Use, problems: list[Diagnosti
         if name not in available:
             near = similar(name, available)
             problems.append(
-                Diagnostic("unknown-name", f"'{statement.path}' declares no '{name}'", (Label(ref.span),),
-                           help=f"a declaration with a similar name exists there: '{near}'" if near
-                           else "leave it out of the `without` list")  # fmt: skip
+                Diagnostic(
+                    "unknown-name",
+                    f"'{statement.path}' declares no '{name}'",
+                    (Label(ref.span),),
+                    help=f"a declaration with a similar name exists there: '{near}'"
+                    if near
+                    else "leave it out of the `without` list",
+                )
             )
     for s in used:
         if isinstance(s, n.NodeBlock):

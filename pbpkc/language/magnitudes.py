@@ -30,11 +30,14 @@ _RANGES = {
 
 #: What each part of a dose must be: the least value, whether it may be that value, and the words for it.
 _DOSE = (
-    ("amount", 0.0, True, "an amount is not negative"), ("over", 0.0, False, "a duration is above 0"),
-    ("rate", 0.0, False, "the rate of an infusion is above 0"), ("every", 0.0, False, "an interval is above 0"),
-    ("lag", 0.0, True, "a lag is not negative"), ("fraction", 0.0, True, "a fraction is not negative"),
+    ("amount", 0.0, True, "an amount is not negative"),
+    ("over", 0.0, False, "a duration is above 0"),
+    ("rate", 0.0, False, "the rate of an infusion is above 0"),
+    ("every", 0.0, False, "an interval is above 0"),
+    ("lag", 0.0, True, "a lag is not negative"),
+    ("fraction", 0.0, True, "a fraction is not negative"),
     ("at", -math.inf, True, "a time is a finite number"),
-)  # fmt: skip
+)
 
 _WORDS = {"at": "time", "over": "duration", "every": "interval"}
 
@@ -55,8 +58,16 @@ def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Sce
             _check_attribute(table, key, word, line, lookup)
     for arrow in arrows:
         shares = [share for _, share in arrow.produces if share.span is not None]
-        value = _number(shares[0], lookup) if arrow.kind == "process" and len(arrow.produces) > 1 and shares else None
-        if value is not None and not 0 <= value <= 1 and table.scope.processes[arrow.name][0].span is not None:
+        value = (
+            _number(shares[0], lookup)
+            if arrow.kind == "process" and len(arrow.produces) > 1 and shares
+            else None
+        )
+        if (
+            value is not None
+            and not 0 <= value <= 1
+            and table.scope.processes[arrow.name][0].span is not None
+        ):
             _check_split(table, arrow, value, shares[0])
     for scenario in scenarios if not table.problems.any_error else ():
         # With a wrong molar mass every dose would be wrong too.
@@ -80,8 +91,12 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
     if call is None:
         if not value > 0:
             table.problems.append(
-                Diagnostic("negative-volume", f"the volume of '{owner}' is not positive: {value:.4g} L", (Label(line.span),),
-                           help="a volume is above 0")  # fmt: skip
+                Diagnostic(
+                    "negative-volume",
+                    f"the volume of '{owner}' is not positive: {value:.4g} L",
+                    (Label(line.span),),
+                    help="a volume is above 0",
+                )
             )
         return
     total = _number(table.binder.bind(call.args[0], Context()), lookup)
@@ -89,9 +104,15 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
         return
     if not value > 0:
         table.problems.append(
-            Diagnostic("negative-remainder", f"the volume left for '{owner}' is negative: {value:.4g} L", (Label(line.span),),
-                       (f"the other blood and tissue volumes are {total - value:.4g} L, the total is {total:.4g} L",),
-                       "check the other volumes and the total")  # fmt: skip
+            Diagnostic(
+                "negative-remainder",
+                f"the volume left for '{owner}' is negative: {value:.4g} L",
+                (Label(line.span),),
+                (
+                    f"the other blood and tissue volumes are {total - value:.4g} L, the total is {total:.4g} L",
+                ),
+                "check the other volumes and the total",
+            )
         )
     elif value > LARGE_REMAINDER * total:
         table.problems.append(large_remainder(f"volume of '{owner}'", value / total, line.span))
@@ -102,9 +123,16 @@ def _check_attribute(table: Table, key: str, word: str, line: n.Attribute, looku
     value = _number(table.definitions[key].expr, lookup)
     if value is not None and not low < value <= high:
         unit = table.definitions[key].unit
-        shown = f"{(value - float(unit.offset)) / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
+        shown = f"{(value - float(unit.offset)) / float(unit.factor):.4g}" + (
+            "" if unit.text == "1" else f" {unit}"
+        )
         table.problems.append(
-            Diagnostic("out-of-bounds", f"{word} of '{table.owner(key)[0]}' is {shown}", (Label(line.span),), help=rule)
+            Diagnostic(
+                "out-of-bounds",
+                f"{word} of '{table.owner(key)[0]}' is {shown}",
+                (Label(line.span),),
+                help=rule,
+            )
         )
 
 
@@ -112,15 +140,27 @@ def _check_split(table: Table, arrow: Arrow, value: float, share: Expr) -> None:
     process = table.scope.processes[arrow.name][0]
     if isinstance(process, n.Process) and process.split is not None:
         table.problems.append(
-            Diagnostic("out-of-bounds", f"the split of '{arrow.name}' is {value / float(process.right[0].count):.4g}",
-                       (Label(process.split.span),), help="a split is the share of one product, between 0 and 1")  # fmt: skip
+            Diagnostic(
+                "out-of-bounds",
+                f"the split of '{arrow.name}' is {value / float(process.right[0].count):.4g}",
+                (Label(process.split.span),),
+                help="a split is the share of one product, between 0 and 1",
+            )
         )
 
 
 def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
     if scenario.run is not None:
-        _check_value(table, scenario.run, lookup, 0.0, False, f"the length of the run in scenario '{scenario.name}'",
-                     "a run is longer than 0", scenario.span)  # fmt: skip
+        _check_value(
+            table,
+            scenario.run,
+            lookup,
+            0.0,
+            False,
+            f"the length of the run in scenario '{scenario.name}'",
+            "a run is longer than 0",
+            scenario.span,
+        )
     for dose in scenario.doses:
         for word, low, closed, rule in _DOSE:
             expr: Expr | None = getattr(dose, word)
@@ -130,8 +170,15 @@ def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
 
 
 def _check_value(
-    table: Table, expr: Expr, lookup: Lookup, low: float, closed: bool, what: str, rule: str, span: Span | None
-) -> None:  # fmt: skip
+    table: Table,
+    expr: Expr,
+    lookup: Lookup,
+    low: float,
+    closed: bool,
+    what: str,
+    rule: str,
+    span: Span | None,
+) -> None:
     where = expr.span or span
     labels = (Label(where),) if where else ()
     try:
@@ -139,10 +186,16 @@ def _check_value(
     except (NotEvaluable, KeyError):
         return
     except (ValueError, ArithmeticError) as error:
-        table.problems.append(Diagnostic("bad-number", f"{what} cannot be computed: {reason(error)}", labels, help="check its parts"))
+        table.problems.append(
+            Diagnostic(
+                "bad-number", f"{what} cannot be computed: {reason(error)}", labels, help="check its parts"
+            )
+        )
         return
     if not math.isfinite(value):
-        table.problems.append(Diagnostic("bad-number", f"{what} is not finite", labels, help="check its parts"))
+        table.problems.append(
+            Diagnostic("bad-number", f"{what} is not finite", labels, help="check its parts")
+        )
     elif value < low or (value == low and not closed):
         how = "is negative" if value < 0 else "is 0"
         table.problems.append(Diagnostic("out-of-bounds", f"{what} {how}", labels, help=rule))

@@ -497,10 +497,29 @@ class CheckValue(Syntax):
 
 
 Statement = (
-    ModelHead | Use | Set | Value | Function | Masked | UnknownTerm | SpeciesBlock | NodeBlock | StateLine | Ode
-    | Start | StartSteady | Circulation | FlowLine | Process | Site | Observe | Population | ScenarioBlock
-    | CheckRule | CheckValue
-)  # fmt: skip
+    ModelHead
+    | Use
+    | Set
+    | Value
+    | Function
+    | Masked
+    | UnknownTerm
+    | SpeciesBlock
+    | NodeBlock
+    | StateLine
+    | Ode
+    | Start
+    | StartSteady
+    | Circulation
+    | FlowLine
+    | Process
+    | Site
+    | Observe
+    | Population
+    | ScenarioBlock
+    | CheckRule
+    | CheckValue
+)
 
 
 @dataclass(frozen=True)

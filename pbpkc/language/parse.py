@@ -80,9 +80,13 @@ def _fits(text: str) -> bool:
 def _parser() -> Lark:
     grammar = resource("grammar", "pbpk.lark").read_text(encoding="utf-8")
     return Lark(
-        grammar, parser="lalr", lexer="contextual", postlex=_Separators(), propagate_positions=True,
+        grammar,
+        parser="lalr",
+        lexer="contextual",
+        postlex=_Separators(),
+        propagate_positions=True,
         maybe_placeholders=True,
-    )  # fmt: skip
+    )
 
 
 def read_source(path: str | Path) -> SourceFile:
@@ -100,7 +104,11 @@ def read_source(path: str | Path) -> SourceFile:
             raw = file.read(4 * MOST_CHARACTERS + 1)
     except (OSError, ValueError) as error:
         raise SpecError(
-            [Diagnostic("cannot-read", f"'{name}' cannot be read: {_reason(path, error)}", help="check the path")]
+            [
+                Diagnostic(
+                    "cannot-read", f"'{name}' cannot be read: {_reason(path, error)}", help="check the path"
+                )
+            ]
         ) from error
     if len(raw) > 4 * MOST_CHARACTERS:
         raise SpecError([_too_long(name)])
@@ -109,15 +117,23 @@ def read_source(path: str | Path) -> SourceFile:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise SpecError(
-            [Diagnostic("not-text", f"'{name}' is not UTF-8 text: line {line} holds a byte that means nothing in it",
-                        help="save the file as UTF-8")]
-        ) from error  # fmt: skip
+            [
+                Diagnostic(
+                    "not-text",
+                    f"'{name}' is not UTF-8 text: line {line} holds a byte that means nothing in it",
+                    help="save the file as UTF-8",
+                )
+            ]
+        ) from error
     return SourceFile(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _too_long(name: str) -> Diagnostic:
-    return Diagnostic("too-long", f"'{name}' has more than {MOST_CHARACTERS:,} characters",
-                      help="a spec is far shorter; check that this file is one")  # fmt: skip
+    return Diagnostic(
+        "too-long",
+        f"'{name}' has more than {MOST_CHARACTERS:,} characters",
+        help="a spec is far shorter; check that this file is one",
+    )
 
 
 def _reason(path: str | Path, error: Exception) -> str:
@@ -146,7 +162,9 @@ def parse(file: SourceFile) -> SyntaxTree:
     if len(file.text) > MOST_CHARACTERS:
         raise SpecError([_too_long(file.name)])
     if "\0" in file.text:
-        raise SpecError([Diagnostic("not-text", f"'{file.name}' is not a text file", help="a spec is a text in UTF-8")])
+        raise SpecError(
+            [Diagnostic("not-text", f"'{file.name}' is not a text file", help="a spec is a text in UTF-8")]
+        )
     if not has_header(file.text):
         raise SpecError([no_header(file)])
     problems: list[Diagnostic] = []
@@ -181,9 +199,13 @@ def _attempt(file: SourceFile, text: str) -> SyntaxTree | Stop:
         if not isinstance(error.orig_exc, Misread):
             raise
         wrong = error.orig_exc
-        return Stop(Diagnostic(wrong.code, wrong.message, wrong.labels, help=wrong.help), wrong.labels[0].span.start)
+        return Stop(
+            Diagnostic(wrong.code, wrong.message, wrong.labels, help=wrong.help), wrong.labels[0].span.start
+        )
     except UnexpectedInput as error:
-        at = error.pos_in_stream if error.pos_in_stream is not None and error.pos_in_stream >= 0 else len(text)
+        at = (
+            error.pos_in_stream if error.pos_in_stream is not None and error.pos_in_stream >= 0 else len(text)
+        )
         if isinstance(getattr(error, "token", None), Token) and error.token.type == "$END":
             at = len(text)
         return syntax_error(file, text, at, lambda place: _state_at(text, place), _parser().terminals)
@@ -211,6 +233,11 @@ def _refusal(error: _Refused, file: SourceFile, text: str) -> Stop:
         return Stop(wrong_word(file, text, start, accepted, _parser().terminals), start)
     shown = str(error.token) if len(error.token) <= 30 else str(error.token)[:30] + "..."
     return Stop(
-        Diagnostic("bad-number", f"the number {shown} is outside what can be computed with", (Label(span),),
-                   help=f"numbers lie between 1e-300 and 1e300 and have at most {_MOST_DIGITS} digits"), start
-    )  # fmt: skip
+        Diagnostic(
+            "bad-number",
+            f"the number {shown} is outside what can be computed with",
+            (Label(span),),
+            help=f"numbers lie between 1e-300 and 1e300 and have at most {_MOST_DIGITS} digits",
+        ),
+        start,
+    )

@@ -18,7 +18,9 @@ FAMILIES = ("lognormal", "normal", "uniform", "beta", "halfnormal")
 _HALFNORMAL_MEDIAN = 0.6744897501960817
 
 
-def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tuple[Prior, Dimension, Unit, float]:
+def read_prior(
+    call: n.Call, binder: ExpressionBinder, context: Context
+) -> tuple[Prior, Dimension, Unit, float]:
     """A distribution with its dimension, the unit it was written in, and its median (canonical).
 
     Raises
@@ -29,26 +31,44 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
     named = dict(call.named)
     if call.name not in FAMILIES:
         near = similar(call.name, FAMILIES)
-        raise binder.fail("unknown-distribution", f"there is no distribution '{call.name}'", call.span,
-                          help=f"a distribution with a similar name exists: '{near}'" if near else
-                          "distributions are " + ", ".join(FAMILIES))  # fmt: skip
+        raise binder.fail(
+            "unknown-distribution",
+            f"there is no distribution '{call.name}'",
+            call.span,
+            help=f"a distribution with a similar name exists: '{near}'"
+            if near
+            else "distributions are " + ", ".join(FAMILIES),
+        )
 
     def usage(text: str) -> Exception:
-        return binder.fail("arguments", f"these are not the arguments of {call.name}", call.span, help=f"write {text}")
+        return binder.fail(
+            "arguments", f"these are not the arguments of {call.name}", call.span, help=f"write {text}"
+        )
 
     def first() -> tuple[Expr, Dimension, Unit, float]:
         expr = binder.bind(call.args[0], context)
-        value = binder.constant(call.args[0], expr.dim, f"the first argument of {call.name} is a number", context)
+        value = binder.constant(
+            call.args[0], expr.dim, f"the first argument of {call.name} is a number", context
+        )
         return expr, expr.dim, _written_unit(expr), value
 
     def spread(key: str, dimension: Dimension) -> float:
         value = binder.constant(named[key], dimension, f"{key} of {call.name} is a number", context)
         spread_of = binder.bind(named[key], context)
         if isinstance(spread_of, Const) and spread_of.unit.offset:
-            raise binder.fail("bad-unit", f"{key} of {call.name} is a difference and cannot be in {spread_of.unit}", named[key].span,
-                              help="write a temperature difference in [K]")  # fmt: skip
+            raise binder.fail(
+                "bad-unit",
+                f"{key} of {call.name} is a difference and cannot be in {spread_of.unit}",
+                named[key].span,
+                help="write a temperature difference in [K]",
+            )
         if not value > 0:
-            raise binder.fail("bad-number", f"{key} of {call.name} is not positive", named[key].span, help="a spread is above 0")
+            raise binder.fail(
+                "bad-number",
+                f"{key} of {call.name} is not positive",
+                named[key].span,
+                help="a spread is above 0",
+            )
         return value
 
     match call.name:
@@ -57,8 +77,12 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
                 raise usage("lognormal(median, cv = 50 [%]) or lognormal(median, sdlog = 0.4)")
             _, dim, unit, median = first()
             if not median > 0:
-                raise binder.fail("bad-number", "the median of a lognormal distribution is not positive", call.args[0].span,
-                                  help="write a median above 0, or take normal(mean, sd = ...)")  # fmt: skip
+                raise binder.fail(
+                    "bad-number",
+                    "the median of a lognormal distribution is not positive",
+                    call.args[0].span,
+                    help="write a median above 0, or take normal(mean, sd = ...)",
+                )
             # sdlog^2 = ln(1 + cv^2), the exact relation for a lognormal distribution.
             sdlog = spread("sdlog", ONE) if "sdlog" in named else _sdlog_of(spread("cv", ONE))
             return Prior("lognormal", {"median": median, "sdlog": sdlog}), dim, unit, median
@@ -74,16 +98,26 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
             _, dim, unit, low = first()
             high = binder.constant(call.args[1], dim, "both arguments of uniform have one unit", context)
             if not high > low:
-                raise binder.fail("bad-number", "the upper end of uniform does not lie above the lower", call.span,
-                                  help="write uniform(low, high)")  # fmt: skip
+                raise binder.fail(
+                    "bad-number",
+                    "the upper end of uniform does not lie above the lower",
+                    call.span,
+                    help="write uniform(low, high)",
+                )
             return Prior("uniform", {"low": low, "high": high}), dim, unit, 0.5 * (low + high)
         case "beta":
             if len(call.args) != 2 or named:
                 raise usage("beta(a, b)")
-            a, b = (binder.constant(x, ONE, "the arguments of beta are dimensionless", context) for x in call.args)
+            a, b = (
+                binder.constant(x, ONE, "the arguments of beta are dimensionless", context) for x in call.args
+            )
             if not (a > 0 and b > 0):
-                raise binder.fail("bad-number", "the arguments of beta are not both positive", call.span,
-                                  help="write for example beta(2, 5)")  # fmt: skip
+                raise binder.fail(
+                    "bad-number",
+                    "the arguments of beta are not both positive",
+                    call.span,
+                    help="write for example beta(2, 5)",
+                )
             from scipy.special import betaincinv
 
             return Prior("beta", {"a": a, "b": b}), ONE, canonical_unit(ONE), float(betaincinv(a, b, 0.5))
@@ -96,7 +130,12 @@ def read_prior(call: n.Call, binder: ExpressionBinder, context: Context) -> tupl
 
 
 def read_mask(
-    prior: Prior, dimension: Dimension, median: float, node: n.Masked, binder: ExpressionBinder, context: Context
+    prior: Prior,
+    dimension: Dimension,
+    median: float,
+    node: n.Masked,
+    binder: ExpressionBinder,
+    context: Context,
 ) -> Mask:
     """Prior, bounds and scale of a `masked` line.
 
@@ -117,18 +156,30 @@ def read_mask(
         bounds = node.bounds.span if node.bounds else node.span
         unit = _shown_unit(node.prior, binder, context, dimension)
         shown, *ends = (f"{(x - float(unit.offset)) / float(unit.factor):.4g}" for x in (median, low, high))
-        raise binder.fail("median-outside", f"the median of the prior of '{name}' is {shown}, outside its bounds ({', '.join(ends)}) {unit}",
-                          node.prior.span, help="move the bounds or the prior",
-                          others=_labels(bounds))  # fmt: skip
+        raise binder.fail(
+            "median-outside",
+            f"the median of the prior of '{name}' is {shown}, outside its bounds ({', '.join(ends)}) {unit}",
+            node.prior.span,
+            help="move the bounds or the prior",
+            others=_labels(bounds),
+        )
     scale = "log" if low > 0 else "natural"
     if node.scale is not None:
         if node.scale.name not in ("log", "natural"):
-            raise binder.fail("unknown-name", f"there is no scale '{node.scale.name}'", node.scale.span,
-                              help="write scale log or scale natural")  # fmt: skip
+            raise binder.fail(
+                "unknown-name",
+                f"there is no scale '{node.scale.name}'",
+                node.scale.span,
+                help="write scale log or scale natural",
+            )
         scale = node.scale.name
     if scale == "log" and low < 0:
-        raise binder.fail("bad-number", f"'{name}' cannot be negative on a log scale", node.span,
-                          help="raise the lower bound to 0 or more, or write scale natural")  # fmt: skip
+        raise binder.fail(
+            "bad-number",
+            f"'{name}' cannot be negative on a log scale",
+            node.span,
+            help="raise the lower bound to 0 or more, or write scale natural",
+        )
     return Mask(prior, low, high, scale)
 
 
@@ -143,8 +194,12 @@ def read_bounds(
         for side in (pair.low, pair.high):
             inner = side.args[0] if isinstance(side, n.Operation) and side.op == "neg" else side
             if not isinstance(inner, n.Quantity) or inner.unit is not None:
-                raise binder.fail("bounds", "a pair with a unit holds two bare numbers", pair.span,
-                                  help="write in (0.1, 10) [1/h]")  # fmt: skip
+                raise binder.fail(
+                    "bounds",
+                    "a pair with a unit holds two bare numbers",
+                    pair.span,
+                    help="write in (0.1, 10) [1/h]",
+                )
         if unit.dimension != dimension:
             shown = Const(unit.dimension, unit.factor, unit, span=pair.unit.span)
             raise binder.mismatch("bounds have the unit of what they bound", shown, dimension, pair.span)
@@ -154,7 +209,9 @@ def read_bounds(
         what = "bounds have the unit of what they bound"
         low, high = (binder.constant(s, dimension, what, context) for s in (pair.low, pair.high))
     if not (low < high or one_value and low == high):
-        raise binder.fail("bounds", "the lower bound is not below the upper", pair.span, help="write in (low, high)")
+        raise binder.fail(
+            "bounds", "the lower bound is not below the upper", pair.span, help="write in (low, high)"
+        )
     return low, high
 
 

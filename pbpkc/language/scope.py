@@ -45,7 +45,9 @@ class Scope:
     """Declarations by name. Member names carry their index: ``si<2>``, ``K<1,2>``."""
 
     values: dict[str, tuple[n.Value | n.Masked, Indices]] = field(default_factory=dict)
-    defaults: dict[str, tuple[n.Value, Indices]] = field(default_factory=dict)  # param value below a masked member
+    defaults: dict[str, tuple[n.Value, Indices]] = field(
+        default_factory=dict
+    )  # param value below a masked member
     functions: dict[str, n.Function] = field(default_factory=dict)
     unknowns: dict[str, n.UnknownTerm] = field(default_factory=dict)
     species: dict[str, n.SpeciesBlock] = field(default_factory=dict)
@@ -65,7 +67,9 @@ class Scope:
     where: dict[str, Span] = field(default_factory=dict)
     family_where: dict[str, Span] = field(default_factory=dict)  # by the name without an index
     full: bool = False  # it declares more names than a spec may
-    broken: set[str] = field(default_factory=set)  # declared, but not understood: reading them is no further problem
+    broken: set[str] = field(
+        default_factory=set
+    )  # declared, but not understood: reading them is no further problem
     problems: Problems = field(default_factory=Problems)
 
     def names(self) -> list[str]:
@@ -113,9 +117,13 @@ def too_many(over: Sequence[n.Binding], problems: list[Diagnostic]) -> bool:
         total *= binding.last - binding.first + 1
         if binding.last < binding.first or total > MOST_MEMBERS:
             problems.append(
-                Diagnostic("bad-index", f"the index '{binding.name}' runs over "
-                           + ("nothing" if binding.last < binding.first else f"more than {MOST_MEMBERS} members"),
-                           (Label(binding.span),), help="a range goes upwards and is of a reasonable size: for i in 1..6")  # fmt: skip
+                Diagnostic(
+                    "bad-index",
+                    f"the index '{binding.name}' runs over "
+                    + ("nothing" if binding.last < binding.first else f"more than {MOST_MEMBERS} members"),
+                    (Label(binding.span),),
+                    help="a range goes upwards and is of a reasonable size: for i in 1..6",
+                )
             )
             return True
     return False
@@ -143,10 +151,14 @@ def build_scope(gathered: Gathered) -> Scope:
             circ = scope.circulations[name]
             near = similar(name, scope.values)
             problems.append(
-                Diagnostic("unknown-name", f"no `param {name}` gives the total flow of the circulation",
-                           (Label(name_span(circ, name)),),
-                           help=f"a parameter with a similar name exists: '{near}'" if near
-                           else f"declare it: param {name} = 6.5 [L/min]")  # fmt: skip
+                Diagnostic(
+                    "unknown-name",
+                    f"no `param {name}` gives the total flow of the circulation",
+                    (Label(name_span(circ, name)),),
+                    help=f"a parameter with a similar name exists: '{near}'"
+                    if near
+                    else f"declare it: param {name} = 6.5 [L/min]",
+                )
             )
     folded: dict[str, str] = {}
     for name, span in scope.where.items():
@@ -154,9 +166,13 @@ def build_scope(gathered: Gathered) -> Scope:
         other = folded.setdefault(base.lower(), base)
         if other != base:
             problems.append(
-                Diagnostic("case", f"'{base}' and '{other}' differ only in case",
-                           (Label(span), Label(scope.where.get(other) or scope.family_where[other], "the other")),
-                           help="names are easier to tell apart by more than case", severity="warning")  # fmt: skip
+                Diagnostic(
+                    "case",
+                    f"'{base}' and '{other}' differ only in case",
+                    (Label(span), Label(scope.where.get(other) or scope.family_where[other], "the other")),
+                    help="names are easier to tell apart by more than case",
+                    severity="warning",
+                )
             )
             folded[base.lower()] = base
     return scope
@@ -173,13 +189,26 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
     for name in declared_names(statement):
         if name in RESERVED and not isinstance(statement, n.ScenarioBlock | n.Population):
             scope.problems.append(
-                Diagnostic("reserved-name", f"'{name}' is a word of the language and cannot be declared",
-                           (Label(name_span(statement, name)),), help="choose another name")  # fmt: skip
+                Diagnostic(
+                    "reserved-name",
+                    f"'{name}' is a word of the language and cannot be declared",
+                    (Label(name_span(statement, name)),),
+                    help="choose another name",
+                )
             )
-        if isinstance(statement, n.SpeciesBlock) and name in (*QUANTITIES, "blood", "tissue", *NODE_ATTRIBUTES):
+        if isinstance(statement, n.SpeciesBlock) and name in (
+            *QUANTITIES,
+            "blood",
+            "tissue",
+            *NODE_ATTRIBUTES,
+        ):
             scope.problems.append(
-                Diagnostic("reserved-name", f"no species can be called '{name}', for the word follows a dot elsewhere",
-                           (Label(name_span(statement, name)),), help="choose another name")  # fmt: skip
+                Diagnostic(
+                    "reserved-name",
+                    f"no species can be called '{name}', for the word follows a dot elsewhere",
+                    (Label(name_span(statement, name)),),
+                    help="choose another name",
+                )
             )
     for names, what in (
         ([b.name for b in getattr(statement, "over", ())], "index"),
@@ -189,8 +218,12 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             scope.problems.append(
-                Diagnostic("duplicate-name", f"the {what} '{twice}' is named twice", (Label(statement.span),),
-                           help="give each its own name")  # fmt: skip
+                Diagnostic(
+                    "duplicate-name",
+                    f"the {what} '{twice}' is named twice",
+                    (Label(statement.span),),
+                    help="give each its own name",
+                )
             )
 
 
@@ -202,8 +235,12 @@ def _claim(scope: Scope, name: str, span: Span, what: str) -> bool:
             return False
         scope.full = True
         scope.problems.append(
-            Diagnostic("too-large", f"this spec declares more than {MOST_NAMES} names", (Label(span),),
-                       help="make the families smaller")  # fmt: skip
+            Diagnostic(
+                "too-large",
+                f"this spec declares more than {MOST_NAMES} names",
+                (Label(span),),
+                help="make the families smaller",
+            )
         )
         return False
     first = scope.where.get(name) or (scope.where.get(base) if base != name else scope.family_where.get(name))
@@ -213,8 +250,12 @@ def _claim(scope: Scope, name: str, span: Span, what: str) -> bool:
             scope.family_where.setdefault(base, span)
         return True
     scope.problems.append(
-        Diagnostic("duplicate-name", f"{what} '{name}' is declared twice", (Label(span, "again here"),
-                   Label(first, "first here")), help="rename one of them")  # fmt: skip
+        Diagnostic(
+            "duplicate-name",
+            f"{what} '{name}' is declared twice",
+            (Label(span, "again here"), Label(first, "first here")),
+            help="rename one of them",
+        )
     )
     return False
 
@@ -232,16 +273,26 @@ def _size(member: n.Member, scope: Scope) -> tuple[int, ...] | None:
         total *= extent
     if any(extent < 1 for extent in size) or total > MOST_MEMBERS:
         scope.broken.add(member.name)
-        why = f"a family has at most {MOST_MEMBERS} members" if total > MOST_MEMBERS else "a size is a whole number from 1"
+        why = (
+            f"a family has at most {MOST_MEMBERS} members"
+            if total > MOST_MEMBERS
+            else "a size is a whole number from 1"
+        )
         scope.problems.append(
-            Diagnostic("bad-index", f"'<{member.index}>' is no size of a family", (Label(member.span),),
-                       help=f"{why}: si<7>, K<20,20>")  # fmt: skip
+            Diagnostic(
+                "bad-index",
+                f"'<{member.index}>' is no size of a family",
+                (Label(member.span),),
+                help=f"{why}: si<7>, K<20,20>",
+            )
         )
         return None
     return size
 
 
-def _members(scope: Scope, member: n.Member, over: Sequence[n.Binding]) -> Iterator[tuple[str, dict[str, int]]]:
+def _members(
+    scope: Scope, member: n.Member, over: Sequence[n.Binding]
+) -> Iterator[tuple[str, dict[str, int]]]:
     """Member names of a declaration: by its `for`, or by its declared size."""
     if over:
         for indices in running(over):
@@ -250,8 +301,12 @@ def _members(scope: Scope, member: n.Member, over: Sequence[n.Binding]) -> Itera
             except (KeyError, ValueError):
                 scope.broken.add(member.name)
                 scope.problems.append(
-                    Diagnostic("bad-index", f"the index '<{member.index}>' is no sum of running indices and whole numbers",
-                               (Label(member.span),), help="write <i>, <i+1> or <i,j> with indices named by `for`")  # fmt: skip
+                    Diagnostic(
+                        "bad-index",
+                        f"the index '<{member.index}>' is no sum of running indices and whole numbers",
+                        (Label(member.span),),
+                        help="write <i>, <i+1> or <i,j> with indices named by `for`",
+                    )
                 )
                 return
             yield member_name(member.name, index), indices
@@ -316,9 +371,15 @@ def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
             if statement.name in scope.circulations:
                 first = scope.circulations[statement.name]
                 problems.append(
-                    Diagnostic("duplicate-name", f"circulation '{statement.name}' is declared twice",
-                               (Label(name_span(statement, statement.name), "again here"),
-                                Label(name_span(first, first.name), "first here")), help="join their paths in one block")  # fmt: skip
+                    Diagnostic(
+                        "duplicate-name",
+                        f"circulation '{statement.name}' is declared twice",
+                        (
+                            Label(name_span(statement, statement.name), "again here"),
+                            Label(name_span(first, first.name), "first here"),
+                        ),
+                        help="join their paths in one block",
+                    )
                 )
             else:
                 scope.circulations[statement.name] = statement
@@ -332,8 +393,12 @@ def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
             name = statement.target.parts[0].name
             if name in gathered.own:
                 problems.append(
-                    Diagnostic("set-own", f"'{name}' is declared in this file and needs no `set`", (Label(span),),
-                               help="change its declaration; `set` gives names of used files another value")  # fmt: skip
+                    Diagnostic(
+                        "set-own",
+                        f"'{name}' is declared in this file and needs no `set`",
+                        (Label(span),),
+                        help="change its declaration; `set` gives names of used files another value",
+                    )
                 )
             else:
                 scope.sets.append(statement)
@@ -362,8 +427,12 @@ def _masked_members(mask: n.Masked, scope: Scope) -> Iterator[tuple[str, dict[st
         except (KeyError, ValueError):
             scope.broken.add(mask.member.name)
             scope.problems.append(
-                Diagnostic("bad-index", f"'<{mask.member.index}>' is no index", (Label(mask.member.span),),
-                           help="write whole numbers, or name running indices with `for i in 1..6`")  # fmt: skip
+                Diagnostic(
+                    "bad-index",
+                    f"'<{mask.member.index}>' is no index",
+                    (Label(mask.member.span),),
+                    help="write whole numbers, or name running indices with `for i in 1..6`",
+                )
             )
         return
     yield from _members(scope, mask.member, mask.over)

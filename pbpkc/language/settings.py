@@ -24,6 +24,9 @@ from pbpkc.language.units import Unit
 #: A flow that the balance decides is none of them: set alone, it would break the balance.
 _SETTABLE = ("covariate", "input", "param", "masked", "attribute")
 
+#: Names in a message that lists what there is.
+_MOST_NAMED = 12
+
 #: A number, alone or with a unit that was typed without brackets.
 _BARE = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*((?:[^\W\d_]|%|°|1/)[^\[\]]*?|)\s*")
 
@@ -209,17 +212,20 @@ def _known(model: Model, text: str, typed: OptionText) -> str:
     definition = model.definitions.get(name)
     if definition is not None and definition.kind in _SETTABLE:
         return name
-    if definition is not None:
-        what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(definition.kind, "computed")
+    owner, _, word = name.rpartition(".")
+    balanced = owner in model.nodes and word in ("flow", "outflow")
+    if definition is not None or balanced:
+        kind = "flow" if definition is None else definition.kind
+        what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(kind, "computed")
         raise typed.problem("misplaced", f"'{name}' is {what} and cannot be changed by itself",
                             "change a parameter, covariate or attribute that it is made of")  # fmt: skip
     if name in model.unknowns:
         raise typed.problem("misplaced", f"'{name}' is an unknown term", f'write --unknown "{name} = expression"')
-    names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE and (d.mask is not None or not d.derived)]
+    names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE]
     near = similar(name, names)
+    there = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
     raise typed.problem("unknown-name", f"there is no parameter '{name}'",
-                        f"one with a similar name exists: '{near}'" if near
-                        else "parameters, covariates and attributes can be named: ka, BW, liver.volume, X.kp.liver")  # fmt: skip
+                        f"one with a similar name exists: '{near}'" if near else f"these can be named: {there or 'none'}")  # fmt: skip
 
 
 def _constant(model: Model, typed: OptionText, node: n.SyntaxExpr, like: Expr | Unit, what: str) -> float:

@@ -21,7 +21,7 @@ from pbpkc.language.model import (
     Species,
     Unknown,
 )
-from pbpkc.language.units import Unit
+from pbpkc.language.units import Unit, canonical_unit
 
 #: Members of a family with one value are shown as one line when there are more than these.
 MOST_ALIKE = 3
@@ -33,9 +33,13 @@ _WIDEST = 44
 _PLAIN_ARGUMENTS = ("sdlog", "a", "b")
 
 _SECTIONS = (
-    ("covariates", ("covariate",)), ("inputs", ("input",)), ("parameters", ("param", "masked")), ("curves", ("let",)),
-    ("attributes", ("attribute",)), ("concentrations", ("concentration",)),
-)  # fmt: skip
+    ("covariates", ("covariate",)),
+    ("inputs", ("input",)),
+    ("parameters", ("param", "masked")),
+    ("curves", ("let",)),
+    ("attributes", ("attribute",)),
+    ("concentrations", ("concentration",)),
+)
 
 
 def show_model(model: Model) -> str:
@@ -69,15 +73,25 @@ def _lines(model: Model) -> Iterator[str]:
     yield from _block(
         "blood flows",
         _aligned(
-            (f"{e.source} -> {e.target}", f"= {to_text(model.definitions[e.flow].expr)}", values.text(e.flow),
-             f"{e.circulation}{', trunk' if e.trunk else ''}")
+            (
+                f"{e.source} -> {e.target}",
+                values.text(e.flow),
+                f"{e.circulation}{', trunk' if e.trunk else ''}",
+                f"= {to_text(model.definitions[e.flow].expr)}",
+            )
             for e in model.edges
         ),
-    )  # fmt: skip
+    )
     yield from _block(
         f"states: {len(model.states)}",
         _aligned(
-            (s.name, str(s.unit), "start " + ("0" if s.start is None else to_text(s.start)), "sink" if s.sink else "", s.reason)
+            (
+                s.name,
+                str(s.unit),
+                "start " + ("0" if s.start is None else to_text(s.start)),
+                "sink" if s.sink else "",
+                s.reason,
+            )
             for s in model.states
         ),
     )
@@ -113,9 +127,11 @@ class _Values:
 def _definition(definition: Definition, name: str, values: _Values) -> tuple[str, ...]:
     written = f"= {_expression(definition.expr)}"
     value = values.text(definition.name)
-    if isinstance(definition.expr, Const):
-        written, value = f"= {value}", ""
-    allowed = "masked" if definition.mask is not None and definition.mask.prior is None else ""
+    if definition.mask is not None:
+        written, value = f"= {value}", ""  # the median, in the unit of the prior
+    elif isinstance(definition.expr, Const):
+        value = ""
+    allowed = ""
     if definition.mask is not None:
         allowed = _mask(definition.mask, definition.unit)
     elif definition.bounds is not None:
@@ -136,10 +152,15 @@ def _mask(mask: Mask, unit: Unit) -> str:
 
 
 def _prior(prior: Prior, unit: Unit) -> str:
-    shown = (
-        f"{key} = " + (f"{value:.6g}" if key in _PLAIN_ARGUMENTS else _quantity(value, unit))
-        for key, value in prior.arguments.items()
-    )
+    shown = []
+    for key, value in prior.arguments.items():
+        if key in _PLAIN_ARGUMENTS:
+            shown.append(f"{key} = {value:.6g}")
+        else:
+            # A spread of temperatures is a difference, in kelvin.
+            shown.append(
+                f"{key} = {_quantity(value, canonical_unit(unit.dimension) if key == 'sd' and unit.offset else unit)}"
+            )
     return f"{prior.family}({', '.join(shown)})"
 
 
@@ -147,7 +168,11 @@ def _collapsed(definitions: Sequence[Definition]) -> Iterator[tuple[Definition, 
     """Each definition with the name to show; members of a family that say the same become one line."""
     alike: dict[tuple[object, ...], list[Definition]] = {}
     for definition in definitions:
-        family = definition.name.split("<")[0] if "<" in definition.name and not definition.derived else definition.name
+        family = (
+            definition.name.split("<")[0]
+            if "<" in definition.name and not definition.derived
+            else definition.name
+        )
         key = family, definition.kind, definition.expr, definition.mask, definition.unit
         alike.setdefault((*key[:2], repr(key[2:])), []).append(definition)
     for group in alike.values():
@@ -196,7 +221,7 @@ def _arrow(model: Model, arrow: Arrow) -> tuple[str, ...]:
     right = " + ".join(s if _is_one(share) else f"{to_text(share, 2)} {s}" for s, share in arrow.produces)
     sign = "<->" if arrow.reversible and arrow.kind != "ode" else "->"
     rate = f"rate {to_text(model.definitions[arrow.rate].expr)}"
-    return arrow.name, f": {left or 'outside'} {sign} {right or 'outside'}", rate, arrow.kind
+    return arrow.name, arrow.kind, f"{left or 'outside'} {sign} {right or 'outside'}", rate
 
 
 def _is_one(share: Expr) -> bool:
@@ -207,7 +232,9 @@ def _is_one(share: Expr) -> bool:
 
 
 def _observable(observable: Observable) -> Iterator[str]:
-    yield _joined(f"{observable.name} = {to_text(observable.expr)} in {observable.unit}", _quoted(observable.doc))
+    yield _joined(
+        f"{observable.name} = {to_text(observable.expr)} in {observable.unit}", _quoted(observable.doc)
+    )
     if observable.error is not None:
         yield f"  error {_error(observable.error)}"
     if observable.lloq is not None:
@@ -234,7 +261,14 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
 
 def _dose(dose: Dose) -> str:
     amount = "" if dose.amount is None else to_text(dose.amount)
-    words = {"at": dose.at, "over": dose.over, "rate": dose.rate, "every": dose.every, "lag": dose.lag, "fraction": dose.fraction}
+    words = {
+        "at": dose.at,
+        "over": dose.over,
+        "rate": dose.rate,
+        "every": dose.every,
+        "lag": dose.lag,
+        "fraction": dose.fraction,
+    }
     moments = [f"{word} {to_text(value)}" for word, value in words.items() if value is not None]
     if dose.every is not None:
         moments.append(f"count {dose.count}")
@@ -244,7 +278,9 @@ def _dose(dose: Dose) -> str:
 def _data(block: DataBlock) -> Iterator[str]:
     for column in block.columns:
         factor = f"* {to_text(column.factor, 2)}" if column.factor is not None else ""
-        yield _joined(f"column {column.target} = {column.header}", str(column.unit) if column.unit else "", factor)
+        yield _joined(
+            f"column {column.target} = {column.header}", str(column.unit) if column.unit else "", factor
+        )
     for word, number, dose in block.dose_rows:
         yield f"{word} {number} {_dose(dose)}"
     for word, number, name, unit in block.observe_rows:

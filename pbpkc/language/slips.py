@@ -14,7 +14,7 @@ from pbpkc.language.units import WORDS
 
 #: How each statement and each line of a block is written; the last resort of a help line.
 USAGE = {
-    "pbpk": "the first line is `pbpk 1`, the next `model NAME \"title\"`",
+    "pbpk": 'the first line is `pbpk 1`, the next `model NAME "title"`',
     "model": 'model NAME "title" { organism human; time [h] }',
     "use": 'use "body.pbpk" without a, b',
     "set": "set liver.volume = 1.5 [L]",
@@ -55,7 +55,7 @@ USAGE = {
     "falling": "falling in c",
     "range": "range (0, 1)",
     "default": "default 1",
-}  # fmt: skip
+}
 
 _BLOCK_LINES = ("dose", "run", "data", "column", "keep", "CMT", "DVID", "reset")
 _ATTRIBUTES = ("volume", "outflow", "vascular", "like", "mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu")
@@ -157,7 +157,11 @@ def _units(p: Place) -> str | None:
         return "the unit is empty: write [1] for dimensionless"
     if p.follows(r"\[[^\]]*$"):
         return "'[' is never closed on its line"
-    if p.follows(r"\[\s*[\w+-]+\s*\]") and p.precedes(r"[A-Za-z_]\w*") and not _is_unit(p.after[1:].split("]")[0]):
+    if (
+        p.follows(r"\[\s*[\w+-]+\s*\]")
+        and p.precedes(r"[A-Za-z_]\w*")
+        and not _is_unit(p.after[1:].split("]")[0])
+    ):
         return "an index stands in angle brackets: x<3>"
     if p.follows(r"\[") and p.keyword == "observe" and "IN" in p.accepted:
         return "the unit of an observable follows `in`: observe Cp = plasma.C in [mg/L]"
@@ -181,11 +185,15 @@ def _texts(p: Place) -> str | None:
     if p.follows("['“”‘’«»]"):
         return 'a text stands in straight double quotes: "..."'
     if p.follows('"') and "NAME" in p.accepted and p.keyword:
-        return f"a name comes before its description: {p.keyword} NAME {p.after.strip().split('{')[0].strip()}"
+        return (
+            f"a name comes before its description: {p.keyword} NAME {p.after.strip().split('{')[0].strip()}"
+        )
     if p.follows(r"[\w./]+") and "STRING" in p.accepted and p.accepted == {"STRING"}:
         return f'the name of a file stands in quotes: "{p.after.split()[0]}"'
-    if p.at_beginning and p.follows(r"//|/\*|--|!|%|\*"):
+    if p.at_beginning and p.follows(r"//|/\*|--|!|%"):
         return "a comment begins with #"
+    if p.at_beginning and p.follows(r"[*/+^-]\s*[\w(]"):
+        return "an expression goes on over a new line only inside parentheses"
     return None
 
 
@@ -221,7 +229,11 @@ def _names_and_indices(p: Place) -> str | None:
 
 def _clauses(p: Place) -> str | None:
     if p.follows("=") and "TILDE" in p.accepted:
-        what = "a population line has a distribution" if p.keyword == "population" else "a masked parameter has a prior"
+        what = (
+            "a population line has a distribution"
+            if p.keyword == "population"
+            else "a masked parameter has a prior"
+        )
         return f"{what}: {USAGE['population' if p.keyword == 'population' else 'masked']}"
     if p.follows("~"):
         return "only `masked` parameters and `population` lines have a distribution"
@@ -245,8 +257,11 @@ def _clauses(p: Place) -> str | None:
         return "several nodes stand in braces: venous -> {gut, skin}"
     word = p.follows(r"\w+")
     if p.at_beginning and word and p.before is not None and word[0] in (*_BLOCK_LINES, *_ATTRIBUTES):
-        home = "a `data` block" if word[0] in ("column", "keep", "CMT", "DVID") else (
-            "a `scenario`" if word[0] in _BLOCK_LINES else "the block of a node or a species")  # fmt: skip
+        home = (
+            "a `data` block"
+            if word[0] in ("column", "keep", "CMT", "DVID")
+            else ("a `scenario`" if word[0] in _BLOCK_LINES else "the block of a node or a species")
+        )
         return f"`{word[0]}` belongs in {home}"
     return None
 
@@ -261,8 +276,11 @@ def _separation(p: Place) -> str | None:
         return "a new line or `;` comes between one and the next"
     if p.follows("=") and p.precedes(r"=[^=]*") and "EQUAL" not in p.accepted:
         return "one `=` a line; a new line or `;` comes between one and the next"
-    if p.follows(r"[A-Za-z_(]") and p.precedes(r"[\w)\]]\s*") and "STAR" in p.accepted and not {"INTO", "IN"} & p.accepted:
+    if (
+        p.follows(r"[A-Za-z_(]")
+        and p.precedes(r"[\w)\]]\s*")
+        and "STAR" in p.accepted
+        and not {"INTO", "IN"} & p.accepted
+    ):
         return "a product is written with *"
     return None
-
-

@@ -6,10 +6,34 @@ import re
 
 #: Words that begin a statement.
 DECLARING = (
-    "model", "use", "set", "covariate", "input", "param", "let", "function", "masked", "unknown", "species", "blood",
-    "tissue", "lumen", "pool", "sink", "state", "ode", "start", "circulation", "flow", "process", "site", "observe",
-    "population", "scenario", "check",
-)  # fmt: skip
+    "model",
+    "use",
+    "set",
+    "covariate",
+    "input",
+    "param",
+    "let",
+    "function",
+    "masked",
+    "unknown",
+    "species",
+    "blood",
+    "tissue",
+    "lumen",
+    "pool",
+    "sink",
+    "state",
+    "ode",
+    "start",
+    "circulation",
+    "flow",
+    "process",
+    "site",
+    "observe",
+    "population",
+    "scenario",
+    "check",
+)
 
 #: Words that continue the line above.
 CONTINUING = ("rate", "split", "error", "lloq", "source")
@@ -20,7 +44,9 @@ _CONTINUES = re.compile(r"(?:\s|#[^\n]*\n)*(?:(?:" + "|".join(CONTINUING) + r")\
 # A declaring word in the first column begins a statement even inside a bracket that was left open. `set`,
 # `start` and `flow = ...` also stand in blocks.
 _DECLARES = re.compile(
-    r"(?:" + "|".join(w for w in DECLARING if w not in ("set", "start", "flow")) + r')\b[ \t]+["\w]|flow[ \t]+\w+[^=\n]*:'
+    r"(?:"
+    + "|".join(w for w in DECLARING if w not in ("set", "start", "flow"))
+    + r')\b[ \t]+["\w]|flow[ \t]+\w+[^=\n]*:'
 )
 
 

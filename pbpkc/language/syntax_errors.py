@@ -22,9 +22,15 @@ MOST_SHOWN = 8
 
 #: What a terminal is called in a message.
 _HUMAN = {
-    "NAME": "a name", "NUMBER": "a number", "STRING": 'a text in quotes ("...")', "UNIT": "a unit ([mg/L])",
-    "SUB": "an index (<1>)", "CMP": "a comparison (< <= > >=)", "_SEP": "the end of the line", "$END": "the end of the file",
-}  # fmt: skip
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": 'a text in quotes ("...")',
+    "UNIT": "a unit ([mg/L])",
+    "SUB": "an index (<1>)",
+    "CMP": "a comparison (< <= > >=)",
+    "_SEP": "the end of the line",
+    "$END": "the end of the file",
+}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "CIRCUMFLEX"}
 _EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS", "IF"}
 
@@ -51,22 +57,28 @@ def no_header(file: SourceFile) -> Diagnostic:
     end = file.text.find("\n", first)
     span = Span(file, first, len(file.text) if end < 0 else end)
     return Diagnostic(
-        "no-header", f"'{file.name}' does not begin with the version of the language", (Label(span, "the first line"),),
+        "no-header",
+        f"'{file.name}' does not begin with the version of the language",
+        (Label(span, "the first line"),),
         help="write `pbpk 1` as the first line",
-    )  # fmt: skip
+    )
 
 
-def wrong_word(file: SourceFile, text: str, at: int, accepted: set[str], terminals: Sequence[TerminalDef]) -> Diagnostic:
+def wrong_word(
+    file: SourceFile, text: str, at: int, accepted: set[str], terminals: Sequence[TerminalDef]
+) -> Diagnostic:
     """A word that begins like one of the language and is none: ``paramter``."""
     match = re.compile(r"\w+").match(text, at)
     assert match is not None
     words = _keywords(accepted, terminals)
     near = similar(match[0], words)
     return Diagnostic(
-        "syntax", f"'{match[0]}' cannot stand here", (Label(Span(file, at, match.end()), "here"),),
+        "syntax",
+        f"'{match[0]}' cannot stand here",
+        (Label(Span(file, at, match.end()), "here"),),
         (_could_stand(accepted, terminals),),
         f"a word with a similar spelling can stand here: '{near}'" if near else None,
-    )  # fmt: skip
+    )
 
 
 def syntax_error(
@@ -125,7 +137,9 @@ def _found(text: str, at: int) -> tuple[int, int, str]:
         return end, end, "the end of the line"
     if ord(text[at]) > 127 and text[at].isalpha():
         # A letter that no name has, perhaps in the middle of one.
-        at -= len(text[:at]) - len(text[:at].rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"))
+        at -= len(text[:at]) - len(
+            text[:at].rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+        )
     match = re.compile(r'"[^"\n]*"|\[[^\]\n]*\]|\w+|[^\w\s]').match(text, at)
     piece = match[0] if match else text[at]
     shown = piece if len(piece) <= 40 else piece[:40] + "..."
@@ -149,15 +163,25 @@ def _unclosed(file: SourceFile, text: str, begin: int, at: int) -> Stop | None:
     if not (ended or new_statement):
         return None
     close = {"(": ")", "{": "}"}[bracket]
-    rule = "inside parentheses a new line does not end the statement" if bracket == "(" else "a block ends with it"
+    rule = (
+        "inside parentheses a new line does not end the statement"
+        if bracket == "("
+        else "a block ends with it"
+    )
     label = Label(Span(file, where, where + 1), "opened here")
     return Stop(
-        Diagnostic("unclosed", f"'{bracket}' is never closed", (label,), help=f"close it with '{close}'; {rule}"), where, ended
-    )  # fmt: skip
+        Diagnostic(
+            "unclosed", f"'{bracket}' is never closed", (label,), help=f"close it with '{close}'; {rule}"
+        ),
+        where,
+        ended,
+    )
 
 
 def _keywords(accepted: Iterable[str], terminals: Sequence[TerminalDef]) -> list[str]:
-    words = {t.name: t.pattern.value for t in terminals if t.pattern.type == "str" and t.pattern.value[0].isalpha()}
+    words = {
+        t.name: t.pattern.value for t in terminals if t.pattern.type == "str" and t.pattern.value[0].isalpha()
+    }
     return sorted(words[name] for name in accepted if name in words)
 
 
@@ -172,6 +196,12 @@ def _could_stand(accepted: set[str], terminals: Sequence[TerminalDef]) -> str:
         words.append("an operator (+ - * / ^)")
         rest -= _OPERATORS
     keywords = _keywords(rest, terminals)
-    words += sorted(_HUMAN.get(name) or symbols[name] for name in rest if symbols.get(name, "''")[1:-1] not in keywords)
-    words += [f"'{k}'" for k in keywords] if len(keywords) <= MOST_SHOWN else ["a declaration (param, tissue, process, ...)"]
+    words += sorted(
+        _HUMAN.get(name) or symbols[name] for name in rest if symbols.get(name, "''")[1:-1] not in keywords
+    )
+    words += (
+        [f"'{k}'" for k in keywords]
+        if len(keywords) <= MOST_SHOWN
+        else ["a declaration (param, tissue, process, ...)"]
+    )
     return "here can stand " + (", ".join(words) if words else "nothing more")

@@ -118,8 +118,12 @@ class Table:
             return
         if unit.dimension not in (TIME, ONE) or (unit.dimension == ONE and unit.factor != 1):
             self.problems.append(
-                Diagnostic("bad-unit", f"[{text.text}] is no unit of time", (Label(text.span),),
-                           help="write time [min], or time [1] for a model without units")  # fmt: skip
+                Diagnostic(
+                    "bad-unit",
+                    f"[{text.text}] is no unit of time",
+                    (Label(text.span),),
+                    help="write time [min], or time [1] for a model without units",
+                )
             )
             return
         self.time_unit = unit
@@ -135,7 +139,9 @@ class Table:
                 self.failed.add(name)
                 continue
             self.state_values[name] = expr
-            written = next((e.unit for e in walk(expr) if isinstance(e, Const) and e.unit.dimension == expr.dim), None)
+            written = next(
+                (e.unit for e in walk(expr) if isinstance(e, Const) and e.unit.dimension == expr.dim), None
+            )
             # A state counts from zero: one written in degC is kept in K.
             units[name] = written if written and not written.offset else canonical_unit(expr.dim)
         return units
@@ -154,8 +160,12 @@ class Table:
                 word = attribute.ref.text
                 if word == "ps":
                     self.problems.append(
-                        Diagnostic("misplaced", "`ps` belongs to the species, not to the tissue", (Label(attribute.span),),
-                                   help="write it in the species: ps.liver = ...")  # fmt: skip
+                        Diagnostic(
+                            "misplaced",
+                            "`ps` belongs to the species, not to the tissue",
+                            (Label(attribute.span),),
+                            help="write it in the species: ps.liver = ...",
+                        )
                     )
                 elif not self._accept(word, _node_words(block.kind), f"a {block.kind}", attribute):
                     self.misread.add(name)
@@ -205,17 +215,25 @@ class Table:
             return True
         near = similar(word, words)
         self.problems.append(
-            Diagnostic("unknown-attribute", f"{what} has no attribute '{word}'", (Label(attribute.ref.span),),
-                       help=f"an attribute with a similar name exists: '{near}'" if near
-                       else f"{what} has " + (", ".join(words) or "none"))  # fmt: skip
+            Diagnostic(
+                "unknown-attribute",
+                f"{what} has no attribute '{word}'",
+                (Label(attribute.ref.span),),
+                help=f"an attribute with a similar name exists: '{near}'"
+                if near
+                else f"{what} has " + (", ".join(words) or "none"),
+            )
         )
         return False
 
     def _twice(self, attribute: n.Attribute, first: n.Attribute) -> None:
         self.problems.append(
-            Diagnostic("duplicate-name", f"'{attribute.ref.text}' is given twice",
-                       (Label(attribute.span, "again here"), Label(first.span, "first here")),
-                       help="leave one of them out")  # fmt: skip
+            Diagnostic(
+                "duplicate-name",
+                f"'{attribute.ref.text}' is given twice",
+                (Label(attribute.span, "again here"), Label(first.span, "first here")),
+                help="leave one of them out",
+            )
         )
 
     def _is_tissue(self, attribute: n.Attribute) -> bool:
@@ -223,8 +241,12 @@ class Table:
         target = _part_of(attribute.ref.parts[1:], attribute.ref)
         if word not in _PARTITION or len(attribute.ref.parts) != 2:
             self.problems.append(
-                Diagnostic("unknown-attribute", f"'{attribute.ref.text}' is no attribute of a species",
-                           (Label(attribute.ref.span),), help="only kp, kb and kpu are given by tissue: kp.liver = 3")  # fmt: skip
+                Diagnostic(
+                    "unknown-attribute",
+                    f"'{attribute.ref.text}' is no attribute of a species",
+                    (Label(attribute.ref.span),),
+                    help="only kp, kb and kpu are given by tissue: kp.liver = 3",
+                )
             )
             return False
         tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
@@ -232,8 +254,12 @@ class Table:
             return True
         near = similar(target.text, tissues)
         self.problems.append(
-            Diagnostic("unknown-name", f"there is no tissue '{target.text}'", (Label(target.span),),
-                       help=f"a tissue with a similar name exists: '{near}'" if near else None)  # fmt: skip
+            Diagnostic(
+                "unknown-name",
+                f"there is no tissue '{target.text}'",
+                (Label(target.span),),
+                help=f"a tissue with a similar name exists: '{near}'" if near else None,
+            )
         )
         return False
 
@@ -255,8 +281,12 @@ class Table:
         if name in names:
             path = " -> ".join([*names[names.index(name) :], name])
             self.failed.add(name)
-            raise self.binder.fail("cycle", f"'{name}' is defined by itself: {path}", span,
-                                   help="break the circle: one of these must not read the next")  # fmt: skip
+            raise self.binder.fail(
+                "cycle",
+                f"'{name}' is defined by itself: {path}",
+                span,
+                help="break the circle: one of these must not read the next",
+            )
         if self.deferring and len(self.stack) >= MOST_OPEN:
             raise _Deferred(name, make, span, tuple(self.stack))
         self.stack.append(name)
@@ -287,35 +317,59 @@ class Table:
         allowed = node.keyword in ("param", "let")
         setting = self.settings.get(name)
         syntax = setting.value if setting else node.value
-        expr = self.binder.bind(syntax, Context(indices, unknowns=allowed, where=where))
+        context = Context(indices, unknowns=allowed, where=where)
+        expr = self.binder.bind(syntax, context)
+        if setting is not None:
+            declared = self.binder.bind(node.value, context)
+            if declared.dim != expr.dim and not self.unit_free:
+                raise self.binder.mismatch(f"'{name}' keeps its unit", expr, declared, syntax.span)
         bounds = None
         if node.keyword in ("covariate", "input"):
             if names_in(expr):
-                raise self.binder.fail("not-constant", f"the value of {where} is a number; found an expression that reads a name",
-                                       syntax.span, help="write the number, or declare a `param`")  # fmt: skip
+                raise self.binder.fail(
+                    "not-constant",
+                    f"the value of {where} is a number; found an expression that reads a name",
+                    syntax.span,
+                    help="write the number, or declare a `param`",
+                )
             if node.bounds is not None:
                 bounds = read_bounds(node.bounds, expr.dim, self.binder, Context())
                 value = self.binder.constant(syntax, expr.dim, f"the value of {where} is a number")
                 if not bounds[0] <= value <= bounds[1]:
-                    raise self.binder.fail("out-of-bounds", f"the value of '{name}' lies outside its bounds", syntax.span,
-                                           others=(Label(node.bounds.span, "the bounds"),),
-                                           help="choose a value within the bounds, or widen them")  # fmt: skip
-        return Definition(name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span)
+                    raise self.binder.fail(
+                        "out-of-bounds",
+                        f"the value of '{name}' lies outside its bounds",
+                        syntax.span,
+                        others=(Label(node.bounds.span, "the bounds"),),
+                        help="choose a value within the bounds, or widen them",
+                    )
+        return Definition(
+            name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span
+        )
 
     def _masked(self, name: str, node: n.Masked, indices: dict[str, int]) -> Definition:
         context = Context(indices, unknowns=False, where="a prior")
         prior, dimension, unit, median = read_prior(node.prior, self.binder, context)
         mask = read_mask(prior, dimension, median, node, self.binder, context)
         canonical = canonical_unit(dimension)
-        expr = Const(dimension, Fraction(repr(median)) if math.isfinite(median) else Fraction(0), canonical, span=node.span)
+        expr = Const(
+            dimension,
+            Fraction(repr(median)) if math.isfinite(median) else Fraction(0),
+            canonical,
+            span=node.span,
+        )
         setting = self.settings.get(name)
         if setting is not None:  # a `set` holds a masked name at a value
             value = self.binder.bind_as(setting.value, dimension, Context(), f"'{name}' keeps its unit")
             return Definition(name, "param", value, unit, node.doc, node.source, span=node.span)
         if name in self.scope.defaults:
-            below = self.binder.bind(self.scope.defaults[name][0].value, Context(self.scope.defaults[name][1]))
+            below = self.binder.bind(
+                self.scope.defaults[name][0].value, Context(self.scope.defaults[name][1])
+            )
             if below.dim != dimension:
-                raise self.binder.mismatch(f"the prior of '{name}' has the unit of the param it covers", expr, below, node.span)
+                raise self.binder.mismatch(
+                    f"the prior of '{name}' has the unit of the param it covers", expr, below, node.span
+                )
         return Definition(name, "masked", expr, unit, node.doc, node.source, mask, span=node.span)
 
     # ---------------------------------------------------------------- attributes
@@ -333,8 +387,12 @@ class Table:
                 raise Unbound()
             self.failed.add(key)
             what = f"species '{owner}'" if owner in self.scope.species else f"'{owner}'"
-            raise self.binder.fail("missing-attribute", f"{what} has no {word}, which is needed here", span,
-                                   help=f"write it in the block of '{owner}': {_EXAMPLES.get(word, word + ' = ...')}")  # fmt: skip
+            raise self.binder.fail(
+                "missing-attribute",
+                f"{what} has no {word}, which is needed here",
+                span,
+                help=f"write it in the block of '{owner}': {_EXAMPLES.get(word, word + ' = ...')}",
+            )
         return self.define(key, lambda: self._attribute(key, owner, word, line), span)
 
     def _attribute(self, key: str, owner: str, word: str, line: n.Attribute | None) -> Definition:
@@ -351,7 +409,12 @@ class Table:
                 if expr.dim == ONE:
                     expr = mul(expr, self.name(self.attribute(owner, "volume", line.span)))
             else:
-                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), f"the {word} of '{owner}' has the wrong unit")
+                expr = self.binder.bind_as(
+                    value,
+                    dimension,
+                    self._constant_context("an attribute"),
+                    f"the {word} of '{owner}' has the wrong unit",
+                )
         else:
             dimension = _SPECIES_DIMENSION[word.split(".")[0]]
             if isinstance(value, n.Call) and value.name == "auto":
@@ -368,20 +431,34 @@ class Table:
         method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
         if method not in _METHODS:
             near = similar(method, _METHODS)
-            raise self.binder.fail("unknown-method", f"there is no method '{method}' to predict a partition coefficient",
-                                   call.span, help=f"write auto({near or _METHODS[0]})")  # fmt: skip
+            raise self.binder.fail(
+                "unknown-method",
+                f"there is no method '{method}' to predict a partition coefficient",
+                call.span,
+                help=f"write auto({near or _METHODS[0]})",
+            )
         if word.split(".")[0] != "kp":
-            raise self.binder.fail("misplaced", "auto(...) predicts kp, tissue to plasma", call.span,
-                                   help=f"write kp = auto({method})")  # fmt: skip
+            raise self.binder.fail(
+                "misplaced",
+                "auto(...) predicts kp, tissue to plasma",
+                call.span,
+                help=f"write kp = auto({method})",
+            )
         if self.gathered.organism is None:
-            raise self.binder.fail("no-organism", "auto(...) needs to know the organism", call.span,
-                                   help='write it in the head: model m "..." { organism human }')  # fmt: skip
+            raise self.binder.fail(
+                "no-organism",
+                "auto(...) needs to know the organism",
+                call.span,
+                help='write it in the head: model m "..." { organism human }',
+            )
         return Apply(ONE, f"auto:{method}", self._prediction_reads(species), span=call.span)
 
     def _prediction_reads(self, species: str) -> tuple[Expr, ...]:
         """What a predicted partition coefficient depends on; what is missing is reported where it is predicted."""
         reads: list[Expr] = [
-            self.name(self.attribute(species, word, None)) for word in ("logp", "fup") if f"{species}.{word}" in self.attributes
+            self.name(self.attribute(species, word, None))
+            for word in ("logp", "fup")
+            if f"{species}.{word}" in self.attributes
         ]
         line = self.attributes.get(f"{species}.pka")
         if line is None or not isinstance(line.value, n.Call):
@@ -398,19 +475,30 @@ class Table:
 
     def _remainder_volume(self, owner: str, call: n.Call) -> Expr:
         if len(call.args) != 1 or call.named:
-            raise self.binder.fail("arguments", "remainder takes the total", call.span, help="write remainder(BW / 1 [kg/L])")
-        total = self.binder.bind_as(call.args[0], VOLUME, self._constant_context("a volume"), "the total of a remainder is a volume")
+            raise self.binder.fail(
+                "arguments", "remainder takes the total", call.span, help="write remainder(BW / 1 [kg/L])"
+            )
+        total = self.binder.bind_as(
+            call.args[0], VOLUME, self._constant_context("a volume"), "the total of a remainder is a volume"
+        )
         others = []
         for node, block in self.scope.nodes.items():
             line = self.attributes.get(f"{node}.volume")
             if node == owner or block.kind not in ("blood", "tissue") or line is None:
                 continue
             if isinstance(line.value, n.Call) and line.value.name == "remainder":
+                # Said once, where the second one stands, whichever is looked at.
                 order = list(self.scope.nodes)
-                if order.index(node) > order.index(owner):
-                    raise Unbound()  # said where the second one stands
-                raise self.binder.fail("remainder", "only one volume can be the remainder", call.span,
-                                       others=(Label(line.value.span, "another one"),), help="give one of them a number")  # fmt: skip
+                first, second = (
+                    (line.value, call) if order.index(node) < order.index(owner) else (call, line.value)
+                )
+                raise self.binder.fail(
+                    "remainder",
+                    "only one volume can be the remainder",
+                    second.span,
+                    others=(Label(first.span, "another one"),),
+                    help="give one of them a number",
+                )
             others.append(self.name(self.attribute(node, "volume", call.span)))
         return sub(total, add(*others)) if others else total
 
@@ -436,31 +524,52 @@ class Table:
         if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in _PARTITION):
             text = ".".join(p.name for p in rest)
             near = similar(text, SPECIES_ATTRIBUTES)
-            raise self.binder.fail("unknown-attribute", f"a species has no attribute '{text}'", ref.span,
-                                   help=f"an attribute with a similar name exists: '{near}'" if near and near != text
-                                   else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES))  # fmt: skip
+            raise self.binder.fail(
+                "unknown-attribute",
+                f"a species has no attribute '{text}'",
+                ref.span,
+                help=f"an attribute with a similar name exists: '{near}'"
+                if near and near != text
+                else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES),
+            )
         if word == "ps":
             self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
             raise Unbound()
         if word == "pka":
-            raise self.binder.fail("misplaced", "pka is a list and cannot be read as a number", ref.span,
-                                   help="name the number with `param` and write pka = acid(that_name)")  # fmt: skip
+            raise self.binder.fail(
+                "misplaced",
+                "pka is a list and cannot be read as a number",
+                ref.span,
+                help="name the number with `param` and write pka = acid(that_name)",
+            )
         if len(rest) == 1:
             line = self.attributes.get(f"{species}.{word}")
             if line is not None and isinstance(line.value, n.Call) and line.value.name == "auto":
-                raise self.binder.fail("no-quantity", f"{word} of '{species}' is predicted for each tissue", ref.span,
-                                       help=f"say for which: {species}.{word}.liver")  # fmt: skip
+                raise self.binder.fail(
+                    "no-quantity",
+                    f"{word} of '{species}' is predicted for each tissue",
+                    ref.span,
+                    help=f"say for which: {species}.{word}.liver",
+                )
             return self.name(self.attribute(species, word, ref.span), ref.span)
         tissue = self.indexed(rest[1], context)
         tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
         if tissue not in tissues:
             near = similar(tissue, tissues)
-            raise self.binder.fail("unknown-name", f"there is no tissue '{tissue}'", rest[1].span,
-                                   help=f"a tissue with a similar name exists: '{near}'" if near else None)  # fmt: skip
+            raise self.binder.fail(
+                "unknown-name",
+                f"there is no tissue '{tissue}'",
+                rest[1].span,
+                help=f"a tissue with a similar name exists: '{near}'" if near else None,
+            )
         given = self.partition_word(tissue, species, ref.span)
         if given != word:
-            raise self.binder.fail("partition", f"'{species}' has {given}, not {word}, for '{tissue}'", ref.span,
-                                   help=f"write {species}.{given}.{tissue}")  # fmt: skip
+            raise self.binder.fail(
+                "partition",
+                f"'{species}' has {given}, not {word}, for '{tissue}'",
+                ref.span,
+                help=f"write {species}.{given}.{tissue}",
+            )
         return self.name(self.partition(species, tissue, word, ref.span), ref.span)
 
     def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
@@ -474,11 +583,19 @@ class Table:
         try:
             index = index_values(part.index, context.indices)
         except KeyError as error:
-            raise self.binder.fail("bad-index", f"'{error.args[0]}' is no running index here", part.span,
-                                   help="name the index with `for i in 1..6`") from error  # fmt: skip
+            raise self.binder.fail(
+                "bad-index",
+                f"'{error.args[0]}' is no running index here",
+                part.span,
+                help="name the index with `for i in 1..6`",
+            ) from error
         except ValueError as error:
-            raise self.binder.fail("bad-index", f"'<{part.index}>' is no index", part.span,
-                                   help="an index is a sum of running indices and whole numbers: <i+1>") from error  # fmt: skip
+            raise self.binder.fail(
+                "bad-index",
+                f"'<{part.index}>' is no index",
+                part.span,
+                help="an index is a sum of running indices and whole numbers: <i+1>",
+            ) from error
         name = member_name(part.name, index)
         if name not in self.scope.where:
             raise self._unknown(part, name)
@@ -491,25 +608,46 @@ class Table:
         if base in self.scope.family_where:
             return self._not_a_member(node, name, base)
         if base in self.scope.where and base != name:
-            return self.binder.fail("bad-index", f"'{base}' is no family and takes no index", node.span,
-                                    others=(Label(self.scope.where[base], "declared here"),), help=f"write {base}")  # fmt: skip
+            return self.binder.fail(
+                "bad-index",
+                f"'{base}' is no family and takes no index",
+                node.span,
+                others=(Label(self.scope.where[base], "declared here"),),
+                help=f"write {base}",
+            )
         near = similar(base, self.scope.names())
         others = ()
         if near and near in self.scope.where:
             others = (Label(self.scope.where[near], "declared here"),)
-        return self.binder.fail("unknown-name", f"'{name}' is not declared", node.span, others=others,
-                                help=f"a name with a similar spelling exists: '{near}'" if near
-                                else f"declare it, for example: param {base} = 1 [1/h]")  # fmt: skip
+        return self.binder.fail(
+            "unknown-name",
+            f"'{name}' is not declared",
+            node.span,
+            others=others,
+            help=f"a name with a similar spelling exists: '{near}'"
+            if near
+            else f"declare it, for example: param {base} = 1 [1/h]",
+        )
 
     def _not_a_member(self, node: n.Ref | n.Part | n.Member, name: str, base: str) -> Unbound:
         label = (Label(self.scope.family_where[base], "the family"),)
         size = self.scope.families.get(base)
         if name == base:
-            return self.binder.fail("bad-index", f"'{base}' is a family and needs an index", node.span, others=label,
-                                    help=f"write {base}<1>")  # fmt: skip
+            return self.binder.fail(
+                "bad-index",
+                f"'{base}' is a family and needs an index",
+                node.span,
+                others=label,
+                help=f"write {base}<1>",
+            )
         declared = f"; the family is declared as {base}<{','.join(map(str, size))}>" if size else ""
-        return self.binder.fail("bad-index", f"there is no '{name}' in the family '{base}'{declared}", node.span, others=label,
-                                help="an index lies within the declared range")  # fmt: skip
+        return self.binder.fail(
+            "bad-index",
+            f"there is no '{name}' in the family '{base}'{declared}",
+            node.span,
+            others=label,
+            help="an index lies within the declared range",
+        )
 
     def _single(self, name: str, ref: n.Ref, context: Context) -> Expr:
         scope = self.scope
@@ -524,16 +662,35 @@ class Table:
             return self.name(self.rate(name, ref.span), ref.span)
         if name in scope.nodes or name in scope.sites or name in scope.species:
             kind = "node" if name in scope.nodes else "site" if name in scope.sites else "species"
-            raise self.binder.fail("no-quantity", f"'{name}' is a {kind}; say which quantity of it is meant", ref.span,
-                                   help=f"write {name}.C, {name}.A or {name}.volume" if kind == "node"
-                                   else f"write {name}.Cp" if kind == "site" else f"write {name}.mw")  # fmt: skip
+            raise self.binder.fail(
+                "no-quantity",
+                f"'{name}' is a {kind}; say which quantity of it is meant",
+                ref.span,
+                help=f"write {name}.C, {name}.A or {name}.volume"
+                if kind == "node"
+                else f"write {name}.Cp"
+                if kind == "site"
+                else f"write {name}.mw",
+            )
         if name in scope.unknowns or name in scope.functions:
-            arguments = self.scope.functions[name].arguments if name in scope.functions else [a.name for a in scope.unknowns[name].arguments]
-            raise self.binder.fail("no-call", f"'{name}' is a function and has no value by itself", ref.span,
-                                   help=f"call it: {name}({', '.join(arguments)})")  # fmt: skip
+            arguments = (
+                self.scope.functions[name].arguments
+                if name in scope.functions
+                else [a.name for a in scope.unknowns[name].arguments]
+            )
+            raise self.binder.fail(
+                "no-call",
+                f"'{name}' is a function and has no value by itself",
+                ref.span,
+                help=f"call it: {name}({', '.join(arguments)})",
+            )
         if name in scope.observes:
-            raise self.binder.fail("misplaced", f"the observable '{name}' can be read in `check` alone", ref.span,
-                                   help=f"as scenario.{name}; elsewhere name the expression with `let`")  # fmt: skip
+            raise self.binder.fail(
+                "misplaced",
+                f"the observable '{name}' can be read in `check` alone",
+                ref.span,
+                help=f"as scenario.{name}; elsewhere name the expression with `let`",
+            )
         raise self._unknown(ref, name)
 
     def rate(self, name: str, span: Span | None) -> Definition:
@@ -554,34 +711,57 @@ class Table:
             self.read_names.add(names[0])
             return names[0], rest
         if not names:
-            raise self.binder.fail("no-species", f"'{ref.text}' needs a species and none is declared", ref.span,
-                                   help="declare one: species X { mw = 300 [g/mol] }")  # fmt: skip
+            raise self.binder.fail(
+                "no-species",
+                f"'{ref.text}' needs a species and none is declared",
+                ref.span,
+                help="declare one: species X { mw = 300 [g/mol] }",
+            )
         if rest and rest[0].name not in (*QUANTITIES, "blood", "tissue"):
             near = similar(rest[0].name, [*names, *QUANTITIES])
-            raise self.binder.fail("unknown-name", f"'{rest[0].name}' is no species", rest[0].span,
-                                   help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names))  # fmt: skip
-        raise self.binder.fail("which-species", f"'{ref.text}' leaves open which species is meant", ref.span,
-                               help=f"write {ref.parts[0].name}.{names[0]}" + (f".{rest[0].name}" if rest else ""))  # fmt: skip
+            raise self.binder.fail(
+                "unknown-name",
+                f"'{rest[0].name}' is no species",
+                rest[0].span,
+                help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names),
+            )
+        raise self.binder.fail(
+            "which-species",
+            f"'{ref.text}' leaves open which species is meant",
+            ref.span,
+            help=f"write {ref.parts[0].name}.{names[0]}" + (f".{rest[0].name}" if rest else ""),
+        )
 
     def _of_node(self, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
         if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
             if rest[0].name == "like":
-                raise self.binder.fail("misplaced", "`like` names a tissue and cannot be read as a number", ref.span,
-                                       help="numbers of a tissue are volume, flow, outflow, vascular")  # fmt: skip
+                raise self.binder.fail(
+                    "misplaced",
+                    "`like` names a tissue and cannot be read as a number",
+                    ref.span,
+                    help="numbers of a tissue are volume, flow, outflow, vascular",
+                )
             return self.name(self.attribute(node, rest[0].name, ref.span), ref.span)
         if rest[0].name in ("blood", "tissue"):
             self.problems.append(not_yet(f"permeability-limited tissue (`.{rest[0].name}`)", ref))
             raise Unbound()
         species, rest = self.species_of(rest, ref)
         if len(rest) != 1:
-            raise self.binder.fail("no-quantity", f"'{ref.text}' does not say which quantity is meant", ref.span,
-                                   help="write " + ", ".join(f"{node}.{species}.{q}" for q in self._readable(node)))  # fmt: skip
+            raise self.binder.fail(
+                "no-quantity",
+                f"'{ref.text}' does not say which quantity is meant",
+                ref.span,
+                help="write " + ", ".join(f"{node}.{species}.{q}" for q in self._readable(node)),
+            )
         quantity = rest[0].name
         if quantity not in QUANTITIES:
             near = similar(quantity, QUANTITIES)
-            raise self.binder.fail("unknown-quantity", f"'{quantity}' is no quantity of a node", rest[0].span,
-                                   help=f"a similar one exists: '{near}'" if near
-                                   else "quantities are A, C, Cp, Cu, Cout")  # fmt: skip
+            raise self.binder.fail(
+                "unknown-quantity",
+                f"'{quantity}' is no quantity of a node",
+                rest[0].span,
+                help=f"a similar one exists: '{near}'" if near else "quantities are A, C, Cp, Cu, Cout",
+            )
         return self.quantity(node, species, quantity, ref.span)
 
     def quantity(self, node: str, species: str, quantity: str, span: Span | None) -> Expr:
@@ -594,9 +774,15 @@ class Table:
             return Name(AMOUNT, state, span=span)
         if quantity not in self._readable(node):
             reason = "has no volume" if kind == "lumen" and quantity in ("C", "Cout") else f"is a {kind}"
-            raise self.binder.fail("no-meaning", f".{quantity} has no meaning in '{node}', which {reason}", span,
-                                   help="here one can read " + ", ".join("." + q for q in self._readable(node)))  # fmt: skip
-        definition = self.define(f"{state}.{quantity}", lambda: self._concentration(node, species, quantity, span), span)
+            raise self.binder.fail(
+                "no-meaning",
+                f".{quantity} has no meaning in '{node}', which {reason}",
+                span,
+                help="here one can read " + ", ".join("." + q for q in self._readable(node)),
+            )
+        definition = self.define(
+            f"{state}.{quantity}", lambda: self._concentration(node, species, quantity, span), span
+        )
         return self.name(definition, span)
 
     def _readable(self, node: str) -> tuple[str, ...]:
@@ -620,7 +806,11 @@ class Table:
             expr = self.quantity(node, species, "C", span)
         elif kind == "blood":
             c = self.quantity(node, species, "C", span)
-            expr = div(c, attribute("bp")) if quantity == "Cp" else div(mul(attribute("fup"), c), attribute("bp"))
+            expr = (
+                div(c, attribute("bp"))
+                if quantity == "Cp"
+                else div(mul(attribute("fup"), c), attribute("bp"))
+            )
         else:
             expr = self._tissue_concentration(node, species, quantity, span, attribute)
         return Definition(name, "concentration", expr, parse_unit("umol/L"), derived=True, span=span)
@@ -659,23 +849,37 @@ class Table:
             if len(words) > 1:
                 lines = [self.attributes[f"{species}.{w}{suffix}"] for w in words]
                 where = f" for '{node}'" if suffix else ""
-                raise self.binder.fail("partition", f"'{species}' has {' and '.join(words)}{where}; one is enough",
-                                       lines[1].span, others=(Label(lines[0].span, "the other"),),
-                                       help="kp is tissue to plasma, kb tissue to blood, kpu tissue to unbound plasma")  # fmt: skip
+                raise self.binder.fail(
+                    "partition",
+                    f"'{species}' has {' and '.join(words)}{where}; one is enough",
+                    lines[1].span,
+                    others=(Label(lines[0].span, "the other"),),
+                    help="kp is tissue to plasma, kb tissue to blood, kpu tissue to unbound plasma",
+                )
             if words:
                 return words[0]
         if species in self.misread:
             raise Unbound()
         # All tissues that lack one are named at once, and the same text is said once.
-        lacking = [t for t in self.circulations.home if self.scope.nodes[t].kind == "tissue" and not self._has_partition(species, t)]
+        lacking = [
+            t
+            for t in self.circulations.home
+            if self.scope.nodes[t].kind == "tissue" and not self._has_partition(species, t)
+        ]
         block = self.scope.species[species]
-        raise self.binder.fail("partition", f"'{species}' has no partition coefficient for " + ", ".join(f"'{t}'" for t in lacking or [node]),
-                               name_span(block, species), notes=("blood carries it into every tissue of its circulation",) if block.carried else (),
-                               help=f"write kp.{(lacking or [node])[0]} = 1.2, or kp = 1.2 for all that have no own one, "
-                               "or kp = auto(rodgers_rowland)")  # fmt: skip
+        raise self.binder.fail(
+            "partition",
+            f"'{species}' has no partition coefficient for " + ", ".join(f"'{t}'" for t in lacking or [node]),
+            name_span(block, species),
+            notes=("blood carries it into every tissue of its circulation",) if block.carried else (),
+            help=f"write kp.{(lacking or [node])[0]} = 1.2, or kp = 1.2 for all that have no own one, "
+            "or kp = auto(rodgers_rowland)",
+        )
 
     def _has_partition(self, species: str, node: str) -> bool:
-        return any(f"{species}.{w}{suffix}" in self.attributes for w in _PARTITION for suffix in (f".{node}", ""))
+        return any(
+            f"{species}.{w}{suffix}" in self.attributes for w in _PARTITION for suffix in (f".{node}", "")
+        )
 
     def partition(self, species: str, node: str, word: str, span: Span | None) -> Definition:
         """``APAP.kp.liver``: the specific value, or the general one under the tissue's name."""
@@ -689,22 +893,36 @@ class Table:
             call = general.value
 
             def predict() -> Definition:
-                return Definition(key, "attribute", self._auto(species, word, call), parse_unit("1"), "", general.source, derived=True,
-                                  span=general.span)  # fmt: skip
+                return Definition(
+                    key,
+                    "attribute",
+                    self._auto(species, word, call),
+                    parse_unit("1"),
+                    "",
+                    general.source,
+                    derived=True,
+                    span=general.span,
+                )
 
             return self.define(key, predict, span)
 
         def share() -> Definition:
             expr = self.name(self.attribute(species, word, span))
-            return Definition(key, "attribute", expr, parse_unit("1"), "", general.source, derived=True, span=general.span)
+            return Definition(
+                key, "attribute", expr, parse_unit("1"), "", general.source, derived=True, span=general.span
+            )
 
         return self.define(key, share, span)
 
     def _of_site(self, site: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
         species, rest = self.species_of(rest, ref)
         if len(rest) != 1 or rest[0].name not in ("C", "Cout", "Cp", "Cu"):
-            raise self.binder.fail("no-meaning", f"'{ref.text}' has no meaning: a site is flowing blood", ref.span,
-                                   help=f"write {site}.{species}.Cp, .C or .Cu")  # fmt: skip
+            raise self.binder.fail(
+                "no-meaning",
+                f"'{ref.text}' has no meaning: a site is flowing blood",
+                ref.span,
+                help=f"write {site}.{species}.Cp, .C or .Cu",
+            )
         quantity = rest[0].name
         name = f"{site}.{species}.{'C' if quantity == 'Cout' else quantity}"
 
@@ -712,13 +930,20 @@ class Table:
             if quantity in ("C", "Cout"):
                 expr = self._mixed(self.scope.sites[site], species, ref.span)
             else:
-                c = self._of_site(site, (n.Part(species, None, span=ref.span), n.Part("C", None, span=ref.span)), ref, context)
+                c = self._of_site(
+                    site,
+                    (n.Part(species, None, span=ref.span), n.Part("C", None, span=ref.span)),
+                    ref,
+                    context,
+                )
                 bp = self.name(self.attribute(species, "bp", ref.span))
                 expr = div(c, bp)
                 if quantity == "Cu":
                     expr = mul(self.name(self.attribute(species, "fup", ref.span)), expr)
             doc = self.scope.sites[site].doc
-            return Definition(name, "concentration", expr, parse_unit("umol/L"), doc, derived=True, span=ref.span)
+            return Definition(
+                name, "concentration", expr, parse_unit("umol/L"), doc, derived=True, span=ref.span
+            )
 
         return self.name(self.define(name, make, ref.span), ref.span)
 
@@ -731,8 +956,12 @@ class Table:
                 raise self._unknown(ref, node)
             block = self.scope.nodes.get(node)
             if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
-                raise self.binder.fail("misplaced", f"a site drains tissues, and '{ref.text}' is none", ref.span,
-                                       help="name tissues of a circulation")  # fmt: skip
+                raise self.binder.fail(
+                    "misplaced",
+                    f"a site drains tissues, and '{ref.text}' is none",
+                    ref.span,
+                    help="name tissues of a circulation",
+                )
             self.read_names.add(node.split("<")[0])
             nodes.append((node, ref.span))
         return nodes
@@ -802,7 +1031,9 @@ class Table:
 class _Deferred(Exception):
     """Too many definitions are being made inside one another; this one is to be made first, then they again."""
 
-    def __init__(self, name: str, make: Callable[[], Definition], span: Span | None, stack: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, make: Callable[[], Definition], span: Span | None, stack: tuple[str, ...]
+    ) -> None:
         super().__init__(name)
         self.name, self.make, self.span, self.stack = name, make, span, stack
 
@@ -825,5 +1056,9 @@ def shown(expr: Expr) -> Unit:
 
 def _node_words(kind: str) -> tuple[str, ...]:
     return {
-        "tissue": NODE_ATTRIBUTES, "blood": ("volume",), "pool": ("volume",), "lumen": ("volume",), "sink": (),
-    }[kind]  # fmt: skip
+        "tissue": NODE_ATTRIBUTES,
+        "blood": ("volume",),
+        "pool": ("volume",),
+        "lumen": ("volume",),
+        "sink": (),
+    }[kind]

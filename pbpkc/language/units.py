@@ -38,33 +38,91 @@ _PINT_BASE = {
 #: Every unit word the language knows, with pint's name for it.
 WORDS: dict[str, str] = {
     # length
-    "km": "kilometer", "m": "meter", "dm": "decimeter", "cm": "centimeter", "mm": "millimeter",
-    "um": "micrometer", "nm": "nanometer",
+    "km": "kilometer",
+    "m": "meter",
+    "dm": "decimeter",
+    "cm": "centimeter",
+    "mm": "millimeter",
+    "um": "micrometer",
+    "nm": "nanometer",
     # mass
-    "kg": "kilogram", "g": "gram", "mg": "milligram", "ug": "microgram", "ng": "nanogram", "pg": "picogram",
+    "kg": "kilogram",
+    "g": "gram",
+    "mg": "milligram",
+    "ug": "microgram",
+    "ng": "nanogram",
+    "pg": "picogram",
     # amount
-    "kmol": "kilomole", "mol": "mole", "mmol": "millimole", "umol": "micromole", "nmol": "nanomole",
-    "pmol": "picomole", "fmol": "femtomole",
+    "kmol": "kilomole",
+    "mol": "mole",
+    "mmol": "millimole",
+    "umol": "micromole",
+    "nmol": "nanomole",
+    "pmol": "picomole",
+    "fmol": "femtomole",
     # volume
-    "kL": "kiloliter", "L": "liter", "dL": "deciliter", "cL": "centiliter", "mL": "milliliter",
-    "uL": "microliter", "nL": "nanoliter", "pL": "picoliter",
+    "kL": "kiloliter",
+    "L": "liter",
+    "dL": "deciliter",
+    "cL": "centiliter",
+    "mL": "milliliter",
+    "uL": "microliter",
+    "nL": "nanoliter",
+    "pL": "picoliter",
     # time
-    "s": "second", "ms": "millisecond", "min": "minute", "h": "hour", "d": "day", "day": "day",
-    "week": "week", "month": "month", "year": "year",
+    "s": "second",
+    "ms": "millisecond",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+    "day": "day",
+    "week": "week",
+    "month": "month",
+    "year": "year",
     # temperature
-    "K": "kelvin", "degC": "degC",
+    "K": "kelvin",
+    "degC": "degC",
     # concentration words
-    "M": "molar", "mM": "millimolar", "uM": "micromolar", "nM": "nanomolar", "pM": "picomolar",
+    "M": "molar",
+    "mM": "millimolar",
+    "uM": "micromolar",
+    "nM": "nanomolar",
+    "pM": "picomolar",
     # pressure
-    "Pa": "pascal", "kPa": "kilopascal", "bar": "bar", "mbar": "millibar", "mmHg": "mmHg", "atm": "atmosphere",
-}  # fmt: skip
+    "Pa": "pascal",
+    "kPa": "kilopascal",
+    "bar": "bar",
+    "mbar": "millibar",
+    "mmHg": "mmHg",
+    "atm": "atmosphere",
+}
 
 # Words with a meaning that people write by mistake, and what to write.
 _MISTAKES = {
-    "l": "L", "ml": "mL", "dl": "dL", "ul": "uL", "hr": "h", "hrs": "h", "hour": "h", "hours": "h",
-    "sec": "s", "mins": "min", "minute": "min", "days": "d", "weeks": "week", "C": "degC", "a": "year",
-    "yr": "year", "mcg": "ug", "Mg": "mg", "gm": "g", "mole": "mol", "litre": "L", "liter": "L", "percent": "%",
-}  # fmt: skip
+    "l": "L",
+    "ml": "mL",
+    "dl": "dL",
+    "ul": "uL",
+    "hr": "h",
+    "hrs": "h",
+    "hour": "h",
+    "hours": "h",
+    "sec": "s",
+    "mins": "min",
+    "minute": "min",
+    "days": "d",
+    "weeks": "week",
+    "C": "degC",
+    "a": "year",
+    "yr": "year",
+    "mcg": "ug",
+    "Mg": "mg",
+    "gm": "g",
+    "mole": "mol",
+    "litre": "L",
+    "liter": "L",
+    "percent": "%",
+}
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z%]+)|(?P<number>\d+(?:\.\d+)?)|(?P<op>\*\*|[*/^.\-]))")
 
@@ -121,7 +179,9 @@ def _base(name: str) -> Dimension:
     return Dimension(tuple(Fraction(int(base == name)) for base, _ in BASES))
 
 
-MASS, AMOUNT, LENGTH, TIME, TEMPERATURE = (_base(n) for n in ("mass", "amount", "length", "time", "temperature"))
+MASS, AMOUNT, LENGTH, TIME, TEMPERATURE = (
+    _base(n) for n in ("mass", "amount", "length", "time", "temperature")
+)
 VOLUME = LENGTH**3
 FLOW = VOLUME / TIME
 CONCENTRATION = AMOUNT / VOLUME
@@ -160,9 +220,15 @@ def canonical_text(dimension: Dimension) -> str:
     volume, rest = (length / 3, Fraction(0)) if length % 3 == 0 else (Fraction(0), length)
     units = dict(BASES)
     order = [
-        ("kg", powers["mass"]), ("umol", powers["amount"]), ("L", volume), (units["length"], rest),
-        ("ppm", powers["ppm"]), ("IU", powers["IU"]), ("K", powers["temperature"]), ("h", powers["time"]),
-    ]  # fmt: skip
+        ("kg", powers["mass"]),
+        ("umol", powers["amount"]),
+        ("L", volume),
+        (units["length"], rest),
+        ("ppm", powers["ppm"]),
+        ("IU", powers["IU"]),
+        ("K", powers["temperature"]),
+        ("h", powers["time"]),
+    ]
     names = [(unit, power) for unit, power in order if power]
     top = "*".join(_power_text(u, p) for u, p in names if p > 0)
     bottom = "".join("/" + _power_text(u, -p) for u, p in names if p < 0)
@@ -237,7 +303,9 @@ def parse_unit(text: str) -> Unit:
         For an unknown word or a text that is no unit.
     """
     if len(text) > MOST_CHARACTERS:
-        raise UnitError(f"this unit has more than {MOST_CHARACTERS} characters", "write for example [mL/min/kg^0.75]")
+        raise UnitError(
+            f"this unit has more than {MOST_CHARACTERS} characters", "write for example [mL/min/kg^0.75]"
+        )
     body = text.replace("µ", "u").replace("μ", "u").strip()
     factor, dimension, offset = Fraction(1), ONE, Fraction(0)
     sign, expect, position, words = 1, True, 0, 0
@@ -255,8 +323,10 @@ def parse_unit(text: str) -> Unit:
             sign = 1  # a blank between words multiplies
         if match["number"]:
             if match["number"] != "1":
-                raise UnitError(f"the number {match['number']} has no place in the unit '{text}'",
-                                "write the number in front of the brackets")  # fmt: skip
+                raise UnitError(
+                    f"the number {match['number']} has no place in the unit '{text}'",
+                    "write the number in front of the brackets",
+                )
             f, d, o = Fraction(1), ONE, Fraction(0)
         else:
             f, d, o = _word(match["word"])
@@ -267,7 +337,10 @@ def parse_unit(text: str) -> Unit:
         offset += o
         expect = False
     if expect:
-        raise UnitError(f"'{text}' is not a unit" if body else "the unit is empty", "write for example [mL/min], or [1] for dimensionless")
+        raise UnitError(
+            f"'{text}' is not a unit" if body else "the unit is empty",
+            "write for example [mL/min], or [1] for dimensionless",
+        )
     if offset and (words > 1 or dimension != TEMPERATURE):
         # A temperature difference in a compound unit is in kelvin; degC would be ambiguous there.
         raise UnitError(f"degC cannot be part of '{text}'", "write K for a temperature difference")
@@ -280,8 +353,10 @@ def _exponent(body: str, position: int, text: str) -> tuple[Fraction, int]:
         return Fraction(1), position
     power = Fraction(match[1])
     if abs(power) > HIGHEST_POWER or power.denominator > 10**6:
-        raise UnitError(f"the power {match[1]} in '{text}' cannot be computed with",
-                        f"powers lie between -{HIGHEST_POWER} and {HIGHEST_POWER} and have at most 6 decimals")  # fmt: skip
+        raise UnitError(
+            f"the power {match[1]} in '{text}' cannot be computed with",
+            f"powers lie between -{HIGHEST_POWER} and {HIGHEST_POWER} and have at most 6 decimals",
+        )
     return power, match.end()
 
 

@@ -75,13 +75,21 @@ def raised_codes(path: Path) -> set[str]:
 
 def source_files() -> list[Path]:
     # What `--set` and its like refuse is no spec.
-    language = [p for p in (ROOT / "pbpkc" / "language").glob("*.py") if p.name not in ("settings.py", "option_text.py")]
+    language = [
+        p
+        for p in (ROOT / "pbpkc" / "language").glob("*.py")
+        if p.name not in ("settings.py", "option_text.py")
+    ]
     return [*language, ROOT / "pbpkc" / "compiler" / "lower.py", ROOT / "pbpkc" / "compiler" / "partition.py"]
 
 
 def test_every_code_has_a_spec() -> None:
     raised = set().union(*(raised_codes(path) for path in source_files()))
-    shown = {code for path in expected_texts() for code in re.findall(r"^\w+\[([a-z-]+)\]", path.read_text(), re.MULTILINE)}
+    shown = {
+        code
+        for path in expected_texts()
+        for code in re.findall(r"^\w+\[([a-z-]+)\]", path.read_text(), re.MULTILINE)
+    }
     assert len(raised) > 60  # the search above still finds them
     assert raised - shown - OF_FILES == set()
 
@@ -117,7 +125,7 @@ def test_a_name_that_no_file_can_have() -> None:
 
 def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
     path = tmp_path / "latin.pbpk"
-    path.write_bytes("pbpk 1\nmodel m \"Körper\"\n".encode("latin-1"))
+    path.write_bytes('pbpk 1\nmodel m "Körper"\n'.encode("latin-1"))
     assert refusal(path) == (
         f"error[not-text]: '{path}' is not UTF-8 text: line 2 holds a byte that means nothing in it\n"
         "  help: save the file as UTF-8\n"
@@ -134,7 +142,10 @@ def test_a_binary_file(tmp_path: Path) -> None:
 def test_an_empty_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "empty.pbpk"
     path.write_bytes(content)
-    assert refusal(path) == f"error[no-header]: '{path}' is empty\n  help: a spec begins with the line `pbpk 1`\n"
+    assert (
+        refusal(path)
+        == f"error[no-header]: '{path}' is empty\n  help: a spec begins with the line `pbpk 1`\n"
+    )
 
 
 def test_a_giant_file(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def solve(
     outflows: Mapping[str, str] | None = None,
     paths: Mapping[Vessel, str] | None = None,
 ) -> SolvedFlows:
-    return solve_flows(vessels, balance_equations(vessels, TRUNK, "CO", supplies or {}, outflows or {}, paths or {}))
+    return solve_flows(
+        vessels, balance_equations(vessels, TRUNK, "CO", supplies or {}, outflows or {}, paths or {})
+    )
 
 
 # ------------------------------------------------------------------ elimination
@@ -142,7 +144,9 @@ def test_a_liver_given_twice_is_accepted_where_it_is_consistent() -> None:
 
 def test_and_refused_where_it_is_not() -> None:
     (text,) = refused(liver(90))
-    assert "error[unbalanced-flow]: the flows around 'liver' do not balance: 3.333 % of CO is left over" in text
+    assert (
+        "error[unbalanced-flow]: the flows around 'liver' do not balance: 3.333 % of CO is left over" in text
+    )
     assert "liver.outflow 30 %, against liver.flow 6.667 % + gut.flow 20 % = 26.67 %" in text
 
 
@@ -187,7 +191,11 @@ PUBLISHED = {
 def species_body(name: str, left: str = "") -> tuple[str, str]:
     """The body of an animal and its total; the tissue `left` takes what is left, an extra one if not in the table."""
     total, table = PUBLISHED[name]
-    tissues = [f"tissue {t} {{ volume = 1 [L]; outflow = {q * total / 100} [mL/min] }}" for t, q in table.items() if t != left]
+    tissues = [
+        f"tissue {t} {{ volume = 1 [L]; outflow = {q * total / 100} [mL/min] }}"
+        for t, q in table.items()
+        if t != left
+    ]
     if left:
         tissues.append(f"tissue {left} {{ volume = 1 [L]; flow = remainder(CO) }}")
     names = ", ".join(dict.fromkeys([*table, *([left] if left else [])]))
@@ -210,7 +218,10 @@ def test_published_flows_do_not_close(name: str) -> None:
 def test_a_remainder_cannot_hide_that_the_rabbit_has_131_percent() -> None:
     text, total = species_body("rabbit", left="carcass")
     (problem,) = refused(text, with_total(total))
-    assert "error[negative-flow]: the remainder from 'arterial' to 'carcass' is negative: -31.6 % of CO" in problem
+    assert (
+        "error[negative-flow]: the remainder from 'arterial' to 'carcass' is negative: -31.6 % of CO"
+        in problem
+    )
     assert "CO 100 %, against" in problem and "= 131.6 %" in problem
     assert "help: the given flows may not add up to more than the total" in problem
 
@@ -228,7 +239,9 @@ def test_a_remainder_completes_the_other_animals() -> None:
         text, total = species_body(name, left="carcass")
         found = flows(model(text, with_total(total)))
         assert found["arterial -> carcass"] == pytest.approx(100 - sum(PUBLISHED[name][1].values()), abs=1e-3)
-        assert sum(q for vessel, q in found.items() if vessel.startswith("arterial ->")) == pytest.approx(100, abs=1e-3)
+        assert sum(q for vessel, q in found.items() if vessel.startswith("arterial ->")) == pytest.approx(
+            100, abs=1e-3
+        )
 
 
 def test_a_large_remainder_is_said() -> None:

@@ -91,7 +91,9 @@ def test_parentheses_and_blanks_are_normalised(text: str, expected: str) -> None
     assert expression(expected) == expression(text)
 
 
-@pytest.mark.parametrize("text", ["0", "2", "0.9", "0.125", "1e-30", "1.5e-299", "12345678901234567890", "3e20", "1.25e20"])
+@pytest.mark.parametrize(
+    "text", ["0", "2", "0.9", "0.125", "1e-30", "1.5e-299", "12345678901234567890", "3e20", "1.25e20"]
+)
 def test_numbers_are_written_exactly(text: str) -> None:
     assert Fraction(format_number(Fraction(text))) == Fraction(text)
 
@@ -167,7 +169,9 @@ def _maybe(items: st.SearchStrategy) -> st.SearchStrategy:
 _names = st.sampled_from(["a", "k_el", "x1", "liver", "CO", "APAP", "_z"])
 _index = st.sampled_from([None, "1", "i", "i+1", "1,2", "i-1,j", "i+j-2"])
 _number = st.from_regex(r"\A(0|[1-9][0-9]{0,6})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?\Z")
-_unit = _node(n.UnitText, text=st.sampled_from(["mg", "mL/min/kg^0.75", "%", "1", "umol/L", "degC", " L / h "]))
+_unit = _node(
+    n.UnitText, text=st.sampled_from(["mg", "mL/min/kg^0.75", "%", "1", "umol/L", "degC", " L / h "])
+)
 _text = st.text(st.characters(blacklist_characters='"\n\r', blacklist_categories=("Cs", "Cc")), max_size=12)
 _whole = st.integers(0, 10**7)
 _part = _node(n.Part, name=_names, index=_index)
@@ -188,7 +192,9 @@ def _extended(inner: st.SearchStrategy) -> st.SearchStrategy:
 
     compared = st.sampled_from(["lt", "le", "gt", "ge"]).flatmap(lambda op: operation(op, 2))
     joined = st.builds(
-        lambda op, args: n.Operation(op, args, span=_SPAN), st.sampled_from(["and", "or"]), _tuple(compared, 2)
+        lambda op, args: n.Operation(op, args, span=_SPAN),
+        st.sampled_from(["and", "or"]),
+        _tuple(compared, 2),
     )
     named = st.dictionaries(_names, inner, max_size=2).map(lambda d: tuple(d.items()))
     return st.one_of(
@@ -208,7 +214,11 @@ _attribute = _node(n.Attribute, ref=_ref, value=_expr, source=_text)
 _arrow = st.sampled_from(["->", "<->"])
 _term = _node(n.Term, count=_number.map(Fraction), ref=_ref)
 _when = st.one_of(
-    _node(n.When, word=st.sampled_from(["at", "over", "rate", "every", "count", "lag", "fraction", "for"]), value=_expr),
+    _node(
+        n.When,
+        word=st.sampled_from(["at", "over", "rate", "every", "count", "lag", "fraction", "for"]),
+        value=_expr,
+    ),
     _node(n.When, word=st.just("steady"), value=st.none()),
 )
 _moments = _tuple(_when, most=2)

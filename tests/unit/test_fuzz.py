@@ -64,7 +64,10 @@ def test_truncated_specs(text: str, where: float) -> None:
 
 
 @settings(_fast, max_examples=100)
-@given(st.sampled_from(TEXTS), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=3))
+@given(
+    st.sampled_from(TEXTS),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=3),
+)
 def test_flipped_bits(text: str, flips: list[tuple[float, int]]) -> None:
     raw = bytearray(text.encode())
     for where, bit in flips:
@@ -146,7 +149,9 @@ def test_bombs(name: str) -> None:
     assert codes is None if code is None else codes is not None and code in codes
 
 
-@pytest.mark.parametrize("name", ["a billion laughs", "modifiers read twice", "a giant sum in sums", "a high power in a unit"])
+@pytest.mark.parametrize(
+    "name", ["a billion laughs", "modifiers read twice", "a giant sum in sums", "a high power in a unit"]
+)
 def test_bombs_take_little_memory(name: str) -> None:
     tracemalloc.start()
     try:

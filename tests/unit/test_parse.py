@@ -102,17 +102,23 @@ def test_a_new_line_in_parentheses_ends_nothing() -> None:
 
 @pytest.mark.parametrize("word", ["rate 2 * a.A", "rate 2 * a.A split 0.5 else c"])
 def test_a_line_that_begins_with_a_clause_continues_the_one_above(word: str) -> None:
-    assert statements(f"process p : a -> b {word}") == statements("process p : a -> b", "", "  # how fast", f"  {word}")
+    assert statements(f"process p : a -> b {word}") == statements(
+        "process p : a -> b", "", "  # how fast", f"  {word}"
+    )
 
 
 def test_clauses_of_an_observable_and_a_source_continue_too() -> None:
-    whole = statements('observe y = a.C in [mg/L] error prop(0.1) lloq 1 [mg/L]', 'param k = 2 source "x"')
-    broken = statements("observe y = a.C in [mg/L]", "  error prop(0.1)", "  lloq 1 [mg/L]", "param k = 2", '  source "x"')
+    whole = statements("observe y = a.C in [mg/L] error prop(0.1) lloq 1 [mg/L]", 'param k = 2 source "x"')
+    broken = statements(
+        "observe y = a.C in [mg/L]", "  error prop(0.1)", "  lloq 1 [mg/L]", "param k = 2", '  source "x"'
+    )
     assert whole == broken
 
 
 def test_indentation_blank_lines_and_comments_do_not_count() -> None:
-    assert statements("", "   param a = 1   # one", "", "# two", "\tparam b = 2") == statements("param a = 1", "param b = 2")
+    assert statements("", "   param a = 1   # one", "", "# two", "\tparam b = 2") == statements(
+        "param a = 1", "param b = 2"
+    )
 
 
 def test_a_hash_in_a_text_is_no_comment() -> None:
@@ -129,7 +135,11 @@ def test_blocks_may_stand_on_one_line_or_on_several() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_line_ends_of_any_system(tmp_path: Path, end: str) -> None:
     path = tmp_path / "m.pbpk"
-    path.write_bytes(end.join(["pbpk 1", "model m", "param a = (1", "  + 2)", "process p : a -> b", "  rate k", ""]).encode())
+    path.write_bytes(
+        end.join(
+            ["pbpk 1", "model m", "param a = (1", "  + 2)", "process p : a -> b", "  rate k", ""]
+        ).encode()
+    )
     assert read_source(path).text.count("\n") == 6
     assert len(parse(read_source(path)).statements) == 3
 
@@ -210,7 +220,11 @@ def test_all_errors_are_reported_at_once_each_at_its_place() -> None:
 
 
 def test_an_error_does_not_swallow_the_next_statement() -> None:
-    assert refused("pbpk 1\nbogus line\nparam b = 2 3\nrubbish\n") == [("syntax", 2, 1), ("syntax", 3, 13), ("syntax", 4, 1)]
+    assert refused("pbpk 1\nbogus line\nparam b = 2 3\nrubbish\n") == [
+        ("syntax", 2, 1),
+        ("syntax", 3, 13),
+        ("syntax", 4, 1),
+    ]
 
 
 def test_an_open_brace_is_found_where_it_was_opened() -> None:
@@ -245,7 +259,12 @@ def test_a_sum_of_any_length_is_not_nested() -> None:
 
 def test_statements_begin_at_lines_and_semicolons_outside_of_brackets() -> None:
     text = "param a = (1\n + 2); param b = 3\ntissue t {\n volume = 1\n}\nprocess p : a -> b\n  rate k\n"
-    assert [text[s:].split()[0] for s in statement_starts(text)[:-1]] == ["param", "param", "tissue", "process"]
+    assert [text[s:].split()[0] for s in statement_starts(text)[:-1]] == [
+        "param",
+        "param",
+        "tissue",
+        "process",
+    ]
 
 
 def test_a_declaration_in_the_first_column_ends_an_open_bracket() -> None:
