@@ -16,7 +16,7 @@ from pbpkc.cli.options import SPEC, print_json, problems_as_json, settings, warn
 @settings
 @problems_as_json
 def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, ...]) -> None:
-    """Print the equations of a spec.
+    """Print the equations as text, LaTeX or a table.
 
     Text and table use the names of the spec; every parameter stands with its unit and source.
     """

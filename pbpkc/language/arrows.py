@@ -11,6 +11,7 @@ from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.diagnostics import Label, similar
 from pbpkc.language.expression import Expr, add, mul, number, sub
 from pbpkc.language.model import Arrow, Definition
+from pbpkc.language.quantities import read_quantity, species_of
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_text, canonical_unit
 
@@ -79,7 +80,7 @@ def _cout(table: Table, state: str, ref: n.Ref) -> Expr:
             help="write a process with its rate",
         )
     node, species = state.rsplit(".", 1)
-    return table.quantity(node, species, "Cout", ref.span)
+    return read_quantity(table, node, species, "Cout", ref.span)
 
 
 def _end(table: Table, ref: n.Ref, context: Context) -> str | None:
@@ -129,7 +130,7 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
 
         table.problems.append(not_yet(f"permeability-limited tissue ('{ref.text}')", ref))
         raise Unbound()
-    species, rest = table.species_of(ref.parts[1:], ref)
+    species, rest = species_of(table, ref.parts[1:], ref)
     if rest:
         raise binder.fail(
             "no-state",
@@ -367,7 +368,7 @@ def _vessels(table: Table) -> Iterator[Arrow]:
                 span: Span = span,
             ) -> Definition:
                 q = table.definitions[flow]
-                rate = mul(table.name(q), table.quantity(source, species, "Cout", span))
+                rate = mul(table.name(q), read_quantity(table, source, species, "Cout", span))
                 return Definition(name, "rate", rate, canonical_unit(rate.dim), derived=True, span=span)
 
             try:

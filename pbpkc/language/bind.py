@@ -29,7 +29,6 @@ from pbpkc.language.scope import Scope, running, too_many
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, UnitError, canonical_text, parse_unit
 
-
 #: Terms that all expressions of a spec may hold together, functions, sums and families expanded. A dense
 #: network of 100 genes holds 100 000; ten lines of nested functions can ask for more than a memory holds.
 MOST_TERMS = 200_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pbpkc.language.source import Span
-from pbpkc.language.units import ONE, Dimension, Unit, parse_unit
+from pbpkc.language.units import ONE, Dimension, Unit, canonical_unit, parse_unit
 
 #: Operators of `Apply` beside ``unknown:NAME`` and ``auto:METHOD``.
 OPERATORS = (
@@ -64,6 +64,14 @@ class Apply(Expr):
 
     op: str
     args: tuple[Expr, ...]
+
+
+def shown(expr: Expr) -> Unit:
+    """The unit to show a value in: one that was written in it, if it has the value's dimension."""
+    for node in walk(expr):
+        if isinstance(node, Const) and node.unit.dimension == expr.dim and node.unit.text != "1":
+            return node.unit
+    return canonical_unit(expr.dim)
 
 
 def number(value: Fraction | int, span: Span | None = None) -> Const:

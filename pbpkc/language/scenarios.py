@@ -15,6 +15,7 @@ from pbpkc.language.functions import FIGURES
 from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Column, DataBlock, Dose, Observable, Scenario, ValueCheck
 from pbpkc.language.priors import read_bounds, read_prior
+from pbpkc.language.quantities import species_of
 from pbpkc.language.scope import name_span
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, canonical_text, canonical_unit
@@ -421,7 +422,7 @@ class ScenarioReader:
                 if near
                 else "write for example start liver.PAPS = 1 [umol]",
             )
-        species, rest = table.species_of(ref.parts[1:], ref)
+        species, rest = species_of(table, ref.parts[1:], ref)
         if rest and not (len(rest) == 1 and rest[0].name == "A"):
             raise table.binder.fail(
                 "misplaced",

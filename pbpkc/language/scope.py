@@ -9,7 +9,6 @@ from itertools import product
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
-from pbpkc.language.functions import FIGURES
 from pbpkc.language.gather import Gathered, declared_names, not_yet
 from pbpkc.language.source import Span
 
@@ -26,6 +25,8 @@ RESERVED = frozenset(
 #: No species may be called like these, for they follow a dot.
 QUANTITIES = ("A", "C", "Cp", "Cu", "Cout")
 NODE_ATTRIBUTES = ("volume", "flow", "outflow", "vascular", "like")
+#: Partition coefficients, the only attributes that are given by tissue.
+PARTITION = ("kp", "kb", "kpu")
 SPECIES_ATTRIBUTES = ("mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu", "ps")
 
 #: Params that may hold the hematocrit, which the prediction of kp needs for some bases.

@@ -11,46 +11,31 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from pbpkc.language import nodes as n
+from pbpkc.language.attributes import attribute_definition, collect_attributes
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
 from pbpkc.language.circulation import Circulations
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
-from pbpkc.language.expression import Apply, Const, Expr, Name, add, div, mul, names_in, sub, walk
+from pbpkc.language.expression import Const, Expr, Name, names_in, shown, walk
 from pbpkc.language.gather import Gathered, not_yet
 from pbpkc.language.model import Definition
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
+from pbpkc.language.quantities import drained, of_node, of_site, partition, partition_word
 from pbpkc.language.scope import (
-    HEMATOCRIT,
-    NODE_ATTRIBUTES,
-    QUANTITIES,
+    PARTITION,
     SPECIES_ATTRIBUTES,
     Scope,
     index_values,
     member_name,
-    name_span,
 )
 from pbpkc.language.source import Span
 from pbpkc.language.units import (
-    AMOUNT,
-    FLOW,
-    MASS,
     ONE,
     TIME,
-    VOLUME,
     Dimension,
     Unit,
     canonical_unit,
     parse_unit,
 )
-
-#: Dimension of each attribute of a species (None: read elsewhere).
-_SPECIES_DIMENSION: dict[str, Dimension] = {
-    "mw": MASS / AMOUNT, "logp": ONE, "fup": ONE, "bp": ONE, "kp": ONE, "kb": ONE, "kpu": ONE,
-}  # fmt: skip
-
-#: Partition coefficients, the only attributes that are given by tissue.
-_PARTITION = ("kp", "kb", "kpu")
-
-_METHODS = ("rodgers_rowland",)
 
 #: How an attribute is written, for messages.
 _EXAMPLES = {
@@ -104,7 +89,7 @@ class Table:
         if head is not None and head.time is not None:
             self._read_time(head.time)
         self.settings = {self._path(s.target): s for s in scope.sets}
-        self.attributes = self._collect_attributes()
+        self.attributes = collect_attributes(self)
         self.state_values: dict[str, Expr] = {}
         self.state_units = self._read_state_units()
         self.circulations = Circulations(self)
@@ -151,117 +136,6 @@ class Table:
 
     def _no_figure(self, node: n.Call, context: Context) -> Expr:
         raise self.binder.fail("figure", f"{node.name}(...) is known in `check` alone", node.span)
-
-    def _collect_attributes(self) -> dict[str, n.Attribute]:
-        """``liver.volume`` and ``APAP.kp.liver`` to their lines; wrong words are reported."""
-        found: dict[str, n.Attribute] = {}
-        for name, block in self.scope.nodes.items():
-            for attribute in block.attributes:
-                word = attribute.ref.text
-                if word == "ps":
-                    self.problems.append(
-                        Diagnostic(
-                            "misplaced",
-                            "`ps` belongs to the species, not to the tissue",
-                            (Label(attribute.span),),
-                            help="write it in the species: ps.liver = ...",
-                        )
-                    )
-                elif not self._accept(word, _node_words(block.kind), f"a {block.kind}", attribute):
-                    self.misread.add(name)
-                elif f"{name}.{word}" in found:
-                    self._twice(attribute, found[f"{name}.{word}"])
-                else:
-                    found[f"{name}.{word}"] = attribute
-        for name, species in self.scope.species.items():
-            for attribute in species.attributes:
-                first = attribute.ref.parts[0].name
-                if not self._accept(first, SPECIES_ATTRIBUTES, "a species", attribute):
-                    self.misread.add(name)
-                    continue
-                if first == "ps":
-                    self.problems.append(not_yet("permeability-limited tissue (`ps`)", attribute))
-                    continue
-                if len(attribute.ref.parts) > 1 and not self._is_tissue(attribute):
-                    continue
-                key = f"{name}.{attribute.ref.text}"
-                if key in found:
-                    self._twice(attribute, found[key])
-                else:
-                    found[key] = attribute
-        for key, setting in list(self.settings.items()):
-            parts = setting.target.parts
-            owner = key.rsplit(".", 1)[0]
-            if len(parts) < 2 or (parts[0].name not in self.scope.species and owner not in self.scope.nodes):
-                continue
-            new = n.Attribute(_part_of(parts[1:], setting.target), setting.value, "", span=setting.span)
-            if owner in self.scope.nodes:
-                kind = self.scope.nodes[owner].kind
-                accepted = self._accept(parts[-1].name, _node_words(kind), f"a {kind}", new)
-            else:
-                accepted = self._accept(parts[1].name, SPECIES_ATTRIBUTES, "a species", new) and (
-                    len(parts) == 2 or self._is_tissue(new)
-                )
-            if accepted and parts[1].name == "ps":
-                self.problems.append(not_yet("permeability-limited tissue (`ps`)", new))
-            elif accepted:
-                found[key] = new
-            else:
-                del self.settings[key]  # reported; nothing else is to be said of it
-        return found
-
-    def _accept(self, word: str, words: tuple[str, ...], what: str, attribute: n.Attribute) -> bool:
-        if word in words:
-            return True
-        near = similar(word, words)
-        self.problems.append(
-            Diagnostic(
-                "unknown-attribute",
-                f"{what} has no attribute '{word}'",
-                (Label(attribute.ref.span),),
-                help=f"an attribute with a similar name exists: '{near}'"
-                if near
-                else f"{what} has " + (", ".join(words) or "none"),
-            )
-        )
-        return False
-
-    def _twice(self, attribute: n.Attribute, first: n.Attribute) -> None:
-        self.problems.append(
-            Diagnostic(
-                "duplicate-name",
-                f"'{attribute.ref.text}' is given twice",
-                (Label(attribute.span, "again here"), Label(first.span, "first here")),
-                help="leave one of them out",
-            )
-        )
-
-    def _is_tissue(self, attribute: n.Attribute) -> bool:
-        word = attribute.ref.parts[0].name
-        target = _part_of(attribute.ref.parts[1:], attribute.ref)
-        if word not in _PARTITION or len(attribute.ref.parts) != 2:
-            self.problems.append(
-                Diagnostic(
-                    "unknown-attribute",
-                    f"'{attribute.ref.text}' is no attribute of a species",
-                    (Label(attribute.ref.span),),
-                    help="only kp, kb and kpu are given by tissue: kp.liver = 3",
-                )
-            )
-            return False
-        tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
-        if target.text in tissues:
-            return True
-        near = similar(target.text, tissues)
-        self.problems.append(
-            Diagnostic(
-                "unknown-name",
-                f"there is no tissue '{target.text}'",
-                (Label(target.span),),
-                help=f"a tissue with a similar name exists: '{near}'" if near else None,
-            )
-        )
-        return False
 
     # ---------------------------------------------------------------- definitions on demand
 
@@ -393,114 +267,7 @@ class Table:
                 span,
                 help=f"write it in the block of '{owner}': {_EXAMPLES.get(word, word + ' = ...')}",
             )
-        return self.define(key, lambda: self._attribute(key, owner, word, line), span)
-
-    def _attribute(self, key: str, owner: str, word: str, line: n.Attribute | None) -> Definition:
-        assert line is not None
-        kind, value = "attribute", line.value
-        if owner in self.scope.nodes:
-            dimension = VOLUME if word in ("volume", "vascular") else FLOW
-            if self.time == ONE and word != "volume":
-                dimension = VOLUME
-            if isinstance(value, n.Call) and value.name == "remainder":
-                expr = self._remainder_volume(owner, value)
-            elif word == "vascular":
-                expr = self.binder.bind(value, self._constant_context("an attribute"))
-                if expr.dim == ONE:
-                    expr = mul(expr, self.name(self.attribute(owner, "volume", line.span)))
-            else:
-                expr = self.binder.bind_as(
-                    value,
-                    dimension,
-                    self._constant_context("an attribute"),
-                    f"the {word} of '{owner}' has the wrong unit",
-                )
-        else:
-            dimension = _SPECIES_DIMENSION[word.split(".")[0]]
-            if isinstance(value, n.Call) and value.name == "auto":
-                expr = self._auto(owner, word, value)
-            else:
-                what = f"{word} of '{owner}' has the wrong unit"
-                expr = self.binder.bind_as(value, dimension, self._constant_context("an attribute"), what)
-        return Definition(key, kind, expr, shown(expr), "", line.source, span=line.span)
-
-    def _constant_context(self, where: str) -> Context:
-        return Context(unknowns=False, where=where)
-
-    def _auto(self, species: str, word: str, call: n.Call) -> Expr:
-        method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
-        if method not in _METHODS:
-            near = similar(method, _METHODS)
-            raise self.binder.fail(
-                "unknown-method",
-                f"there is no method '{method}' to predict a partition coefficient",
-                call.span,
-                help=f"write auto({near or _METHODS[0]})",
-            )
-        if word.split(".")[0] != "kp":
-            raise self.binder.fail(
-                "misplaced",
-                "auto(...) predicts kp, tissue to plasma",
-                call.span,
-                help=f"write kp = auto({method})",
-            )
-        if self.gathered.organism is None:
-            raise self.binder.fail(
-                "no-organism",
-                "auto(...) needs to know the organism",
-                call.span,
-                help='write it in the head: model m "..." { organism human }',
-            )
-        return Apply(ONE, f"auto:{method}", self._prediction_reads(species), span=call.span)
-
-    def _prediction_reads(self, species: str) -> tuple[Expr, ...]:
-        """What a predicted partition coefficient depends on; what is missing is reported where it is predicted."""
-        reads: list[Expr] = [
-            self.name(self.attribute(species, word, None))
-            for word in ("logp", "fup")
-            if f"{species}.{word}" in self.attributes
-        ]
-        line = self.attributes.get(f"{species}.pka")
-        if line is None or not isinstance(line.value, n.Call):
-            return tuple(reads)
-        # Only a base may bind in red cells, and only then blood:plasma ratio and hematocrit matter.
-        if line.value.name in ("base", "ampholyte"):
-            if f"{species}.bp" in self.attributes:
-                reads.append(self.name(self.attribute(species, "bp", None)))
-            for name in HEMATOCRIT:
-                if name in self.scope.values:
-                    self.read_names.add(name)
-                    reads.append(self.name(self.value(name)))
-        return (*reads, *(self.binder.bind(a, self._constant_context("pka")) for a in line.value.args))
-
-    def _remainder_volume(self, owner: str, call: n.Call) -> Expr:
-        if len(call.args) != 1 or call.named:
-            raise self.binder.fail(
-                "arguments", "remainder takes the total", call.span, help="write remainder(BW / 1 [kg/L])"
-            )
-        total = self.binder.bind_as(
-            call.args[0], VOLUME, self._constant_context("a volume"), "the total of a remainder is a volume"
-        )
-        others = []
-        for node, block in self.scope.nodes.items():
-            line = self.attributes.get(f"{node}.volume")
-            if node == owner or block.kind not in ("blood", "tissue") or line is None:
-                continue
-            if isinstance(line.value, n.Call) and line.value.name == "remainder":
-                # Said once, where the second one stands, whichever is looked at.
-                order = list(self.scope.nodes)
-                first, second = (
-                    (line.value, call) if order.index(node) < order.index(owner) else (call, line.value)
-                )
-                raise self.binder.fail(
-                    "remainder",
-                    "only one volume can be the remainder",
-                    second.span,
-                    others=(Label(first.span, "another one"),),
-                    help="give one of them a number",
-                )
-            others.append(self.name(self.attribute(node, "volume", call.span)))
-        return sub(total, add(*others)) if others else total
+        return self.define(key, lambda: attribute_definition(self, key, owner, word, line), span)
 
     # ---------------------------------------------------------------- references
 
@@ -511,9 +278,9 @@ class Table:
         if not rest:
             return self._single(first, ref, context)
         if first in self.scope.nodes:
-            return self._of_node(first, rest, ref, context)
+            return of_node(self, first, rest, ref, context)
         if first in self.scope.sites:
-            return self._of_site(first, rest, ref, context)
+            return of_site(self, first, rest, ref, context)
         if first in self.scope.species:
             return self._of_species(first, rest, ref, context)
         raise self._unknown(ref, first)
@@ -521,7 +288,7 @@ class Table:
     def _of_species(self, species: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
         """``APAP.fup``, or ``APAP.kp.liver``: the one of kp, kb, kpu that was given for that tissue."""
         word = rest[0].name
-        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in _PARTITION):
+        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in PARTITION):
             text = ".".join(p.name for p in rest)
             near = similar(text, SPECIES_ATTRIBUTES)
             raise self.binder.fail(
@@ -562,7 +329,7 @@ class Table:
                 rest[1].span,
                 help=f"a tissue with a similar name exists: '{near}'" if near else None,
             )
-        given = self.partition_word(tissue, species, ref.span)
+        given = partition_word(self, tissue, species, ref.span)
         if given != word:
             raise self.binder.fail(
                 "partition",
@@ -570,7 +337,7 @@ class Table:
                 ref.span,
                 help=f"write {species}.{given}.{tissue}",
             )
-        return self.name(self.partition(species, tissue, word, ref.span), ref.span)
+        return self.name(partition(self, species, tissue, word, ref.span), ref.span)
 
     def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
         part = ref.parts[0]
@@ -699,282 +466,6 @@ class Table:
 
         return self.define(name, lambda: rate_definition(self, name), span)
 
-    # ---------------------------------------------------------------- quantities of nodes
-
-    def species_of(self, rest: tuple[n.Part, ...], ref: n.Ref) -> tuple[str, tuple[n.Part, ...]]:
-        """The species a reference names, or the only one there is; and what follows it."""
-        if rest and rest[0].name in self.scope.species:
-            self.read_names.add(rest[0].name)
-            return rest[0].name, rest[1:]
-        names = list(self.scope.species)
-        if len(names) == 1:
-            self.read_names.add(names[0])
-            return names[0], rest
-        if not names:
-            raise self.binder.fail(
-                "no-species",
-                f"'{ref.text}' needs a species and none is declared",
-                ref.span,
-                help="declare one: species X { mw = 300 [g/mol] }",
-            )
-        if rest and rest[0].name not in (*QUANTITIES, "blood", "tissue"):
-            near = similar(rest[0].name, [*names, *QUANTITIES])
-            raise self.binder.fail(
-                "unknown-name",
-                f"'{rest[0].name}' is no species",
-                rest[0].span,
-                help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names),
-            )
-        raise self.binder.fail(
-            "which-species",
-            f"'{ref.text}' leaves open which species is meant",
-            ref.span,
-            help=f"write {ref.parts[0].name}.{names[0]}" + (f".{rest[0].name}" if rest else ""),
-        )
-
-    def _of_node(self, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
-        if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
-            if rest[0].name == "like":
-                raise self.binder.fail(
-                    "misplaced",
-                    "`like` names a tissue and cannot be read as a number",
-                    ref.span,
-                    help="numbers of a tissue are volume, flow, outflow, vascular",
-                )
-            return self.name(self.attribute(node, rest[0].name, ref.span), ref.span)
-        if rest[0].name in ("blood", "tissue"):
-            self.problems.append(not_yet(f"permeability-limited tissue (`.{rest[0].name}`)", ref))
-            raise Unbound()
-        species, rest = self.species_of(rest, ref)
-        if len(rest) != 1:
-            raise self.binder.fail(
-                "no-quantity",
-                f"'{ref.text}' does not say which quantity is meant",
-                ref.span,
-                help="write " + ", ".join(f"{node}.{species}.{q}" for q in self._readable(node)),
-            )
-        quantity = rest[0].name
-        if quantity not in QUANTITIES:
-            near = similar(quantity, QUANTITIES)
-            raise self.binder.fail(
-                "unknown-quantity",
-                f"'{quantity}' is no quantity of a node",
-                rest[0].span,
-                help=f"a similar one exists: '{near}'" if near else "quantities are A, C, Cp, Cu, Cout",
-            )
-        return self.quantity(node, species, quantity, ref.span)
-
-    def quantity(self, node: str, species: str, quantity: str, span: Span | None) -> Expr:
-        """``.A .C .Cout .Cp .Cu`` of a species in a node (language reference, equations)."""
-        kind = self.scope.nodes[node].kind
-        state = f"{node}.{species}"
-        if quantity == "A":
-            if span is not None:
-                self.read_states.setdefault(state, span)
-            return Name(AMOUNT, state, span=span)
-        if quantity not in self._readable(node):
-            reason = "has no volume" if kind == "lumen" and quantity in ("C", "Cout") else f"is a {kind}"
-            raise self.binder.fail(
-                "no-meaning",
-                f".{quantity} has no meaning in '{node}', which {reason}",
-                span,
-                help="here one can read " + ", ".join("." + q for q in self._readable(node)),
-            )
-        definition = self.define(
-            f"{state}.{quantity}", lambda: self._concentration(node, species, quantity, span), span
-        )
-        return self.name(definition, span)
-
-    def _readable(self, node: str) -> tuple[str, ...]:
-        """The quantities that have a meaning in a node."""
-        kind = self.scope.nodes[node].kind
-        if kind == "sink" or kind == "lumen" and f"{node}.volume" not in self.attributes:
-            return ("A",)
-        return QUANTITIES if kind in ("blood", "tissue") else ("A", "C", "Cout")
-
-    def _concentration(self, node: str, species: str, quantity: str, span: Span | None) -> Definition:
-        name = f"{node}.{species}.{quantity}"
-        kind = self.scope.nodes[node].kind
-
-        def attribute(word: str) -> Expr:
-            return self.name(self.attribute(species, word, span))
-
-        if quantity == "C":
-            volume = self.name(self.attribute(node, "volume", span))
-            expr = div(self.quantity(node, species, "A", span), volume)
-        elif kind in ("pool", "lumen") or (kind == "blood" and quantity == "Cout"):
-            expr = self.quantity(node, species, "C", span)
-        elif kind == "blood":
-            c = self.quantity(node, species, "C", span)
-            expr = (
-                div(c, attribute("bp"))
-                if quantity == "Cp"
-                else div(mul(attribute("fup"), c), attribute("bp"))
-            )
-        else:
-            expr = self._tissue_concentration(node, species, quantity, span, attribute)
-        return Definition(name, "concentration", expr, parse_unit("umol/L"), derived=True, span=span)
-
-    def _tissue_concentration(
-        self, node: str, species: str, quantity: str, span: Span | None, attribute: Callable[[str], Expr]
-    ) -> Expr:
-        # Kb = kb = kp/BP = kpu*fup/BP; Cout = C/Kb, Cp = Cout/BP, Cu = fup*Cp, cancelled so that only
-        # what is needed is demanded.
-        word = self.partition_word(node, species, span)
-        k = self.name(self.partition(species, node, word, span))
-        c = self.quantity(node, species, "C", span)
-        match word, quantity:
-            case "kb", "Cout":
-                return div(c, k)
-            case "kb", "Cp":
-                return div(c, mul(k, attribute("bp")))
-            case "kb", _:
-                return div(mul(attribute("fup"), c), mul(k, attribute("bp")))
-            case "kp", "Cout":
-                return div(mul(attribute("bp"), c), k)
-            case "kp", "Cp":
-                return div(c, k)
-            case "kp", _:
-                return div(mul(attribute("fup"), c), k)
-            case _, "Cout":
-                return div(mul(attribute("bp"), c), mul(k, attribute("fup")))
-            case _, "Cp":
-                return div(c, mul(k, attribute("fup")))
-        return div(c, k)
-
-    def partition_word(self, node: str, species: str, span: Span | None) -> str:
-        """Which of kp, kb, kpu holds for a species in a tissue; a specific one goes before a general one."""
-        for suffix in (f".{node}", ""):
-            words = [w for w in _PARTITION if f"{species}.{w}{suffix}" in self.attributes]
-            if len(words) > 1:
-                lines = [self.attributes[f"{species}.{w}{suffix}"] for w in words]
-                where = f" for '{node}'" if suffix else ""
-                raise self.binder.fail(
-                    "partition",
-                    f"'{species}' has {' and '.join(words)}{where}; one is enough",
-                    lines[1].span,
-                    others=(Label(lines[0].span, "the other"),),
-                    help="kp is tissue to plasma, kb tissue to blood, kpu tissue to unbound plasma",
-                )
-            if words:
-                return words[0]
-        if species in self.misread:
-            raise Unbound()
-        # All tissues that lack one are named at once, and the same text is said once.
-        lacking = [
-            t
-            for t in self.circulations.home
-            if self.scope.nodes[t].kind == "tissue" and not self._has_partition(species, t)
-        ]
-        block = self.scope.species[species]
-        raise self.binder.fail(
-            "partition",
-            f"'{species}' has no partition coefficient for " + ", ".join(f"'{t}'" for t in lacking or [node]),
-            name_span(block, species),
-            notes=("blood carries it into every tissue of its circulation",) if block.carried else (),
-            help=f"write kp.{(lacking or [node])[0]} = 1.2, or kp = 1.2 for all that have no own one, "
-            "or kp = auto(rodgers_rowland)",
-        )
-
-    def _has_partition(self, species: str, node: str) -> bool:
-        return any(
-            f"{species}.{w}{suffix}" in self.attributes for w in _PARTITION for suffix in (f".{node}", "")
-        )
-
-    def partition(self, species: str, node: str, word: str, span: Span | None) -> Definition:
-        """``APAP.kp.liver``: the specific value, or the general one under the tissue's name."""
-        key = f"{species}.{word}.{node}"
-        if key in self.attributes:
-            return self.attribute(species, f"{word}.{node}", span)
-        general = self.attributes.get(f"{species}.{word}")
-        if general is None:
-            raise self.binder.fail("missing-attribute", f"species '{species}' has no {word}", span)
-        if isinstance(general.value, n.Call) and general.value.name == "auto":
-            call = general.value
-
-            def predict() -> Definition:
-                return Definition(
-                    key,
-                    "attribute",
-                    self._auto(species, word, call),
-                    parse_unit("1"),
-                    "",
-                    general.source,
-                    derived=True,
-                    span=general.span,
-                )
-
-            return self.define(key, predict, span)
-
-        def share() -> Definition:
-            expr = self.name(self.attribute(species, word, span))
-            return Definition(
-                key, "attribute", expr, parse_unit("1"), "", general.source, derived=True, span=general.span
-            )
-
-        return self.define(key, share, span)
-
-    def _of_site(self, site: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
-        species, rest = self.species_of(rest, ref)
-        if len(rest) != 1 or rest[0].name not in ("C", "Cout", "Cp", "Cu"):
-            raise self.binder.fail(
-                "no-meaning",
-                f"'{ref.text}' has no meaning: a site is flowing blood",
-                ref.span,
-                help=f"write {site}.{species}.Cp, .C or .Cu",
-            )
-        quantity = rest[0].name
-        name = f"{site}.{species}.{'C' if quantity == 'Cout' else quantity}"
-
-        def make() -> Definition:
-            if quantity in ("C", "Cout"):
-                expr = self._mixed(self.scope.sites[site], species, ref.span)
-            else:
-                c = self._of_site(
-                    site,
-                    (n.Part(species, None, span=ref.span), n.Part("C", None, span=ref.span)),
-                    ref,
-                    context,
-                )
-                bp = self.name(self.attribute(species, "bp", ref.span))
-                expr = div(c, bp)
-                if quantity == "Cu":
-                    expr = mul(self.name(self.attribute(species, "fup", ref.span)), expr)
-            doc = self.scope.sites[site].doc
-            return Definition(
-                name, "concentration", expr, parse_unit("umol/L"), doc, derived=True, span=ref.span
-            )
-
-        return self.name(self.define(name, make, ref.span), ref.span)
-
-    def drained(self, site: n.Site) -> list[tuple[str, Span]]:
-        """The nodes whose blood meets at a site, each with its place."""
-        nodes = []
-        for ref in site.drains:
-            node = self.indexed(ref.parts[0], Context())
-            if node not in self.scope.where:
-                raise self._unknown(ref, node)
-            block = self.scope.nodes.get(node)
-            if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
-                raise self.binder.fail(
-                    "misplaced",
-                    f"a site drains tissues, and '{ref.text}' is none",
-                    ref.span,
-                    help="name tissues of a circulation",
-                )
-            self.read_names.add(node.split("<")[0])
-            nodes.append((node, ref.span))
-        return nodes
-
-    def _mixed(self, site: n.Site, species: str, span: Span) -> Expr:
-        """Blood leaving several tissues, mixed by flow: sum Q Cout / sum Q."""
-        flows, carried = [], []
-        for node, place in self.drained(site):
-            flow = self.name(self.attribute(node, "outflow", place))
-            flows.append(flow)
-            carried.append(mul(flow, self.quantity(node, species, "Cout", span)))
-        return div(add(*carried), add(*flows))
-
     # ---------------------------------------------------------------- everything at once
 
     def bind_all(self) -> None:
@@ -992,7 +483,7 @@ class Table:
                 continue  # bound with the circulation, and by tissue
             self._quietly(key, line, broken, lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
         for name, site in self.scope.sites.items():
-            self._quietly(name, site, broken, lambda site=site: self.drained(site))
+            self._quietly(name, site, broken, lambda site=site: drained(self, site))
         for name, (process, _) in self.scope.processes.items():
             self._quietly(name, process, broken, lambda name=name: self.rate(name, None))
 
@@ -1039,26 +530,3 @@ class _Deferred(Exception):
 
     def again(self, table: Table) -> Callable[[], Definition]:
         return lambda: table.define(self.name, self.make, self.span)
-
-
-def _part_of(parts: tuple[n.Part, ...], whole: n.Ref) -> n.Ref:
-    """A reference made of some parts of another."""
-    return n.Ref(parts, span=parts[0].span.to(parts[-1].span) if parts else whole.span)
-
-
-def shown(expr: Expr) -> Unit:
-    """The unit to show a value in: one that was written in it, if it has the value's dimension."""
-    for node in walk(expr):
-        if isinstance(node, Const) and node.unit.dimension == expr.dim and node.unit.text != "1":
-            return node.unit
-    return canonical_unit(expr.dim)
-
-
-def _node_words(kind: str) -> tuple[str, ...]:
-    return {
-        "tissue": NODE_ATTRIBUTES,
-        "blood": ("volume",),
-        "pool": ("volume",),
-        "lumen": ("volume",),
-        "sink": (),
-    }[kind]

@@ -75,7 +75,7 @@ scenario part { run 0.5 [h] }
 #: A body with an organ that takes what the others leave.
 BODY = """\
 pbpk 1
-model body "Three organs"
+model body "Three organs" { organism human }
 covariate BW = 70 [kg] in (30, 150) [kg]
 param CO = 300 [L/h]
 blood arterial { volume = 2 [L] }
