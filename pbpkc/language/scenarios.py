@@ -23,26 +23,6 @@ from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, canonical_t
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
 
-#: Words of a NONMEM-style file that a data block may map.
-WORDS = (
-    "ID",
-    "TIME",
-    "AMT",
-    "RATE",
-    "DV",
-    "CMT",
-    "DVID",
-    "EVID",
-    "MDV",
-    "II",
-    "ADDL",
-    "SS",
-    "LAG",
-    "F",
-    "CENS",
-    "LLOQ",
-    "SD",
-)
 
 _DOSE_WORDS = ("at", "over", "rate", "every", "count", "lag", "fraction", "steady")
 
@@ -136,7 +116,7 @@ class ScenarioReader:
                                 others=(Label(data.span, "first here"),) if data.span else (),
                                 help="write a scenario for each file",
                             )
-                        data = self._data(item, name)
+                        data = read_data(self, item, name)
                     case n.StartSteady():
                         self.table.problems.append(not_yet("`start steady`", item))
                     case n.StartAfter():
@@ -438,147 +418,10 @@ class ScenarioReader:
 
     # ---------------------------------------------------------------- data
 
-    def _data(self, block: n.Data, scenario: str) -> DataBlock:
-        columns: list[Column] = []
-        doses: list[tuple[str, int, Dose]] = []
-        observes: list[tuple[str, int, str, Unit | None]] = []
-        keeps: list[tuple[str, float, float]] = []
-        for item in block.items:
-            try:
-                match item:
-                    case n.ColumnLine():
-                        columns.append(self._column(item))
-                    case n.DoseRow():
-                        self._row_word(item.column, ("CMT",))
-                        self._once(item, [(word, number) for word, number, _ in doses])
-                        species = self._species(item.species)
-                        state = self.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
-                        dose = self._moments(item.when, item.span, species, state, None)
-                        mw = None
-                        if f"{species}.mw" in self.table.attributes:
-                            mw = self.table.name(self.table.attribute(species, "mw", item.span))
-                        doses.append((item.column.name, item.number, replace(dose, mw=mw)))
-                    case n.ObserveRow():
-                        self._row_word(item.column, ("CMT", "DVID"))
-                        self._once(item, [(word, number) for word, number, *_ in observes])
-                        observes.append((item.column.name, item.number, *self._observed(item)))
-                    case n.Keep():
-                        low, high = read_bounds(
-                            item.bounds, ONE, self.table.binder, Context(), one_value=True
-                        )
-                        keeps.append((item.column, low, high))
-            except Unbound:
-                continue
-        return DataBlock(
-            block.path, tuple(columns), tuple(doses), tuple(observes), tuple(keeps), span=block.span
-        )
 
-    def _row_word(self, part: n.Part, words: tuple[str, ...]) -> None:
-        if part.name not in words:
-            raise self.table.binder.fail(
-                "misplaced",
-                f"'{part.name}' does not number rows here",
-                part.span,
-                help="write " + " or ".join(f"{w} 1" for w in words),
-            )
 
-    def _once(self, item: n.DoseRow | n.ObserveRow, before: list[tuple[str, int]]) -> None:
-        if (item.column.name, item.number) in before:
-            word = "dose" if isinstance(item, n.DoseRow) else "observe"
-            raise self.table.binder.fail(
-                "duplicate-name",
-                f"`{item.column.name} {item.number} {word}` is said twice",
-                item.span,
-                help="one number means one thing",
-            )
 
-    def _observed(self, item: n.ObserveRow) -> tuple[str, Unit | None]:
-        name = self.table.indexed(item.target, Context()) if item.target.index else item.target.name
-        if name not in self.observables:
-            near = similar(name, self.observables)
-            if name in self.table.scope.observes:
-                raise Unbound()  # its own problem is reported
-            raise self.table.binder.fail(
-                "unknown-name",
-                f"there is no observable '{name}'",
-                item.target.span,
-                help=f"an observable with a similar name exists: '{near}'"
-                if near
-                else "observables are " + (", ".join(self.observables) or "none"),
-            )
-        if item.unit is None:
-            return name, None
-        unit = self.table.binder.unit(item.unit)
-        wanted = self.observables[name].unit
-        if unit.offset:
-            raise self.table.binder.fail(
-                "bad-unit",
-                f"'{name}' cannot be observed in {unit}",
-                item.unit.span,
-                help="temperatures are in kelvin: [K]",
-            )
-        if unit.dimension != wanted.dimension:
-            raise self.table.binder.fail(
-                "unit-mismatch",
-                f"the numbers of '{name}' are in {unit} here and in {wanted} where it is declared",
-                item.unit.span,
-                notes=(f"they differ by the factor [{canonical_text(unit.dimension / wanted.dimension)}]",),
-                help=f"write a unit that can be converted to {wanted}",
-            )
-        return name, unit
 
-    def _column(self, item: n.ColumnLine) -> Column:
-        table = self.table
-        target = item.target.name
-        unit = table.binder.unit(item.unit) if item.unit else None
-        factor = table.binder.bind(item.factor, self._context("a column")) if item.factor else None
-        header = item.header or target
-        if target in WORDS:
-            return Column(target, header, unit, factor, span=item.span)
-        if target in self.observables or target in table.scope.observes:
-            table.problems.append(not_yet("wide data (a column for each observable)", item))
-            raise Unbound()
-        declared = table.scope.values.get(target)
-        if (
-            declared is None
-            or not isinstance(declared[0], n.Value)
-            or declared[0].keyword not in ("covariate", "input")
-        ):
-            covariates = [
-                k
-                for k, (v, _) in table.scope.values.items()
-                if isinstance(v, n.Value) and v.keyword == "covariate"
-            ]
-            near = similar(target, [*covariates, *WORDS])
-            raise table.binder.fail(
-                "unknown-name",
-                f"'{target}' is no covariate and no word of a data file",
-                item.target.span,
-                help=f"a similar name exists: '{near}'"
-                if near
-                else "left of `=` stands a NONMEM word or a covariate, right of it the file's header",
-            )
-        definition = table.value(target, item.span)
-        table.read_names.add(target)
-        given = (unit.dimension if unit else ONE) * (factor.dim if factor else ONE)
-        ratio = given / definition.expr.dim
-        if unit is not None and not ratio.is_one:
-            shown = f"{unit}" + (f" times {table.binder.shown(factor)}" if factor else "")
-            raise table.binder.fail(
-                "unit-mismatch",
-                f"the column '{header}' is in {shown}, and '{target}' in {definition.unit}",
-                item.span,
-                notes=(f"they differ by the factor [{ratio}]",),
-                help="multiply by what is missing: column SCR = CREAT [umol/L] * 113.12 [g/mol]",
-            )
-        if unit is None and definition.expr.dim != ONE:
-            raise table.binder.fail(
-                "missing-unit",
-                f"the column of '{target}' needs the unit of its numbers",
-                item.span,
-                help=f"write column {target} = {header} {definition.unit}",
-            )
-        return Column(target, header, unit, factor, span=item.span)
 
 
 def _no_names(name: str) -> float:
@@ -588,163 +431,9 @@ def _no_names(name: str) -> float:
 # ------------------------------------------------------------------ checks
 
 
-def bind_figure(
-    table: Table,
-    scenarios: dict[str, Scenario],
-    observables: dict[str, Observable],
-    node: n.Call,
-    context: Context,
-) -> Expr:
-    """``auc(po.Cp)`` and its like."""
-    binder = table.binder
-    wanted = 2 if node.name == "value" else 1
-    if node.named or len(node.args) != wanted:
-        raise binder.fail(
-            "arguments",
-            f"{node.name} takes a curve" + (" and a time" if wanted == 2 else ""),
-            node.span,
-            help=f"write {node.name}(scenario.observable" + (", 2 [h])" if wanted == 2 else ")"),
-        )
-    curve = node.args[0]
-    if not isinstance(curve, n.Ref) or len(curve.parts) != 2:
-        raise binder.fail(
-            "misplaced",
-            f"{node.name} reads an observable of a scenario",
-            curve.span,
-            help=f"write {node.name}(scenario.observable)",
-        )
-    scenario, part = curve.parts[0], curve.parts[1]
-    if scenario.name not in scenarios:
-        if scenario.name in table.scope.scenarios:
-            raise Unbound()
-        near = similar(scenario.name, scenarios)
-        raise binder.fail(
-            "unknown-name",
-            f"there is no scenario '{scenario.name}'",
-            scenario.span,
-            help=f"a scenario with a similar name exists: '{near}'"
-            if near
-            else "scenarios are " + (", ".join(scenarios) or "none"),
-        )
-    name = table.indexed(part, context) if part.index else part.name
-    if name not in observables:
-        if name in table.scope.observes:
-            raise Unbound()
-        near = similar(name, observables)
-        raise binder.fail(
-            "unknown-name",
-            f"there is no observable '{name}'",
-            part.span,
-            help=f"an observable with a similar name exists: '{near}'"
-            if near
-            else "observables are " + (", ".join(observables) or "none"),
-        )
-    unit = observables[name].unit.dimension
-    dimension = {
-        "auc": unit * table.time,
-        "auc_inf": unit * table.time,
-        "tmax": table.time,
-        "thalf": table.time,
-    }.get(node.name, unit)
-    args: list[Expr] = [Name(unit, f"{scenario.name}.{name}", span=curve.span)]
-    if wanted == 2:
-        args.append(
-            binder.bind_as(node.args[1], table.time, context, "the second argument of value is a time")
-        )
-    return Apply(dimension, node.name, tuple(args), span=node.span)
 
 
-def read_checks(
-    table: Table, scenarios: dict[str, Scenario], observables: dict[str, Observable]
-) -> tuple[tuple[str, ...], tuple[ValueCheck, ...]]:
-    """The demanded proofs and the value checks."""
-    rules: list[str] = []
-    values: list[ValueCheck] = []
-    table.binder.figure = lambda node, context: bind_figure(table, scenarios, observables, node, context)
-    for check in table.scope.checks:
-        if isinstance(check, n.CheckRule):
-            for part in check.rules:
-                if part.name not in ("mass", "volume", "positive"):
-                    near = similar(part.name, ("mass", "volume", "positive"))
-                    why = (
-                        "units are always checked"
-                        if part.name == "units"
-                        else "flows are always checked"
-                        if part.name == "flow"
-                        else None
-                    )
-                    table.problems.append(
-                        Diagnostic(
-                            "unknown-name",
-                            f"there is no check '{part.name}'",
-                            (Label(part.span),),
-                            (why,) if why else (),
-                            f"a similar check exists: '{near}'"
-                            if near
-                            else "checks are mass, volume, positive",
-                        )
-                    )
-                elif part.name not in rules:
-                    rules.append(part.name)
-            continue
-        try:
-            expr = table.binder.bind(check.expr, Context(figures=True, unknowns=False, where="a check"))
-            low, high = read_bounds(check.bounds, expr.dim, table.binder, Context())
-        except Unbound:
-            continue
-        if not any(isinstance(e, Apply) and e.op in FIGURES for e in walk(expr)):
-            table.problems.append(
-                Diagnostic(
-                    "no-figure",
-                    "this check reads no scenario",
-                    (Label(check.span),),
-                    help="write check cmax(scenario.observable) in (1, 2) [mg/L]",
-                    severity="warning",
-                )
-            )
-        unit = table.binder.unit(check.bounds.unit) if check.bounds.unit else canonical_unit(expr.dim)
-        values.append(ValueCheck(check.expr.span.text, expr, low, high, unit, span=check.span))
-    return tuple(rules), tuple(values)
 
 
-def check_populations(table: Table) -> None:
-    """Names and distributions of population blocks. Drawing people from them comes later."""
-    for population in table.scope.populations:
-        for item in population.items:
-            refs = (item.target,) if isinstance(item, n.Vary) else (item.left, item.right)
-            for ref in refs:
-                try:
-                    target = table.reference(ref, Context(unknowns=False))
-                    if isinstance(item, n.Vary):
-                        _check_spread(table, item, target.dim)
-                    else:
-                        table.binder.bind_as(item.value, ONE, Context(), "a correlation is dimensionless")
-                except Unbound:
-                    continue
 
 
-def _check_spread(table: Table, item: n.Vary, dimension: Dimension) -> None:
-    call = item.prior
-    if item.bounds is not None:
-        read_bounds(item.bounds, dimension, table.binder, Context())
-    spreads = {"lognormal": ("cv", "sdlog"), "normal": ("cv", "sd")}
-    if call.args or call.name not in spreads:
-        _, found, unit, _ = read_prior(call, table.binder, Context())
-        if found != dimension:
-            centre = Const(found, unit.factor, unit, span=call.args[0].span)
-            raise table.binder.mismatch(
-                f"the distribution of '{item.target.text}' has another unit", centre, dimension, call.span
-            )
-        return
-    # Without a first argument the distribution is centred on the model's value; the spread may be masked.
-    if len(call.named) != 1 or call.named[0][0] not in spreads[call.name]:
-        raise table.binder.fail(
-            "arguments",
-            f"without a first argument {call.name} is written "
-            + " or ".join(f"{call.name}({word} = ...)" for word in spreads[call.name]),
-            call.span,
-        )
-    word, value = call.named[0]
-    table.binder.bind_as(
-        value, dimension if word == "sd" else ONE, Context(), f"{word} of '{item.target.text}'"
-    )

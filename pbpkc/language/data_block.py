@@ -1,0 +1,171 @@
+"""Data blocks: how a scenario reads a file."""
+
+from __future__ import annotations
+
+def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock:
+    columns: list[Column] = []
+    doses: list[tuple[str, int, Dose]] = []
+    observes: list[tuple[str, int, str, Unit | None]] = []
+    keeps: list[tuple[str, float, float]] = []
+    for item in block.items:
+        try:
+            match item:
+                case n.ColumnLine():
+                    columns.append(_column(reader, item))
+                case n.DoseRow():
+                    _row_word(reader, item.column, ("CMT",))
+                    _once(reader, item, [(word, number) for word, number, _ in doses])
+                    species = reader._species(item.species)
+                    state = reader.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
+                    dose = reader._moments(item.when, item.span, species, state, None)
+                    mw = None
+                    if f"{species}.mw" in reader.table.attributes:
+                        mw = reader.table.name(reader.table.attribute(species, "mw", item.span))
+                    doses.append((item.column.name, item.number, replace(dose, mw=mw)))
+                case n.ObserveRow():
+                    _row_word(reader, item.column, ("CMT", "DVID"))
+                    _once(reader, item, [(word, number) for word, number, *_ in observes])
+                    observes.append((item.column.name, item.number, *_observed(reader, item)))
+                case n.Keep():
+                    low, high = read_bounds(
+                        item.bounds, ONE, reader.table.binder, Context(), one_value=True
+                    )
+                    keeps.append((item.column, low, high))
+        except Unbound:
+            continue
+    return DataBlock(
+        block.path, tuple(columns), tuple(doses), tuple(observes), tuple(keeps), span=block.span
+    )
+
+
+def _row_word(reader: ScenarioReader, part: n.Part, words: tuple[str, ...]) -> None:
+    if part.name not in words:
+        raise reader.table.binder.fail(
+            "misplaced",
+            f"'{part.name}' does not number rows here",
+            part.span,
+            help="write " + " or ".join(f"{w} 1" for w in words),
+        )
+
+
+def _once(reader: ScenarioReader, item: n.DoseRow | n.ObserveRow, before: list[tuple[str, int]]) -> None:
+    if (item.column.name, item.number) in before:
+        word = "dose" if isinstance(item, n.DoseRow) else "observe"
+        raise reader.table.binder.fail(
+            "duplicate-name",
+            f"`{item.column.name} {item.number} {word}` is said twice",
+            item.span,
+            help="one number means one thing",
+        )
+
+
+def _observed(reader: ScenarioReader, item: n.ObserveRow) -> tuple[str, Unit | None]:
+    name = reader.table.indexed(item.target, Context()) if item.target.index else item.target.name
+    if name not in reader.observables:
+        near = similar(name, reader.observables)
+        if name in reader.table.scope.observes:
+            raise Unbound()  # its own problem is reported
+        raise reader.table.binder.fail(
+            "unknown-name",
+            f"there is no observable '{name}'",
+            item.target.span,
+            help=f"an observable with a similar name exists: '{near}'"
+            if near
+            else "observables are " + (", ".join(reader.observables) or "none"),
+        )
+    if item.unit is None:
+        return name, None
+    unit = reader.table.binder.unit(item.unit)
+    wanted = reader.observables[name].unit
+    if unit.offset:
+        raise reader.table.binder.fail(
+            "bad-unit",
+            f"'{name}' cannot be observed in {unit}",
+            item.unit.span,
+            help="temperatures are in kelvin: [K]",
+        )
+    if unit.dimension != wanted.dimension:
+        raise reader.table.binder.fail(
+            "unit-mismatch",
+            f"the numbers of '{name}' are in {unit} here and in {wanted} where it is declared",
+            item.unit.span,
+            notes=(f"they differ by the factor [{canonical_text(unit.dimension / wanted.dimension)}]",),
+            help=f"write a unit that can be converted to {wanted}",
+        )
+    return name, unit
+
+
+def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
+    table = reader.table
+    target = item.target.name
+    unit = table.binder.unit(item.unit) if item.unit else None
+    factor = table.binder.bind(item.factor, reader._context("a column")) if item.factor else None
+    header = item.header or target
+    if target in WORDS:
+        return Column(target, header, unit, factor, span=item.span)
+    if target in reader.observables or target in table.scope.observes:
+        table.problems.append(not_yet("wide data (a column for each observable)", item))
+        raise Unbound()
+    declared = table.scope.values.get(target)
+    if (
+        declared is None
+        or not isinstance(declared[0], n.Value)
+        or declared[0].keyword not in ("covariate", "input")
+    ):
+        covariates = [
+            k
+            for k, (v, _) in table.scope.values.items()
+            if isinstance(v, n.Value) and v.keyword == "covariate"
+        ]
+        near = similar(target, [*covariates, *WORDS])
+        raise table.binder.fail(
+            "unknown-name",
+            f"'{target}' is no covariate and no word of a data file",
+            item.target.span,
+            help=f"a similar name exists: '{near}'"
+            if near
+            else "left of `=` stands a NONMEM word or a covariate, right of it the file's header",
+        )
+    definition = table.value(target, item.span)
+    table.read_names.add(target)
+    given = (unit.dimension if unit else ONE) * (factor.dim if factor else ONE)
+    ratio = given / definition.expr.dim
+    if unit is not None and not ratio.is_one:
+        shown = f"{unit}" + (f" times {table.binder.shown(factor)}" if factor else "")
+        raise table.binder.fail(
+            "unit-mismatch",
+            f"the column '{header}' is in {shown}, and '{target}' in {definition.unit}",
+            item.span,
+            notes=(f"they differ by the factor [{ratio}]",),
+            help="multiply by what is missing: column SCR = CREAT [umol/L] * 113.12 [g/mol]",
+        )
+    if unit is None and definition.expr.dim != ONE:
+        raise table.binder.fail(
+            "missing-unit",
+            f"the column of '{target}' needs the unit of its numbers",
+            item.span,
+            help=f"write column {target} = {header} {definition.unit}",
+        )
+    return Column(target, header, unit, factor, span=item.span)
+
+
+#: Words of a NONMEM-style file that a data block may map.
+WORDS = (
+    "ID",
+    "TIME",
+    "AMT",
+    "RATE",
+    "DV",
+    "CMT",
+    "DVID",
+    "EVID",
+    "MDV",
+    "II",
+    "ADDL",
+    "SS",
+    "LAG",
+    "F",
+    "CENS",
+    "LLOQ",
+    "SD",
+)

@@ -1,0 +1,99 @@
+"""The states of a model: what is carried, moved, dosed, started or declared."""
+
+from __future__ import annotations
+
+def read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
+    starts: dict[str, Expr] = {}
+    spans = {}
+    for line in table.scope.starts:
+        try:
+            state, value = reader.start(line, "a `start` line gives it an initial amount")
+        except Unbound:
+            continue
+        if state in starts:
+            table.problems.append(
+                Diagnostic(
+                    "duplicate-name",
+                    f"'{state}' is started twice",
+                    (Label(line.span, "again here"), Label(spans[state], "first here")),
+                    help="leave one of them out",
+                )
+            )
+        starts[state], spans[state] = value, line.span
+    return starts
+
+
+def list_states(
+    table: Table, arrows: list[Arrow], scenario_reasons: dict[str, str], starts: dict[str, Expr]
+) -> tuple[State, ...]:
+    reasons: dict[str, str] = {}
+    for circulation, species in carriers(table).items():
+        for node, home in table.circulations.home.items():
+            if home == circulation:
+                for name in species:
+                    reasons[f"{node}.{name}"] = f"'{name}' is carried by {circulation}"
+    for arrow in arrows:
+        if arrow.kind == "circulation":
+            continue
+        for state in [s for s, _ in arrow.consumes] + [s for s, _ in arrow.produces]:
+            reasons.setdefault(state, f"{arrow.kind} '{arrow.name}' touches it")
+    for state, reason in scenario_reasons.items():
+        reasons.setdefault(state, reason)
+    for name in table.scope.states:
+        reasons[name] = "declared with `state`"
+    for state, span in table.read_states.items():
+        # Where an end of an arrow is not known, what it would have touched is not known either.
+        if state not in reasons and state not in table.touched and not table.lost_end:
+            node, species = state.rsplit(".", 1)
+            table.problems.append(
+                Diagnostic(
+                    "no-state",
+                    f"there is no '{species}' in '{node}': no blood carries it there, no arrow, dose or start touches it",
+                    (Label(span),),
+                    help=f"write `species {species} carried by ...`, or an arrow that brings it to '{node}'",
+                )
+            )
+    node_order = {name: i for i, name in enumerate(table.scope.nodes)}
+    species_order = {name: i for i, name in enumerate(table.scope.species)}
+    state_order = {name: i for i, name in enumerate(table.scope.states)}
+
+    def key(state: str) -> tuple[int, int, int, int]:
+        if state in state_order:
+            return 2, state_order[state], 0, 0
+        node, species = state.rsplit(".", 1)
+        return int(table.scope.nodes[node].kind == "sink"), species_order[species], node_order[node], 0
+
+    found = []
+    for name in sorted(reasons, key=key):
+        if name in state_order:
+            line = table.scope.states[name]
+            if name not in table.state_values:
+                continue
+            value = table.state_values[name]
+            found.append(
+                State(name, table.state_units[name], starts.get(name, value), reasons[name], span=line.span)
+            )
+            continue
+        node, species = name.rsplit(".", 1)
+        block = table.scope.nodes[node]
+        found.append(
+            State(
+                name,
+                parse_unit("umol"),
+                starts.get(name),
+                reasons[name],
+                node,
+                species,
+                block.kind == "sink",
+                span=block.span,
+            )
+        )
+    if not found and not table.problems.any_error:
+        table.problems.append(
+            Diagnostic(
+                "no-state",
+                "the model has no state: nothing is carried, moved or dosed",
+                help="a file that only describes a body is brought into another by `use`",
+            )
+        )
+    return tuple(found)
