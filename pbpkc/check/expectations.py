@@ -72,7 +72,15 @@ def evaluate_expectation(check: ValueCheck, figure: Figure, factors: dict[str, f
     try:
         value = float(_evaluate(check, read)) / scale
     except (ValueError, ArithmeticError) as error:
-        return Expectation(check.text, float("nan"), check.low / scale, check.high / scale, check.unit.text, False, str(error))
+        return Expectation(
+            check.text,
+            float("nan"),
+            check.low / scale,
+            check.high / scale,
+            check.unit.text,
+            False,
+            str(error),
+        )
     held = check.low <= value * scale <= check.high
     return Expectation(check.text, value, check.low / scale, check.high / scale, check.unit.text, held)
 

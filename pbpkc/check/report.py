@@ -70,6 +70,8 @@ class CheckReport:
         return {
             "ok": self.ok,
             "fingerprint": self.fingerprint,
-            "items": [{"group": i.group, "name": i.name, "status": i.status, "text": i.text} for i in self.items],
+            "items": [
+                {"group": i.group, "name": i.name, "status": i.status, "text": i.text} for i in self.items
+            ],
             "seconds": dict(self.seconds),
         }

@@ -10,12 +10,29 @@ import sympy as sp
 from pbpkc.language.expression import Apply, Const, Expr, Name
 
 _PLAIN: Mapping[str, Callable[..., Any]] = {
-    "exp": sp.exp, "ln": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "abs": sp.Abs, "floor": sp.floor,
-    "ceil": sp.ceiling, "min": sp.Min, "max": sp.Max, "pow": lambda a, b: a**b, "sub": lambda a, b: a - b,
-    "neg": lambda a: -a, "lt": sp.Lt, "le": sp.Le, "gt": sp.Gt, "ge": sp.Ge, "and": sp.And, "or": sp.Or,
+    "exp": sp.exp,
+    "ln": sp.log,
+    "sqrt": sp.sqrt,
+    "sin": sp.sin,
+    "cos": sp.cos,
+    "abs": sp.Abs,
+    "floor": sp.floor,
+    "ceil": sp.ceiling,
+    "min": sp.Min,
+    "max": sp.Max,
+    "pow": lambda a, b: a**b,
+    "sub": lambda a, b: a - b,
+    "neg": lambda a: -a,
+    "lt": sp.Lt,
+    "le": sp.Le,
+    "gt": sp.Gt,
+    "ge": sp.Ge,
+    "and": sp.And,
+    "or": sp.Or,
     "log10": lambda a: sp.log(a) / sp.log(10),
-    "add": lambda *a: sp.Add(*a), "mul": lambda *a: sp.Mul(*a),
-}  # fmt: skip
+    "add": lambda *a: sp.Add(*a),
+    "mul": lambda *a: sp.Mul(*a),
+}
 
 
 def to_sympy(expr: Expr, symbols: Mapping[str, Any]) -> sp.Expr:

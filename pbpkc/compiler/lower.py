@@ -69,10 +69,21 @@ class _Lowering:
         if self.problems:
             raise SpecError(self.problems)
         return System(
-            name=model.name, title=model.title, time=self.time, time_unit=model.time_unit, parameters=parameters,
-            states=states, inputs=inputs, constants=constants, curves=curves, rates=rates, N=stoichiometry,
-            initial=initial, outputs=outputs, unknowns=unknowns,
-        )  # fmt: skip
+            name=model.name,
+            title=model.title,
+            time=self.time,
+            time_unit=model.time_unit,
+            parameters=parameters,
+            states=states,
+            inputs=inputs,
+            constants=constants,
+            curves=curves,
+            rates=rates,
+            N=stoichiometry,
+            initial=initial,
+            outputs=outputs,
+            unknowns=unknowns,
+        )
 
     # ---------------------------------------------------------------- entries
 
@@ -96,8 +107,17 @@ class _Lowering:
             symbol = self._symbol(name)
             self.symbols[name] = symbol
             found.append(
-                Parameter(name, symbol, value, definition.unit, definition.kind, definition.mask, definition.bounds,
-                          definition.doc, definition.source)  # fmt: skip
+                Parameter(
+                    name,
+                    symbol,
+                    value,
+                    definition.unit,
+                    definition.kind,
+                    definition.mask,
+                    definition.bounds,
+                    definition.doc,
+                    definition.source,
+                )
             )
         return tuple(found)
 
@@ -120,10 +140,17 @@ class _Lowering:
                 default = to_sympy(unknown.default, local)
             found.append(
                 UnknownTerm(
-                    name, sp.Function(self.identifiers(name)), arguments, tuple((a.low, a.high) for a in unknown.arguments),
-                    unknown.range, unknown.shapes, unknown.anchors, default, unknown.unit,
+                    name,
+                    sp.Function(self.identifiers(name)),
+                    arguments,
+                    tuple((a.low, a.high) for a in unknown.arguments),
+                    unknown.range,
+                    unknown.shapes,
+                    unknown.anchors,
+                    default,
+                    unknown.unit,
                     tuple(a.unit for a in unknown.arguments),
-                )  # fmt: skip
+                )
             )
             self.symbols[f"unknown:{name}"] = found[-1].function
         return tuple(found)
@@ -131,13 +158,15 @@ class _Lowering:
     def _inputs(self) -> tuple[Input, ...]:
         model = self.model
         dosed = {
-            d.state for s in model.scenarios.values()
+            d.state
+            for s in model.scenarios.values()
             for d in (*s.doses, *(row[2] for row in (s.data.dose_rows if s.data else ())))
-        }  # fmt: skip
+        }
         found = [
             Input(f"infusion {state.name}", self._symbol(state.name, "infusion_"), "infusion", state.name)
-            for state in model.states if state.name in dosed
-        ]  # fmt: skip
+            for state in model.states
+            if state.name in dosed
+        ]
         read = {n for d in self._reachable().values() for n in names_in(d.expr)} | {
             n for o in model.observables for n in names_in(o.expr)
         }
@@ -256,7 +285,9 @@ class _Lowering:
                 entries[key] = entries.get(key, sp.Integer(0)) - _rational(count * own / units[state])
             for state, share in arrow.produces:
                 key = index[state], j
-                entries[key] = entries.get(key, sp.Integer(0)) + to_sympy(share, self.symbols) * _rational(own / units[state])
+                entries[key] = entries.get(key, sp.Integer(0)) + to_sympy(share, self.symbols) * _rational(
+                    own / units[state]
+                )
         return tuple(found), {k: v for k, v in sorted(entries.items()) if v != 0}
 
     # ---------------------------------------------------------------- starts and outputs
@@ -278,10 +309,15 @@ class _Lowering:
         while expr.free_symbols & rates.keys():
             expr = expr.xreplace(rates)
         return Output(
-            observable.name, expr / factor, observable.unit, error.kind if error else None,
-            number(error.proportional if error else None), number(error.additive if error else None) / factor,
-            None if observable.lloq is None else number(observable.lloq) / factor, observable.doc,
-        )  # fmt: skip
+            observable.name,
+            expr / factor,
+            observable.unit,
+            error.kind if error else None,
+            number(error.proportional if error else None),
+            number(error.additive if error else None) / factor,
+            None if observable.lloq is None else number(observable.lloq) / factor,
+            observable.doc,
+        )
 
 
 def _moved(arrow: Arrow) -> list[str]:
@@ -293,7 +329,7 @@ def _rational(value: Fraction) -> sp.Rational:
 
 
 def _reads_something(expr: Expr) -> bool:
-    return any(isinstance(e, Name) or isinstance(e, Apply) and ":" in e.op for e in walk(expr))
+    return any(isinstance(e, Name) or (isinstance(e, Apply) and ":" in e.op) for e in walk(expr))
 
 
 def _no_name(name: str) -> float:
@@ -301,5 +337,9 @@ def _no_name(name: str) -> float:
 
 
 def _cannot_compute(definition: Definition, error: Exception) -> Diagnostic:
-    return Diagnostic("bad-number", f"'{definition.name}' cannot be computed: {reason(error)}",
-                      (Label(definition.span),) if definition.span else (), help="check its arguments")  # fmt: skip
+    return Diagnostic(
+        "bad-number",
+        f"'{definition.name}' cannot be computed: {reason(error)}",
+        (Label(definition.span),) if definition.span else (),
+        help="check its arguments",
+    )

@@ -38,41 +38,64 @@ def predicted_partition(
 
     organism = model.organism or ""
     if organism not in organisms():
-        return refuse(f"there is no tissue composition of '{organism}'",
-                      "composition is known for " + ", ".join(organisms()) + "; otherwise give kp a number")  # fmt: skip
+        return refuse(
+            f"there is no tissue composition of '{organism}'",
+            "composition is known for " + ", ".join(organisms()) + "; otherwise give kp a number",
+        )
     node = model.nodes[tissue]
     composition = node.like or tissue.split("<")[0]
     known = tissues(organism)
     if composition not in known:
         near = similar(composition, known)
         return sp.Integer(1), _no_composition(node, composition, near, known)
-    ionisation = Ionisation(tuple(_number(e, symbols) for e in species.acids), tuple(_number(e, symbols) for e in species.bases))
+    ionisation = Ionisation(
+        tuple(_number(e, symbols) for e in species.acids), tuple(_number(e, symbols) for e in species.bases)
+    )
     needed = ["logp", "fup"] + (["bp"] if ionisation.binds_acidic_phospholipids else [])
     missing = [w for w in needed if w not in species.attributes]
     if missing:
-        return refuse(f"species '{owner}' has no {' and no '.join(missing)}, which the prediction of kp needs",
-                      f"give {', '.join(missing)} a value in its block, or give kp a number")  # fmt: skip
+        return refuse(
+            f"species '{owner}' has no {' and no '.join(missing)}, which the prediction of kp needs",
+            f"give {', '.join(missing)} a value in its block, or give kp a number",
+        )
     if not (species.acids or species.bases or species.neutral):
-        return refuse(f"species '{owner}' has no pka, which the prediction of kp needs",
-                      "write pka = acid(9.4), base(8), ampholyte(3.1, 9.4), or neutral()")  # fmt: skip
+        return refuse(
+            f"species '{owner}' has no pka, which the prediction of kp needs",
+            "write pka = acid(9.4), base(8), ampholyte(3.1, 9.4), or neutral()",
+        )
     hematocrit = next((symbols[n] for n in HEMATOCRIT if n in symbols), None)
     if ionisation.binds_acidic_phospholipids and hematocrit is None:
-        return refuse(f"'{owner}' is a base that binds in red cells, and the hematocrit is not known",
-                      "write param HCT = 0.44")  # fmt: skip
+        return refuse(
+            f"'{owner}' is a base that binds in red cells, and the hematocrit is not known",
+            "write param HCT = 0.44",
+        )
     bp = symbols[f"{owner}.bp"] if ionisation.binds_acidic_phospholipids else None
     value = rodgers_rowland(
-        composition, logp=symbols[f"{owner}.logp"], ionisation=ionisation, fup=symbols[f"{owner}.fup"], bp=bp,
-        hematocrit=hematocrit if bp is not None else None, organism=organism, positive_part=lambda x: sp.Max(x, 0),
-    )  # fmt: skip
+        composition,
+        logp=symbols[f"{owner}.logp"],
+        ionisation=ionisation,
+        fup=symbols[f"{owner}.fup"],
+        bp=bp,
+        hematocrit=hematocrit if bp is not None else None,
+        organism=organism,
+        positive_part=lambda x: sp.Max(x, 0),
+    )
     return sp.sympify(value), None
 
 
 def _no_composition(node: Node, composition: str, near: str | None, known: tuple[str, ...]) -> Diagnostic:
-    what = f"'{node.name}', for the composition of '{composition}' is" if node.like else f"'{node.name}', whose composition is"
+    what = (
+        f"'{node.name}', for the composition of '{composition}' is"
+        if node.like
+        else f"'{node.name}', whose composition is"
+    )
     known_words = "say which tissue it is like: like = " + " | ".join(known)
-    return Diagnostic("no-prediction", f"kp cannot be predicted for {what} not known",
-                      (Label(node.span),) if node.span else (),
-                      help=f"a tissue with a similar name is known: like = {near}" if near else known_words)  # fmt: skip
+    return Diagnostic(
+        "no-prediction",
+        f"kp cannot be predicted for {what} not known",
+        (Label(node.span),) if node.span else (),
+        help=f"a tissue with a similar name is known: like = {near}" if near else known_words,
+    )
 
 
 def _number(expr: Expr, symbols: Mapping[str, Any]) -> Any:

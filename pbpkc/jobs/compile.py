@@ -72,4 +72,6 @@ def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
             return equations_latex(loaded.stages.lowered)
         case "manifest":
             return manifest_text(loaded)
-    raise ValueError(f"stage is {stage!r}; accepted are tree, model, system, analysed, numpy, torch, latex, manifest")
+    raise ValueError(
+        f"stage is {stage!r}; accepted are tree, model, system, analysed, numpy, torch, latex, manifest"
+    )

@@ -132,7 +132,9 @@ def fit(
     return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)
 
 
-def _starts(model: Model, dataset: Dataset, texts: Sequence[str]) -> tuple[dict[str, float], list[Diagnostic]]:
+def _starts(
+    model: Model, dataset: Dataset, texts: Sequence[str]
+) -> tuple[dict[str, float], list[Diagnostic]]:
     """Starting values by name, and notes on those that lie outside the bounds."""
     problems, notes = Problems(), []
     starts: dict[str, float] = {}
@@ -145,13 +147,26 @@ def _starts(model: Model, dataset: Dataset, texts: Sequence[str]) -> tuple[dict[
             continue
         mask = estimated[name].mask if name in estimated else None
         if mask is None:
-            problems.append(Diagnostic("misplaced", f"--start {text}: '{name}' is not estimated",
-                                       help=f"estimated are: {', '.join(estimated) or 'none'}"))  # fmt: skip
+            problems.append(
+                Diagnostic(
+                    "misplaced",
+                    f"--start {text}: '{name}' is not estimated",
+                    help=f"estimated are: {', '.join(estimated) or 'none'}",
+                )
+            )
         elif name in starts:
-            problems.append(Diagnostic("usage", f"--start names '{name}' twice", help="leave one of them out"))
+            problems.append(
+                Diagnostic("usage", f"--start names '{name}' twice", help="leave one of them out")
+            )
         elif not mask.low <= value <= mask.high:
-            notes.append(Diagnostic("start-outside", f"--start {text}: it lies outside the bounds of '{name}'",
-                                    help="the search begins at the nearer bound", severity="note"))  # fmt: skip
+            notes.append(
+                Diagnostic(
+                    "start-outside",
+                    f"--start {text}: it lies outside the bounds of '{name}'",
+                    help="the search begins at the nearer bound",
+                    severity="note",
+                )
+            )
         starts[name] = value
     if problems:
         raise OptionError(problems)

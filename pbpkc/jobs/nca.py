@@ -50,8 +50,14 @@ def _table(simulation: Simulation, observable: Observable, options: NCAOptions) 
         given = [e for e in run.given if e.kind != "stop"]
         if len(given) != 1 or not run.trajectory.outcome.ok:
             what = f"{len(given)} doses" if len(given) != 1 else "no complete curve"
-            refused.append(Diagnostic("nca-doses", f"'{where}' has {what}, so it has no non-compartmental figures",
-                                      help="name scenarios with one dose and a whole curve", severity="note"))  # fmt: skip
+            refused.append(
+                Diagnostic(
+                    "nca-doses",
+                    f"'{where}' has {what}, so it has no non-compartmental figures",
+                    help="name scenarios with one dose and a whole curve",
+                    severity="note",
+                )
+            )
             continue
         rows.append(_row(simulation.model, run, observable, options, dose_unit))
     text = dose_unit.text if dose_unit else "1"

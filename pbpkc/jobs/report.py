@@ -50,9 +50,14 @@ def write_fit_report(
     written = list(write_fit_plots(folder, fitted.result, fitted.dataset, curves))
     tell(2, 3, "page")
     content = ReportContent(
-        model=spec.model, system=spec.stages.lowered, result=fitted.result, dataset=fitted.dataset, curves=curves,
-        checks=checks, command=command,
-    )  # fmt: skip
+        model=spec.model,
+        system=spec.stages.lowered,
+        result=fitted.result,
+        dataset=fitted.dataset,
+        curves=curves,
+        checks=checks,
+        command=command,
+    )
     page = folder / "report.html"
     write_report(page, content)
     return [*written, page]

@@ -33,7 +33,9 @@ class Variants:
         missing = frozenset(not_in_equations(base, overrides))
         definitions = self.loaded.model.definitions
         # What is a plain number in the spec and yet no parameter is read by nothing in the equations.
-        derived = frozenset(name for name in missing if name in definitions and _is_computed(self.loaded.model, name))
+        derived = frozenset(
+            name for name in missing if name in definitions and _is_computed(self.loaded.model, name)
+        )
         if not derived:
             return self.loaded.model, base
         if derived not in self._made:
@@ -43,6 +45,5 @@ class Variants:
 
 
 def _is_computed(model: Model, name: str) -> bool:
-
 
     return not is_leaf(model, name) or "<" in name

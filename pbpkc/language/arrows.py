@@ -12,6 +12,7 @@ from pbpkc.language.diagnostics import Label, similar
 from pbpkc.language.expression import Expr, add, mul, number, sub
 from pbpkc.language.model import Arrow, Definition
 from pbpkc.language.quantities import read_quantity, species_of
+from pbpkc.language.scope import Indices
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_text, canonical_unit
 
@@ -37,7 +38,7 @@ def rate_definition(table: Table, name: str) -> Definition:
     return Definition(name, "rate", expr, canonical_unit(expr.dim), node.doc, span=node.span)
 
 
-def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) -> Definition:
+def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: Indices) -> Definition:
     context = Context(indices, where="a flow")
     flow = FLOW if table.time != ONE else VOLUME
     ends: list[str | None] = []
@@ -50,7 +51,7 @@ def _flow_rate(table: Table, name: str, node: n.FlowLine, indices: dict[str, int
     if len(ends) < 2:
         raise Unbound()
     left, right = ends
-    if left is None and right is None or (left is None or right is None) and node.arrow == "<->":
+    if (left is None and right is None) or ((left is None or right is None) and node.arrow == "<->"):
         raise table.binder.fail(
             "outside",
             f"the flow '{name}' exchanges with the outside",
@@ -182,7 +183,7 @@ def _moved_dimension(table: Table, node: n.Process, context: Context) -> Dimensi
 
 
 def read_arrows(table: Table) -> Iterator[Arrow]:
-    """Every arrow of the spec: processes and flows as written, odes, and blood for each species it carries."""
+    """Every arrow: processes and flows as written, odes, and blood for each species it carries."""
     for name, (node, indices) in table.scope.processes.items():
         if name in table.failed:
             continue
@@ -202,7 +203,7 @@ def read_arrows(table: Table) -> Iterator[Arrow]:
     yield from _vessels(table)
 
 
-def _flow(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) -> Arrow:
+def _flow(table: Table, name: str, node: n.FlowLine, indices: Indices) -> Arrow:
     rate = table.rate(name, node.span)
     context = Context(indices)
     left, right = _end(table, node.left, context), _end(table, node.right, context)
@@ -221,7 +222,7 @@ def _flow(table: Table, name: str, node: n.FlowLine, indices: dict[str, int]) ->
     )
 
 
-def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) -> Arrow:
+def _process(table: Table, name: str, node: n.Process, indices: Indices) -> Arrow:
     rate = table.rate(name, node.span)
     context = Context(indices, unknowns=False, where="a split")
     consumes: dict[str, Fraction] = {}
@@ -295,7 +296,7 @@ def _process(table: Table, name: str, node: n.Process, indices: dict[str, int]) 
     )
 
 
-def _ode(table: Table, node: n.Ode, indices: dict[str, int]) -> Arrow:
+def _ode(table: Table, node: n.Ode, indices: Indices) -> Arrow:
     context = Context(indices, unknowns=False, where="an ode")
     state = table.indexed(node.target.parts[0], context)
     if state not in table.scope.states or len(node.target.parts) > 1:

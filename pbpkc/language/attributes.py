@@ -143,6 +143,7 @@ def _is_tissue(table: Table, attribute: n.Attribute) -> bool:
 def attribute_definition(
     table: Table, key: str, owner: str, word: str, line: n.Attribute | None
 ) -> Definition:
+    """The definition of an attribute from its line, with its unit checked."""
     assert line is not None
     kind, value = "attribute", line.value
     if owner in table.scope.nodes:
@@ -177,6 +178,7 @@ def _constant_context(table: Table, where: str) -> Context:
 
 
 def predicted(table: Table, species: str, word: str, call: n.Call) -> Expr:
+    """``auto(METHOD)`` as an expression of what the prediction reads."""
     method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
     if method not in _METHODS:
         near = similar(method, _METHODS)
@@ -204,7 +206,7 @@ def predicted(table: Table, species: str, word: str, call: n.Call) -> Expr:
 
 
 def _prediction_reads(table: Table, species: str) -> tuple[Expr, ...]:
-    """What a predicted partition coefficient depends on; what is missing is reported where it is predicted."""
+    """What a predicted coefficient depends on; what is missing is reported where it is predicted."""
     reads: list[Expr] = [
         table.name(table.attribute(species, word, None))
         for word in ("logp", "fup")

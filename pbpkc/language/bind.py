@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import reduce
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
-from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
-from pbpkc.language.expression import Apply, Const, Expr, Name, add, number
+from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names, reason
+from pbpkc.language.exact import HIGHEST_EXPONENT, evaluate_exact
+from pbpkc.language.expression import Apply, Const, Expr, Name, add, depth, number
 from pbpkc.language.functions import (
     ARITY,
     FIGURES,
@@ -25,6 +23,7 @@ from pbpkc.language.functions import (
     demand,
     michaelis_menten,
 )
+from pbpkc.language.nodes import spine
 from pbpkc.language.scope import Scope, running, too_many
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, UnitError, canonical_text, parse_unit
@@ -35,9 +34,6 @@ MOST_TERMS = 200_000
 
 #: Depth of one expression, functions expanded.
 MOST_DEPTH = 100
-
-#: Exponents of units beyond this are slips, and traps for exact arithmetic.
-HIGHEST_EXPONENT = 99
 
 
 #: Units that people expect where the canonical ones are unfamiliar, for messages.
@@ -152,7 +148,7 @@ class ExpressionBinder:
             raise self.mismatch(error.what, error.left, error.right, node.span) from error
         except RecursionError as error:
             raise self._too_nested(node.span) from error
-        if _depth(expr) > MOST_DEPTH:
+        if depth(expr) > MOST_DEPTH:
             raise self._too_nested(node.span)
         return expr
 
@@ -194,7 +190,7 @@ class ExpressionBinder:
         """The canonical number of an expression without names."""
         expr = self.bind_as(node, dimension, context or Context(), what)
         try:
-            value = float(evaluate(expr, _nothing))
+            value = float(evaluate(expr, no_names))
         except NotEvaluable as error:
             raise self.fail(
                 "not-constant",
@@ -221,7 +217,7 @@ class ExpressionBinder:
         quotient = left.dim / other
         help = "check the units of the numbers, and what the expression leaves out"
         if isinstance(left, Const) and left.unit.text == "1" and left.unit.factor == 1:
-            help = f"a number without a unit is dimensionless: write its unit behind it, for example {right_text}"
+            help = f"a number without a unit is dimensionless: write its unit behind it, as {right_text}"
         elif quotient in (MASS / AMOUNT, AMOUNT / MASS):
             help = "a mass becomes an amount through the molar mass of a species: divide by its mw"
             help = (
@@ -324,7 +320,7 @@ class ExpressionBinder:
 
     def _sum(self, node: n.Operation, context: Context) -> Expr:
         """``a + b - c``: one sum, however long; a plain difference of two stays one."""
-        terms, signs = _spine(node, ("add", "sub"))
+        terms, signs = spine(node, ("add", "sub"))
         args = [self._bind(term, context) for term in terms]
         word = "difference" if signs == ["sub"] else "sum"
         self._alike(f"the terms of a {word} have one unit", args, node.span)
@@ -337,7 +333,7 @@ class ExpressionBinder:
         return Apply(args[0].dim, "add", (args[0], *signed), span=node.span)
 
     def _product(self, node: n.Operation, context: Context) -> Expr:
-        factors, _ = _spine(node, ("mul",))
+        factors, _ = spine(node, ("mul",))
         args = [self._bind(factor, context) for factor in factors]
         dim = args[0].dim
         for arg in args[1:]:
@@ -363,7 +359,7 @@ class ExpressionBinder:
                 "dimensional-power",
                 f"the exponent of a quantity in {self.shown(base)} is out of range",
                 span,
-                help=f"exponents lie between -{HIGHEST_EXPONENT} and {HIGHEST_EXPONENT} and have at most 6 decimals",
+                help=f"write one between -{HIGHEST_EXPONENT} and {HIGHEST_EXPONENT}, with at most 6 decimals",
             )
         return Apply(base.dim**value, "pow", (base, exponent), span=span)
 
@@ -567,42 +563,3 @@ class ExpressionBinder:
             self._count(extra, MODIFIERS[extra.name])
             args.append(Modifier(extra.name, tuple(self._bind(a, context) for a in extra.args)))
         return michaelis_menten(args)
-
-
-def _nothing(name: str) -> float:
-    raise KeyError(name)
-
-
-def _spine(node: n.Operation, operators: tuple[str, ...]) -> tuple[list[n.SyntaxExpr], list[str]]:
-    """The operands of ``a + b - c + ...`` from left to right, and the operators between them."""
-    operands: list[n.SyntaxExpr] = []
-    between: list[str] = []
-    left: n.SyntaxExpr = node
-    while isinstance(left, n.Operation) and left.op in operators:
-        operands.append(left.args[1])
-        between.append(left.op)
-        left = left.args[0]
-    operands.append(left)
-    return operands[::-1], between[::-1]
-
-
-def _depth(expr: Expr) -> int:
-    """How deep an expression is nested; parts that stand in it several times are looked at once."""
-    found: dict[int, int] = {}
-    waiting = [(expr, False)]
-    while waiting:
-        node, done = waiting.pop()
-        if id(node) in found:
-            continue
-        if not isinstance(node, Apply):
-            found[id(node)] = 0
-        elif done:
-            found[id(node)] = 1 + max((found[id(a)] for a in node.args), default=0)
-        else:
-            waiting.append((node, True))
-            waiting.extend((a, False) for a in node.args)
-    return found[id(expr)]
-
-
-
-

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 #: A remainder above this share of its total is worth a look (rule 9).
 LARGE_REMAINDER = 0.15
 
-#: Flows written twice must agree to this share of the total, which only rounding of double precision explains.
+#: Flows written twice must agree to this share of the total: only rounding may part them.
 BALANCE_TOLERANCE = 1e-9
 
 
@@ -94,7 +96,7 @@ class Circulations:
                         help="write venous -> lung -> arterial first",
                     )
                 network.trunk = [group[0] for group in groups]
-            for sources, targets in zip(groups, groups[1:], strict=False):
+            for sources, targets in pairwise(groups):
                 for source in sources:
                     for target in targets:
                         self._vessel(network, (source, target), chain, position == 0)
@@ -255,6 +257,9 @@ class Circulations:
 
         return self.table.define(f"Q.{vessel[0]}.{vessel[1]}", make, span)
 
+    def _vessel_expression(self, network: Network, vessel: Vessel) -> Expr:
+        return self.table.name(self.vessel_flow(network, vessel, None))
+
     def node_flow(self, node: str, word: str, span: Span | None) -> Definition | None:
         """`flow` or `outflow` of a node where it is not written; None where it is."""
         line = self.table.attributes.get(f"{node}.{word}")
@@ -284,7 +289,7 @@ class Circulations:
         """Every vessel with the name of its flow."""
         found = []
         for network in self.networks.values():
-            trunk = set(zip(network.trunk, network.trunk[1:], strict=False))
+            trunk = set(pairwise(network.trunk))
             for vessel in network.vessels:
                 try:
                     flow = self.vessel_flow(network, vessel, network.spans[vessel[1]])
@@ -306,9 +311,7 @@ class Circulations:
                 return None  # reported where it failed
 
         for network in self.networks.values():
-            total = number_of(
-                lambda network=network: self._given_flow(network, network.name, network.node.span)
-            )
+            total = number_of(partial(self._given_flow, network, network.name, network.node.span))
             if total is None or network.solved is None:
                 continue
             if not total > 0:
@@ -326,7 +329,7 @@ class Circulations:
             self._large_remainder(network, total, number_of)
 
     def _check_balances(self, network: Network, total: float, number_of: NumberOf) -> None:
-        """Flows that were given contradict each other. One contradiction fails at several nodes: it is said once."""
+        """Flows that contradict each other. One contradiction fails at several nodes: it is said once."""
         assert network.solved is not None
         said: list[Combination] = []
         # The node whose own flow and outflow do not fit is where to look first.
@@ -335,7 +338,7 @@ class Circulations:
             for where in network.spans
         }
         for where, combination in sorted(network.solved.conditions, key=lambda c: -own[c[0]]):
-            excess = number_of(lambda c=combination: self._combine(network, c, None))
+            excess = number_of(partial(self._combine, network, combination, None))
             if (
                 excess is None
                 or abs(excess) <= BALANCE_TOLERANCE * abs(total)
@@ -364,7 +367,7 @@ class Circulations:
         assert network.solved is not None
         said: list[Combination] = []
         for vessel, combination in network.solved.flows.items():
-            value = number_of(lambda v=vessel: self.table.name(self.vessel_flow(network, v, None)))
+            value = number_of(partial(self._vessel_expression, network, vessel))
             if value is None or value >= 0 or any(_parallel(combination, c) for c in said):
                 continue
             said.append(combination)
@@ -391,7 +394,7 @@ class Circulations:
         """Both sides of a balance as shares of the total: the reader finds the odd one."""
         sides: dict[bool, list[tuple[str, float]]] = {True: [], False: []}
         for given, coefficient in combination.items():
-            value = number_of(lambda g=given: self._given_flow(network, g, None))
+            value = number_of(partial(self._given_flow, network, given, None))
             if value is not None:
                 name = given.removeprefix("at ").replace(" ", " -> ") if given.startswith("at ") else given
                 sides[coefficient > 0].append((name, 100 * value / total))
@@ -428,7 +431,7 @@ class Circulations:
                     )
                 )
                 continue
-            value = number_of(lambda v=vessel: self.table.name(self.vessel_flow(network, v, None)))
+            value = number_of(partial(self._vessel_expression, network, vessel))
             if value is not None and value > LARGE_REMAINDER * total:
                 self.table.problems.append(large_remainder(f"flow of '{node}'", value / total, line.span))
 

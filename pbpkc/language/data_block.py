@@ -2,7 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.diagnostics import similar
+from pbpkc.language.gather import not_yet
+from pbpkc.language.model import Column, DataBlock, Dose
+from pbpkc.language.priors import read_bounds
+from pbpkc.language.units import ONE, Unit, canonical_text
+
+if TYPE_CHECKING:
+    from pbpkc.language.scenarios import ScenarioReader
+
+
+#: Words of a NONMEM-style file that a data block may map.
+WORDS = (
+    "ID",
+    "TIME",
+    "AMT",
+    "RATE",
+    "DV",
+    "CMT",
+    "DVID",
+    "EVID",
+    "MDV",
+    "II",
+    "ADDL",
+    "SS",
+    "LAG",
+    "F",
+    "CENS",
+    "LLOQ",
+    "SD",
+)
+
+
 def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock:
+    """A data block with its names bound and its units checked."""
     columns: list[Column] = []
     doses: list[tuple[str, int, Dose]] = []
     observes: list[tuple[str, int, str, Unit | None]] = []
@@ -15,9 +53,9 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                 case n.DoseRow():
                     _row_word(reader, item.column, ("CMT",))
                     _once(reader, item, [(word, number) for word, number, _ in doses])
-                    species = reader._species(item.species)
+                    species = reader.named_species(item.species)
                     state = reader.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
-                    dose = reader._moments(item.when, item.span, species, state, None)
+                    dose = reader.moments(item.when, item.span, species, state, None)
                     mw = None
                     if f"{species}.mw" in reader.table.attributes:
                         mw = reader.table.name(reader.table.attribute(species, "mw", item.span))
@@ -27,15 +65,11 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                     _once(reader, item, [(word, number) for word, number, *_ in observes])
                     observes.append((item.column.name, item.number, *_observed(reader, item)))
                 case n.Keep():
-                    low, high = read_bounds(
-                        item.bounds, ONE, reader.table.binder, Context(), one_value=True
-                    )
+                    low, high = read_bounds(item.bounds, ONE, reader.table.binder, Context(), one_value=True)
                     keeps.append((item.column, low, high))
         except Unbound:
             continue
-    return DataBlock(
-        block.path, tuple(columns), tuple(doses), tuple(observes), tuple(keeps), span=block.span
-    )
+    return DataBlock(block.path, tuple(columns), tuple(doses), tuple(observes), tuple(keeps), span=block.span)
 
 
 def _row_word(reader: ScenarioReader, part: n.Part, words: tuple[str, ...]) -> None:
@@ -99,7 +133,7 @@ def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
     table = reader.table
     target = item.target.name
     unit = table.binder.unit(item.unit) if item.unit else None
-    factor = table.binder.bind(item.factor, reader._context("a column")) if item.factor else None
+    factor = table.binder.bind(item.factor, reader.context("a column")) if item.factor else None
     header = item.header or target
     if target in WORDS:
         return Column(target, header, unit, factor, span=item.span)
@@ -147,25 +181,3 @@ def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
             help=f"write column {target} = {header} {definition.unit}",
         )
     return Column(target, header, unit, factor, span=item.span)
-
-
-#: Words of a NONMEM-style file that a data block may map.
-WORDS = (
-    "ID",
-    "TIME",
-    "AMT",
-    "RATE",
-    "DV",
-    "CMT",
-    "DVID",
-    "EVID",
-    "MDV",
-    "II",
-    "ADDL",
-    "SS",
-    "LAG",
-    "F",
-    "CENS",
-    "LLOQ",
-    "SD",
-)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,6 +200,11 @@ def evaluate(
     return call(op, args)
 
 
+def no_names(name: str) -> float:
+    """The `lookup` of an expression that reads no name."""
+    raise KeyError(name)
+
+
 def evaluate_definitions(
     definitions: Mapping[str, Expr],
     overrides: Mapping[str, Any],
@@ -222,12 +228,11 @@ def evaluate_definitions(
 
     def lookup(name: str) -> Any:
         if name not in values:
-            # What it reads comes first, innermost first, so that a long chain of definitions needs no deep stack.
+            # What it reads comes first, innermost first: a long chain of definitions needs no deep stack.
+            # What cannot be computed may never be asked for, in the branch of an `if` that is not taken.
             for other in _read_before(name):
-                try:
+                with suppress(ArithmeticError, ValueError, KeyError, RecursionError):
                     values[other] = evaluate(definitions[other], lookup, call)
-                except (ArithmeticError, ValueError, KeyError, RecursionError):
-                    pass  # perhaps never asked for: it may stand in the branch of an `if` that is not taken
             values[name] = evaluate(definitions[name], lookup, call)
         return values[name]
 

@@ -50,17 +50,22 @@ class Const(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Name(Expr):
-    """A definition (``CO``, ``liver.volume``), a state (``liver.APAP``), ``t`` or ``tad(APAP)``,
-    or, inside the default of an unknown term, one of its arguments."""
+    """What has a value elsewhere.
+
+    A definition (``CO``, ``liver.volume``), a state (``liver.APAP``), ``t`` or ``tad(APAP)``, or, inside the
+    default of an unknown term, one of its arguments.
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Apply(Expr):
-    """An operator on arguments. ``unknown:paps`` calls an unknown term, ``auto:rodgers_rowland``
-    stands for a partition coefficient to be predicted: the definition's name says of what, the
-    arguments are what the prediction reads."""
+    """An operator on arguments.
+
+    ``unknown:paps`` calls an unknown term, ``auto:rodgers_rowland`` stands for a partition coefficient to be
+    predicted: the definition's name says of what, the arguments are what the prediction reads.
+    """
 
     op: str
     args: tuple[Expr, ...]
@@ -110,6 +115,24 @@ def walk(expr: Expr) -> Iterator[Expr]:
             yield from walk(arg)
 
 
+def depth(expr: Expr) -> int:
+    """How deep an expression is nested; parts that stand in it several times are looked at once."""
+    found: dict[int, int] = {}
+    waiting = [(expr, False)]
+    while waiting:
+        node, done = waiting.pop()
+        if id(node) in found:
+            continue
+        if not isinstance(node, Apply):
+            found[id(node)] = 0
+        elif done:
+            found[id(node)] = 1 + max((found[id(a)] for a in node.args), default=0)
+        else:
+            waiting.append((node, True))
+            waiting.extend((a, False) for a in node.args)
+    return found[id(expr)]
+
+
 def names_in(expr: Expr) -> set[str]:
     """The names an expression reads."""
     return {node.name for node in walk(expr) if isinstance(node, Name)}
@@ -134,7 +157,7 @@ _INFIX = {"add": (" + ", 1), "sub": (" - ", 1), "mul": (" * ", 2), "div": (" / "
 
 
 def _is_negative(expr: Expr) -> bool:
-    return isinstance(expr, Const) and expr.value < 0 or isinstance(expr, Apply) and expr.op == "neg"
+    return (isinstance(expr, Const) and expr.value < 0) or (isinstance(expr, Apply) and expr.op == "neg")
 
 
 _RELATION = {"lt": " < ", "le": " <= ", "gt": " > ", "ge": " >= ", "and": " and ", "or": " or "}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 Vessel = tuple[str, str]
 Combination = Mapping[str, Fraction]
@@ -68,7 +69,7 @@ def balance_equations(
         Flows given with `at`.
     """
     equations = []
-    for vessel in zip(trunk, trunk[1:], strict=False):
+    for vessel in pairwise(trunk):
         equations.append(Equation({vessel: 1}, {total: Fraction(1)}, vessel[1]))
     for vessel, name in paths.items():
         equations.append(Equation({vessel: 1}, {name: Fraction(1)}, vessel[1]))

@@ -102,7 +102,7 @@ def gather(tree: n.SyntaxTree) -> Gathered:
         found.extend(
             s
             for s in tree.statements
-            if main and not isinstance(s, n.Use) or not isinstance(s, _STAYS_BEHIND)
+            if (main and not isinstance(s, n.Use)) or not isinstance(s, _STAYS_BEHIND)
         )
         return found
 

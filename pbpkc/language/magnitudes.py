@@ -45,7 +45,7 @@ Lookup = Callable[[str], float]
 
 
 def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Scenario]) -> None:
-    """Report values that mean nothing, at the spec's own parameters. Problems are left in ``table.problems``."""
+    """Report values that mean nothing at the spec's own parameters, in ``table.problems``."""
     definitions = {k: d.expr for k, d in table.definitions.items()}
     lookup = evaluate_definitions(definitions, {})
     for key, line in table.attributes.items():
@@ -108,9 +108,7 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
                 "negative-remainder",
                 f"the volume left for '{owner}' is negative: {value:.4g} L",
                 (Label(line.span),),
-                (
-                    f"the other blood and tissue volumes are {total - value:.4g} L, the total is {total:.4g} L",
-                ),
+                (f"the other blood and tissue volumes are {total - value:.4g} L of {total:.4g} L",),
                 "check the other volumes and the total",
             )
         )
@@ -165,7 +163,8 @@ def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
         for word, low, closed, rule in _DOSE:
             expr: Expr | None = getattr(dose, word)
             if expr is not None:
-                what = f"the {_WORDS.get(word, word)} of a dose of '{dose.species}' in scenario '{scenario.name}'"
+                what = f"the {_WORDS.get(word, word)} of a dose of '{dose.species}'"
+                what += f" in scenario '{scenario.name}'"
                 _check_value(table, expr, lookup, low, closed, what, rule, dose.span)
 
 

@@ -282,8 +282,11 @@ class Scenario:
 
 @dataclass(frozen=True)
 class ValueCheck:
-    """`check expression in (low, high) [unit]`; bounds canonical. The expression applies
-    ``auc auc_inf cmax tmax cmin last thalf value`` (as `Apply.op`) to names ``scenario.observable``."""
+    """`check expression in (low, high) [unit]`; bounds canonical.
+
+    The expression applies ``auc auc_inf cmax tmax cmin last thalf value`` (as `Apply.op`) to names
+    ``scenario.observable``.
+    """
 
     text: str
     expr: Expr

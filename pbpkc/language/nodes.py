@@ -92,6 +92,19 @@ class Reduce(Syntax):
 SyntaxExpr = Quantity | Ref | Operation | Call | Reduce
 
 
+def spine(node: Operation, operators: tuple[str, ...]) -> tuple[list[SyntaxExpr], list[str]]:
+    """The operands of ``a + b - c + ...`` from left to right, and the operators between them."""
+    operands: list[SyntaxExpr] = []
+    between: list[str] = []
+    left: SyntaxExpr = node
+    while isinstance(left, Operation) and left.op in operators:
+        operands.append(left.args[1])
+        between.append(left.op)
+        left = left.args[0]
+    operands.append(left)
+    return operands[::-1], between[::-1]
+
+
 @dataclass(frozen=True)
 class Pair(Syntax):
     """``(low, high) [unit]``."""

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.diagnostics import similar
+from pbpkc.language.expression import Expr, mul, names_in
+from pbpkc.language.model import ErrorModel, Observable
+from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
 def read_observables(table: Table) -> tuple[Observable, ...]:
+    """The observables of a spec, members of families one by one."""
     found = []
     for name, (node, indices) in table.scope.observes.items():
         try:
@@ -80,7 +94,8 @@ def _observed_species(table: Table, node: n.Observe, expr: Expr) -> str:
     )
 
 
-_ERRORS = {"prop": 1, "add": 1, "lognormal": 1, "given": 0}
+#: Error models of one argument or none, with the number of their arguments.
+ERROR_MODELS = {"prop": 1, "add": 1, "lognormal": 1, "given": 0}
 
 
 def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
@@ -99,8 +114,8 @@ def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
             named["add"], dimension, context, "an additive error has the unit of its observable"
         )
         return ErrorModel("combined", prop, added)
-    if call.name not in _ERRORS:
-        near = similar(call.name, [*_ERRORS, "combined"])
+    if call.name not in ERROR_MODELS:
+        near = similar(call.name, [*ERROR_MODELS, "combined"])
         raise binder.fail(
             "unknown-function",
             f"there is no error model '{call.name}'",
@@ -109,10 +124,10 @@ def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
             if near
             else "error models are prop(a), add(b), combined(prop = a, add = b), lognormal(s), given()",
         )
-    if named or len(call.args) != _ERRORS[call.name]:
+    if named or len(call.args) != ERROR_MODELS[call.name]:
         raise binder.fail(
             "arguments",
-            f"{call.name} takes {_ERRORS[call.name] or 'no'} argument" + "s" * (_ERRORS[call.name] != 1),
+            f"{call.name} takes " + ("one argument" if ERROR_MODELS[call.name] else "no arguments"),
             call.span,
             help="error models are prop(a), add(b), combined(prop = a, add = b), lognormal(s), given()",
         )

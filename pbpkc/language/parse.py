@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lark import Lark, Token
-from lark.exceptions import UnexpectedInput, VisitError
+from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
@@ -64,7 +64,7 @@ class _Separators(PostLex):
 
 def _runs_on(last: Token, token: Token) -> bool:
     # Where no name can stand, the lexer takes `param` from the front of `paramter`.
-    word = str(last)[-1:].isalnum() and not last.type == "NUMBER" and str(token)[:1].isalnum()
+    word = str(last)[-1:].isalnum() and last.type != "NUMBER" and str(token)[:1].isalnum()
     return word and last.end_pos == token.start_pos
 
 
@@ -203,11 +203,9 @@ def _attempt(file: SourceFile, text: str) -> SyntaxTree | Stop:
             Diagnostic(wrong.code, wrong.message, wrong.labels, help=wrong.help), wrong.labels[0].span.start
         )
     except UnexpectedInput as error:
-        at = (
-            error.pos_in_stream if error.pos_in_stream is not None and error.pos_in_stream >= 0 else len(text)
-        )
-        if isinstance(getattr(error, "token", None), Token) and error.token.type == "$END":
-            at = len(text)
+        stopped = error.pos_in_stream
+        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        at = len(text) if ended or stopped is None or stopped < 0 else stopped
         return syntax_error(file, text, at, lambda place: _state_at(text, place), _parser().terminals)
 
 
@@ -222,7 +220,8 @@ def _state_at(text: str, at: int) -> tuple[set[str], Token | None]:
             before = token
     except UnexpectedInput:
         pass
-    return interactive.accepts(), before
+    accepted: set[str] = interactive.accepts()  # type: ignore[no-untyped-call]
+    return accepted, before
 
 
 def _refusal(error: _Refused, file: SourceFile, text: str) -> Stop:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.expression import Expr
+from pbpkc.language.model import Node, Species
+from pbpkc.language.units import ONE
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
 def read_species(table: Table) -> dict[str, Species]:
+    """The species of a spec, their attributes as names of definitions."""
     found = {}
     for name, block in table.scope.species.items():
         acids: list[Expr] = []
         bases: list[Expr] = []
         line = table.attributes.get(f"{name}.pka")
         if line is not None:
-            try:
+            with suppress(Unbound):
                 acids, bases = _read_pka(table, line)
-            except Unbound:
-                pass
         prefix = f"{name}."
         attributes = {
             k[len(prefix) :]: k
@@ -61,6 +74,7 @@ def _read_pka(table: Table, line: n.Attribute) -> tuple[list[Expr], list[Expr]]:
 
 
 def read_nodes(table: Table) -> dict[str, Node]:
+    """The nodes of a spec."""
     found = {}
     for name, block in table.scope.nodes.items():
         key = f"{name}.volume"

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.expression import Const
+from pbpkc.language.priors import read_bounds, read_prior
+from pbpkc.language.units import ONE, Dimension
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
 def check_populations(table: Table) -> None:
     """Names and distributions of population blocks. Drawing people from them comes later."""
     for population in table.scope.populations:

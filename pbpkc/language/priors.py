@@ -188,7 +188,8 @@ def read_bounds(
 ) -> tuple[float, float]:
     """Lower and upper bound in canonical units; the pair's own unit applies to both numbers.
 
-    With `one_value` both may be the same number."""
+    With `one_value` both may be the same number.
+    """
     if pair.unit is not None:
         unit = binder.unit(pair.unit)
         for side in (pair.low, pair.high):
@@ -208,7 +209,7 @@ def read_bounds(
     else:
         what = "bounds have the unit of what they bound"
         low, high = (binder.constant(s, dimension, what, context) for s in (pair.low, pair.high))
-    if not (low < high or one_value and low == high):
+    if not (low < high or (one_value and low == high)):
         raise binder.fail(
             "bounds", "the lower bound is not below the upper", pair.span, help="write in (low, high)"
         )

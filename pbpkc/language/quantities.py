@@ -53,6 +53,7 @@ def species_of(table: Table, rest: tuple[n.Part, ...], ref: n.Ref) -> tuple[str,
 
 
 def of_node(table: Table, node: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
+    """``liver.APAP.C`` or ``liver.volume``: what stands behind the name of a node."""
     if len(rest) == 1 and rest[0].name in NODE_ATTRIBUTES:
         if rest[0].name == "like":
             raise table.binder.fail(
@@ -110,7 +111,7 @@ def read_quantity(table: Table, node: str, species: str, quantity: str, span: Sp
 def _readable(table: Table, node: str) -> tuple[str, ...]:
     """The quantities that have a meaning in a node."""
     kind = table.scope.nodes[node].kind
-    if kind == "sink" or kind == "lumen" and f"{node}.volume" not in table.attributes:
+    if kind == "sink" or (kind == "lumen" and f"{node}.volume" not in table.attributes):
         return ("A",)
     return QUANTITIES if kind in ("blood", "tissue") else ("A", "C", "Cout")
 
@@ -237,6 +238,7 @@ def partition(table: Table, species: str, node: str, word: str, span: Span | Non
 
 
 def of_site(table: Table, site: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
+    """``arm.APAP.Cp``: a concentration in the blood that meets at a site."""
     species, rest = species_of(table, rest, ref)
     if len(rest) != 1 or rest[0].name not in ("C", "Cout", "Cp", "Cu"):
         raise table.binder.fail(

@@ -5,33 +5,29 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from pbpkc.language import nodes as n
-from pbpkc.language.arrows import carriers, read_arrows
+from pbpkc.language.arrows import read_arrows
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.curves import check_still
-from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError, raise_if_errors, similar
-from pbpkc.language.expression import Expr, Name, mul, names_in, walk
+from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError, raise_if_errors
+from pbpkc.language.expression import Apply, names_in, walk
 from pbpkc.language.gather import Gathered, gather
 from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
-    Argument,
-    Arrow,
     Definition,
-    ErrorModel,
     Model,
-    Node,
-    Observable,
-    Species,
-    State,
-    Unknown,
 )
 from pbpkc.language.nodes import SyntaxTree
-from pbpkc.language.priors import read_bounds
-from pbpkc.language.scenarios import ScenarioReader, check_populations, read_checks
+from pbpkc.language.observables import read_observables
+from pbpkc.language.places import read_nodes, read_species
+from pbpkc.language.populations import check_populations
+from pbpkc.language.scenarios import ScenarioReader
 from pbpkc.language.scope import build_scope
 from pbpkc.language.source import Span
+from pbpkc.language.states import list_states, read_starts
 from pbpkc.language.syntax_errors import has_header
 from pbpkc.language.table import Table
-from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, parse_unit
+from pbpkc.language.unknown_terms import read_unknowns
+from pbpkc.language.value_checks import read_checks
 
 
 def resolve(tree: SyntaxTree) -> Model:
@@ -128,28 +124,10 @@ def _in_order(table: Table) -> dict[str, Definition]:
 # ------------------------------------------------------------------ unknown terms
 
 
-
-
-
-
 # ------------------------------------------------------------------ observables
 
 
-
-
-
-
-
-
-
-
-
-
 # ------------------------------------------------------------------ states
-
-
-
-
 
 
 # ------------------------------------------------------------------ checks of the whole
@@ -173,20 +151,13 @@ def _check_settings(table: Table) -> None:
             )
 
 
-
-
-
-
-
-
 def _warn_unused(table: Table) -> None:
     scope, read = table.scope, set(table.read_names)
     for definition in table.definitions.values():
         for name in names_in(definition.expr):
             read.add(name.split(".")[0].split("<")[0])
-        read |= {
-            e.op.split(":")[1] for e in walk(definition.expr) if getattr(e, "op", "").startswith("unknown:")
-        }
+        called = {e.op for e in walk(definition.expr) if isinstance(e, Apply)}
+        read |= {op.removeprefix("unknown:") for op in called if op.startswith("unknown:")}
     for name, (node, _) in scope.values.items():
         base = name.split("<")[0]
         # Used files bring more than a model reads, and a covariate may be there for the data.

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
-from pbpkc.language.evaluate import NotEvaluable, evaluate
-from pbpkc.language.expression import Apply, Const, Expr, Name, div, walk
-from pbpkc.language.functions import FIGURES
+from pbpkc.language.data_block import read_data
+from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names
+from pbpkc.language.expression import Expr, Name, div
 from pbpkc.language.gather import not_yet
-from pbpkc.language.model import Column, DataBlock, Dose, Observable, Scenario, ValueCheck
-from pbpkc.language.priors import read_bounds, read_prior
+from pbpkc.language.model import DataBlock, Dose, Observable, Scenario
 from pbpkc.language.quantities import species_of
 from pbpkc.language.scope import name_span
 from pbpkc.language.source import Span
-from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, canonical_text, canonical_unit
+from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension
 
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
@@ -104,7 +103,7 @@ class ScenarioReader:
                         run = binder.bind_as(
                             item.until,
                             self.table.time,
-                            self._context("a run"),
+                            self.context("a run"),
                             "the length of a run is a time",
                         )
                     case n.Data():
@@ -151,7 +150,8 @@ class ScenarioReader:
         self.scenarios[name] = scenario
         return scenario
 
-    def _context(self, where: str) -> Context:
+    def context(self, where: str) -> Context:
+        """Where a value of a scenario stands: no unknown term may be called."""
         return Context(unknowns=False, where=where)
 
     # ---------------------------------------------------------------- items
@@ -187,7 +187,8 @@ class ScenarioReader:
         self.reasons.setdefault(state, reason)
         return state
 
-    def _species(self, part: n.Part) -> str:
+    def named_species(self, part: n.Part) -> str:
+        """The declared species of a name."""
         table = self.table
         if part.name not in table.scope.species:
             table.lost_end = True
@@ -208,7 +209,7 @@ class ScenarioReader:
     def amount(self, node: n.SyntaxExpr, species: str) -> Expr:
         """An amount of substance; a mass is divided by the molar mass."""
         table = self.table
-        expr = table.binder.bind(node, self._context("a dose"))
+        expr = table.binder.bind(node, self.context("a dose"))
         return self.in_moles(expr, species, node.span)
 
     def in_moles(self, expr: Expr, species: str, span: Span) -> Expr:
@@ -222,10 +223,8 @@ class ScenarioReader:
 
     def _dose(self, line: n.DoseLine, scenario: str) -> Dose:
         found: list[str] = []
-        try:
-            found.append(self._species(line.species))
-        except Unbound:
-            pass
+        with suppress(Unbound):
+            found.append(self.named_species(line.species))
         # The place is looked at in any case, so that both are reported.
         state = self.place(line.into, found[0] if found else "", f"dosed in scenario '{scenario}'")
         if not found:
@@ -233,11 +232,12 @@ class ScenarioReader:
             raise Unbound()
         species = found[0]
         amount = self.amount(line.amount, species)
-        return self._moments(line.when, line.span, species, state, amount)
+        return self.moments(line.when, line.span, species, state, amount)
 
-    def _moments(
+    def moments(
         self, moments: tuple[n.When, ...], span: Span, species: str, state: str, amount: Expr | None
     ) -> Dose:
+        """A dose with its `at`, `over` or `rate`, `every` and `count`, `lag` and `fraction`."""
         table = self.table
         binder, time = table.binder, table.time
         given: dict[str, Expr] = {}
@@ -284,7 +284,7 @@ class ScenarioReader:
                 count = int(number)
                 continue
             if word == "rate":
-                expr = binder.bind(moment.value, self._context("a dose"))
+                expr = binder.bind(moment.value, self.context("a dose"))
                 if expr.dim == MASS / time:
                     expr = div(expr, table.name(table.attribute(species, "mw", moment.span)))
                 elif expr.dim != AMOUNT / time and not table.unit_free:
@@ -298,7 +298,7 @@ class ScenarioReader:
                 continue
             wanted: Dimension = ONE if word == "fraction" else time
             what = "a fraction is dimensionless" if word == "fraction" else f"`{word}` is a time"
-            given[word] = binder.bind_as(moment.value, wanted, self._context("a dose"), what)
+            given[word] = binder.bind_as(moment.value, wanted, self.context("a dose"), what)
         # A CMT line may have both: RATE -2 and -1 of the file say which of them a row means.
         if "over" in given and "rate" in given and amount is not None:
             raise binder.fail(
@@ -332,7 +332,7 @@ class ScenarioReader:
             table.problems.append(not_yet("`set` at a time", item))
             raise Unbound()
         ref = item.target
-        context = self._context("a scenario's `set`")
+        context = self.context("a scenario's `set`")
         target = self._target(ref)
         wanted = target.dim
         value = table.binder.bind_as(item.value, wanted, context, f"'{ref.text}' keeps its unit")
@@ -340,7 +340,7 @@ class ScenarioReader:
         bounds = table.definitions[target.name].bounds
         if bounds is not None:
             try:
-                number = float(evaluate(value, _no_names))
+                number = float(evaluate(value, no_names))
             except (NotEvaluable, ArithmeticError, ValueError):
                 return target.name, value
             if not bounds[0] <= number <= bounds[1]:
@@ -389,7 +389,7 @@ class ScenarioReader:
         if name in table.scope.states and len(ref.parts) == 1:
             unit = table.state_units[name]
             value = table.binder.bind_as(
-                item.value, unit.dimension, self._context("a start"), f"the start of '{name}' has its unit"
+                item.value, unit.dimension, self.context("a start"), f"the start of '{name}' has its unit"
             )
             return name, value
         if name not in table.scope.nodes:
@@ -411,7 +411,7 @@ class ScenarioReader:
                 help=f"write start {name}.{species} = ...",
             )
         value = table.binder.bind_as(
-            item.value, AMOUNT, self._context("a start"), "the start of a compartment is an amount"
+            item.value, AMOUNT, self.context("a start"), "the start of a compartment is an amount"
         )
         self.reasons.setdefault(f"{name}.{species}", reason)
         return f"{name}.{species}", value
@@ -419,21 +419,4 @@ class ScenarioReader:
     # ---------------------------------------------------------------- data
 
 
-
-
-
-
-
-def _no_names(name: str) -> float:
-    raise KeyError(name)
-
-
 # ------------------------------------------------------------------ checks
-
-
-
-
-
-
-
-

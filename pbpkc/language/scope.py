@@ -14,12 +14,17 @@ from pbpkc.language.source import Span
 
 #: Words that may not be declared (rule 4.5).
 RESERVED = frozenset(
-    "pbpk model use set covariate input param let function masked unknown species blood tissue lumen pool sink state ode "
-    "start circulation flow process site observe population scenario check as without organism time units none hold for in "
-    "scale rising falling range at default carried by rate split else drains error lloq correlate from dose into over every "
-    "count lag fraction steady after reset run data column keep source if and or t tad outside "
-    "mm competitive uncompetitive substrate hill q10 exp ln log10 sqrt sin cos min max abs floor ceil sum auto remainder "
-    "lognormal normal uniform beta halfnormal".split()
+    word
+    for line in (
+        "pbpk model use set covariate input param let function masked unknown species blood tissue lumen",
+        "pool sink state ode start circulation flow process site observe population scenario check as",
+        "without organism time units none hold for in scale rising falling range at default carried by",
+        "rate split else drains error lloq correlate from dose into over every count lag fraction steady",
+        "after reset run data column keep source if and or t tad outside mm competitive uncompetitive",
+        "substrate hill q10 exp ln log10 sqrt sin cos min max abs floor ceil sum auto remainder lognormal",
+        "normal uniform beta halfnormal",
+    )
+    for word in line.split()
 )
 
 #: No species may be called like these, for they follow a dot.

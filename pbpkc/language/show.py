@@ -158,9 +158,8 @@ def _prior(prior: Prior, unit: Unit) -> str:
             shown.append(f"{key} = {value:.6g}")
         else:
             # A spread of temperatures is a difference, in kelvin.
-            shown.append(
-                f"{key} = {_quantity(value, canonical_unit(unit.dimension) if key == 'sd' and unit.offset else unit)}"
-            )
+            own = canonical_unit(unit.dimension) if key == "sd" and unit.offset else unit
+            shown.append(f"{key} = {_quantity(value, own)}")
     return f"{prior.family}({', '.join(shown)})"
 
 

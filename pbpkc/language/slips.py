@@ -23,7 +23,7 @@ USAGE = {
     "let": "let y = plasma.C / 2",
     "function": "function g(x) = x^2 / (1 + x^2)",
     "masked": "masked k ~ lognormal(1 [1/h], cv = 50 [%]) in (0.1, 10) [1/h]",
-    "unknown": "unknown f(c [umol/L] in (0, 600) [umol/L]) -> [1] { range (0, 1); falling in c; at (0 [umol/L]) = 1; default 1 }",
+    "unknown": "unknown f(c [umol/L] in (0, 600) [umol/L]) -> [1] { range (0, 1); falling in c; default 1 }",
     "species": "species X carried by CO { mw = 300 [g/mol]; kp = 1.2 }",
     "blood": "blood venous { volume = 4 [L] }",
     "tissue": "tissue liver { volume = 1.8 [L]; flow = 6.5 [%] * CO }",
@@ -199,11 +199,11 @@ def _texts(p: Place) -> str | None:
 def _signs(p: Place) -> str | None:
     if p.follows(r"\*") and p.precedes(r"\*"):
         return "a power is written with ^"
-    if p.follows(r"=>|→|-->|⇒|⇌|↔|<=>|--") or p.follows(">") and p.precedes("="):
+    if p.follows(r"=>|→|-->|⇒|⇌|↔|<=>|--") or (p.follows(">") and p.precedes("=")):
         return "an arrow is written -> or <->"
     if p.follows(r"(and|or)\b") and {"AND", "OR"} & p.accepted:
         return "a condition joins all its parts by `and` or all by `or`; nest another if(...) for the rest"
-    if p.follows(r"[=!]=") or p.follows("=") and "CMP" in p.accepted:
+    if p.follows(r"[=!]=") or (p.follows("=") and "CMP" in p.accepted):
         return "conditions use < <= > >= inside if(...)"
     if p.follows("[<>]") and p.keyword == "check":
         return "a check gives a range: check cmax(s.Cp) in (1, 10) [mg/L]"

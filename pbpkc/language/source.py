@@ -9,14 +9,14 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One text that was read.
+    r"""One text that was read.
 
     Parameters
     ----------
     name : str
         The path as the user wrote it; it stands in messages.
     text : str
-        The content, newlines normalised to ``\\n`` and without a byte-order mark.
+        The content, newlines normalised to ``\n`` and without a byte-order mark.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where statements begin in a text that may not parse: for going on after an error, and for brackets left open."""
+"""Where statements begin in a text that may not parse: to go on after an error, to find open brackets."""
 
 from __future__ import annotations
 

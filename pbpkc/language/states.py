@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pbpkc.language.arrows import carriers
+from pbpkc.language.bind import Unbound
+from pbpkc.language.diagnostics import Diagnostic, Label
+from pbpkc.language.expression import Expr
+from pbpkc.language.model import Arrow, State
+from pbpkc.language.source import Span
+from pbpkc.language.units import parse_unit
+
+if TYPE_CHECKING:
+    from pbpkc.language.scenarios import ScenarioReader
+    from pbpkc.language.table import Table
+
+
 def read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
+    """Initial amounts and values from `start` lines, by state."""
     starts: dict[str, Expr] = {}
-    spans = {}
+    spans: dict[str, Span] = {}
     for line in table.scope.starts:
         try:
             state, value = reader.start(line, "a `start` line gives it an initial amount")
@@ -26,11 +42,12 @@ def read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
 def list_states(
     table: Table, arrows: list[Arrow], scenario_reasons: dict[str, str], starts: dict[str, Expr]
 ) -> tuple[State, ...]:
+    """Every state with its reason: carried, moved, dosed, started or declared."""
     reasons: dict[str, str] = {}
-    for circulation, species in carriers(table).items():
+    for circulation, carried in carriers(table).items():
         for node, home in table.circulations.home.items():
             if home == circulation:
-                for name in species:
+                for name in carried:
                     reasons[f"{node}.{name}"] = f"'{name}' is carried by {circulation}"
     for arrow in arrows:
         if arrow.kind == "circulation":
@@ -44,13 +61,14 @@ def list_states(
     for state, span in table.read_states.items():
         # Where an end of an arrow is not known, what it would have touched is not known either.
         if state not in reasons and state not in table.touched and not table.lost_end:
-            node, species = state.rsplit(".", 1)
+            place, substance = state.rsplit(".", 1)
             table.problems.append(
                 Diagnostic(
                     "no-state",
-                    f"there is no '{species}' in '{node}': no blood carries it there, no arrow, dose or start touches it",
+                    f"there is no '{substance}' in '{place}': "
+                    "no blood carries it there, no arrow, dose or start touches it",
                     (Label(span),),
-                    help=f"write `species {species} carried by ...`, or an arrow that brings it to '{node}'",
+                    help=f"write `species {substance} carried by ...`, or an arrow that brings it to '{place}'",
                 )
             )
     node_order = {name: i for i, name in enumerate(table.scope.nodes)}

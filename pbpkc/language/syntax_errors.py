@@ -1,9 +1,9 @@
-"""Words for text that does not parse: what stands there, what could, and what the writer most likely meant."""
+"""Words for text that does not parse: what stands there, what could, what the writer may have meant."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from lark import Token
@@ -65,7 +65,7 @@ def no_header(file: SourceFile) -> Diagnostic:
 
 
 def wrong_word(
-    file: SourceFile, text: str, at: int, accepted: set[str], terminals: Sequence[TerminalDef]
+    file: SourceFile, text: str, at: int, accepted: set[str], terminals: Collection[TerminalDef]
 ) -> Diagnostic:
     """A word that begins like one of the language and is none: ``paramter``."""
     match = re.compile(r"\w+").match(text, at)
@@ -82,7 +82,7 @@ def wrong_word(
 
 
 def syntax_error(
-    file: SourceFile, text: str, at: int, state_at: Callable[[int], State], terminals: Sequence[TerminalDef]
+    file: SourceFile, text: str, at: int, state_at: Callable[[int], State], terminals: Collection[TerminalDef]
 ) -> Stop:
     """The problem at the place where a parse stopped.
 
@@ -95,7 +95,7 @@ def syntax_error(
         Where the parser or the lexer stopped.
     state_at : callable
         Gives the terminals that could stand at a place and the token in front of it.
-    terminals : sequence of TerminalDef
+    terminals : collection of TerminalDef
         Of the grammar.
     """
     accepted, before = state_at(at)
@@ -178,14 +178,14 @@ def _unclosed(file: SourceFile, text: str, begin: int, at: int) -> Stop | None:
     )
 
 
-def _keywords(accepted: Iterable[str], terminals: Sequence[TerminalDef]) -> list[str]:
+def _keywords(accepted: Iterable[str], terminals: Collection[TerminalDef]) -> list[str]:
     words = {
         t.name: t.pattern.value for t in terminals if t.pattern.type == "str" and t.pattern.value[0].isalpha()
     }
     return sorted(words[name] for name in accepted if name in words)
 
 
-def _could_stand(accepted: set[str], terminals: Sequence[TerminalDef]) -> str:
+def _could_stand(accepted: set[str], terminals: Collection[TerminalDef]) -> str:
     symbols = {t.name: f"'{t.pattern.value}'" for t in terminals if t.pattern.type == "str"}
     rest = {name for name in accepted if name in _HUMAN or name in symbols}
     words = []

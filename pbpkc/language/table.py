@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 from pbpkc.language import nodes as n
 from pbpkc.language.attributes import attribute_definition, collect_attributes
@@ -23,6 +24,7 @@ from pbpkc.language.quantities import drained, of_node, of_site, partition, part
 from pbpkc.language.scope import (
     PARTITION,
     SPECIES_ATTRIBUTES,
+    Indices,
     Scope,
     index_values,
     member_name,
@@ -185,8 +187,7 @@ class Table:
             return self.define(name, lambda: self._masked(name, node, indices), span)
         return self.define(name, lambda: self._value(name, node, indices), span)
 
-    def _value(self, name: str, node: n.Value, indices: dict[str, int] | Context) -> Definition:
-        assert not isinstance(indices, Context)
+    def _value(self, name: str, node: n.Value, indices: Indices) -> Definition:
         where = {"covariate": "a covariate", "input": "an input"}.get(node.keyword, f"a {node.keyword}")
         allowed = node.keyword in ("param", "let")
         setting = self.settings.get(name)
@@ -221,7 +222,7 @@ class Table:
             name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span
         )
 
-    def _masked(self, name: str, node: n.Masked, indices: dict[str, int]) -> Definition:
+    def _masked(self, name: str, node: n.Masked, indices: Indices) -> Definition:
         context = Context(indices, unknowns=False, where="a prior")
         prior, dimension, unit, median = read_prior(node.prior, self.binder, context)
         mask = read_mask(prior, dimension, median, node, self.binder, context)
@@ -383,7 +384,7 @@ class Table:
                 help=f"write {base}",
             )
         near = similar(base, self.scope.names())
-        others = ()
+        others: tuple[Label, ...] = ()
         if near and near in self.scope.where:
             others = (Label(self.scope.where[near], "declared here"),)
         return self.binder.fail(
@@ -469,10 +470,10 @@ class Table:
     # ---------------------------------------------------------------- everything at once
 
     def bind_all(self) -> None:
-        """Bind every declared value, attribute and rate, whether or not something reads it, to report all problems."""
+        """Bind every declared value, attribute and rate, also what nothing reads, to report all problems."""
         broken: set[int] = set()
         for name, (node, _) in self.scope.values.items():
-            self._quietly(name, node, broken, lambda name=name: self.value(name))
+            self._quietly(name, node, broken, partial(self.value, name))
         for key in self.attributes:
             owner, word = self.owner(key)
             if word in ("like", "pka"):
@@ -481,11 +482,11 @@ class Table:
             call = line.value if isinstance(line.value, n.Call) else None
             if call is not None and call.name in ("remainder", "auto") and word in ("flow", "kp"):
                 continue  # bound with the circulation, and by tissue
-            self._quietly(key, line, broken, lambda o=owner, w=word, s=line.span: self.attribute(o, w, s))
+            self._quietly(key, line, broken, partial(self.attribute, owner, word, line.span))
         for name, site in self.scope.sites.items():
-            self._quietly(name, site, broken, lambda site=site: drained(self, site))
+            self._quietly(name, site, broken, partial(drained, self, site))
         for name, (process, _) in self.scope.processes.items():
-            self._quietly(name, process, broken, lambda name=name: self.rate(name, None))
+            self._quietly(name, process, broken, partial(self.rate, name, None))
 
     def _quietly(self, name: str, node: n.Syntax, broken: set[int], make: Callable[[], object]) -> None:
         """Make something whose problems are reported by what fails.
@@ -520,7 +521,7 @@ class Table:
 
 
 class _Deferred(Exception):
-    """Too many definitions are being made inside one another; this one is to be made first, then they again."""
+    """Too many definitions are being made inside one another: this one is made first, then they again."""
 
     def __init__(
         self, name: str, make: Callable[[], Definition], span: Span | None, stack: tuple[str, ...]

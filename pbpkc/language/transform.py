@@ -110,7 +110,7 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         return self._measured(n.Operation(op, tuple(_kids(tree)), span=self._span(tree)), _kids(tree))
 
     def _measured(self, node: _Expression, arguments: Sequence[Any]) -> _Expression:
-        """The node itself, refused when it is nested too deeply. A sum is as deep as its deepest term, however long."""
+        """The node itself, refused when nested too deeply; a sum is as deep as its deepest term."""
         level = _SAME_LEVEL.get(getattr(node, "op", ""))
         depth = 0
         for argument in arguments:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from pbpkc.language.diagnostics import similar
 
@@ -248,7 +249,7 @@ def canonical_unit(dimension: Dimension) -> Unit:
 
 
 @lru_cache(maxsize=1)
-def _registry():  # type: ignore[no-untyped-def]
+def _registry() -> Any:
     # pint is loaded only when the first unit word is looked up.
     import pint
 
@@ -256,7 +257,7 @@ def _registry():  # type: ignore[no-untyped-def]
 
 
 #: Factors and dimensions of all words, computed once from pint's definitions.
-@lru_cache(maxsize=None)
+@cache
 def _word(word: str) -> tuple[Fraction, Dimension, Fraction]:
     if word == "%":
         return Fraction(1, 100), ONE, Fraction(0)
@@ -284,7 +285,8 @@ def _known_units(word: str) -> str:
     near = similar(word, [*WORDS, "ppm", "IU"])
     if near:
         return f"a unit with a similar name exists: [{near}]"
-    return "units are those of length, mass, amount, volume, time, temperature and pressure, M, %, ppm and IU: [mg/L], [mL/min/kg]"
+    kinds = "length, mass, amount, volume, time, temperature and pressure, M, %, ppm and IU"
+    return f"units are those of {kinds}: [mg/L], [mL/min/kg]"
 
 
 @lru_cache(maxsize=4096)

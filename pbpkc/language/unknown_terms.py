@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.diagnostics import Label
+from pbpkc.language.expression import Expr, Name, names_in
+from pbpkc.language.model import Argument, Unknown
+from pbpkc.language.priors import read_bounds
+from pbpkc.language.units import ONE
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
 def read_unknowns(table: Table) -> dict[str, Unknown]:
+    """The unknown terms of a spec; the binder learns the units of their arguments and results."""
     binder = table.binder
     for name, node in table.scope.unknowns.items():
         try:

@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.expression import Apply, Expr, Name, walk
+from pbpkc.language.functions import FIGURES
+from pbpkc.language.model import Observable, Scenario, ValueCheck
+from pbpkc.language.priors import read_bounds
+from pbpkc.language.units import canonical_unit
+
+if TYPE_CHECKING:
+    from pbpkc.language.table import Table
+
+
 def bind_figure(
     table: Table,
     scenarios: dict[str, Scenario],

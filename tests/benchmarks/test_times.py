@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="peak memory is read from /proc"
+)
 
 # The peak of the program itself: the kernel's ru_maxrss would count the test process it was forked from.
 _PROGRAM = """
@@ -42,7 +44,10 @@ def _run(*arguments: str, cwd: Path) -> tuple[float, float, float]:
 @pytest.mark.slow
 def test_from_text_to_the_first_simulation(specs: Path, tmp_path: Path, figure: Callable[..., None]) -> None:
     # The quicker of two: the machine may be busy with other tests.
-    runs = [_run("simulate", str(specs / "paracetamol.pbpk"), "-s", "po_1g", "-o", "po.csv", cwd=tmp_path) for _ in "ab"]
+    runs = [
+        _run("simulate", str(specs / "paracetamol.pbpk"), "-s", "po_1g", "-o", "po.csv", cwd=tmp_path)
+        for _ in "ab"
+    ]
     wall, _, memory = min(runs)
     figure("paracetamol, text to first simulation, cold", wall, "s", below=5.0)
     figure("paracetamol, text to first simulation, memory", memory, "MB", below=1000.0)

@@ -73,8 +73,14 @@ def test_the_largest_deviation(shared_data: Path, figure: Callable[..., None]) -
         time, conc = observations(shared_data / "clinical" / "theophylline_oral.csv", row["subject"])
         options = NCAOptions(auc_method=row["auc_method"])
         figures = nca(time, conc, dose=float(row["dose_mg"]), options=options).figures()
-        worst = max([worst, *(abs(figures[name] / float(row[name]) - 1) for name in FIGURES if float(row[name]))])
-    figure("theophylline NCA, 12 subjects by two rules, largest relative deviation of a figure", worst, below=1e-9)
+        worst = max(
+            [worst, *(abs(figures[name] / float(row[name]) - 1) for name in FIGURES if float(row[name]))]
+        )
+    figure(
+        "theophylline NCA, 12 subjects by two rules, largest relative deviation of a figure",
+        worst,
+        below=1e-9,
+    )
     assert worst < 1e-9
 
 

@@ -54,7 +54,9 @@ def test_numpy_torch_autograd_and_the_equations_agree(paracetamol: LoadedModel, 
     assert report.points >= 20
     assert report.worst is not None
     count = sum(report.compared.values())
-    what = f"paracetamol, {count} numbers of numpy, torch and autograd against sympy, in sums of absolute terms"
+    what = (
+        f"paracetamol, {count} numbers of numpy, torch and autograd against sympy, in sums of absolute terms"
+    )
     figure(what, report.worst.ratio, below=1e-12)
 
 

@@ -39,26 +39,40 @@ def test_estimates_and_residual_sums_equal_those_of_nls(
             found = estimates[subject, name]
             worst["estimate"] = max(worst["estimate"], abs(found.estimate / float(row[column]) - 1))
             if scale is not None:  # R's standard errors are of the logarithms, with n - p
-                worst["error"] = max(worst["error"], abs(found.standard_error / float(row[f"se_{scale}"]) - 1))
+                worst["error"] = max(
+                    worst["error"], abs(found.standard_error / float(row[f"se_{scale}"]) - 1)
+                )
         worst["rss"] = max(worst["rss"], abs(rss[subject] / float(row["rss"]) - 1))
         sigma = fitted.subject(subject).residual_sd
         worst["sigma"] = max(worst["sigma"], abs(sigma / float(row["sigma"]) - 1))
     figure("theophylline 1-6, estimates against R nls, relative", worst["estimate"], below=1e-3)
     figure("theophylline 1-6, residual sums of squares against R nls, relative", worst["rss"], below=1e-4)
     figure("theophylline 1-6, standard errors against R nls, relative", worst["error"], below=1e-3)
-    figure("theophylline 1-6, residual standard deviation (n - p) against R nls, relative", worst["sigma"], below=1e-3)
+    figure(
+        "theophylline 1-6, residual standard deviation (n - p) against R nls, relative",
+        worst["sigma"],
+        below=1e-3,
+    )
     assert worst["estimate"] < 1e-3
     assert worst["rss"] < 1e-4
     assert worst["error"] < 1e-3
     assert worst["sigma"] < 1e-3
 
 
-@pytest.mark.parametrize(("name", "published", "digit"), [("ka", 1.61, 0.005), ("v", 0.457, 0.0005), ("cl", 0.0402, 0.00005)])
-def test_geometric_means_of_all_twelve(fitted: FitResult, name: str, published: float, digit: float, figure: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("name", "published", "digit"), [("ka", 1.61, 0.005), ("v", 0.457, 0.0005), ("cl", 0.0402, 0.00005)]
+)
+def test_geometric_means_of_all_twelve(
+    fitted: FitResult, name: str, published: float, digit: float, figure: Callable[..., None]
+) -> None:
     values = [row.estimate for row in fitted.estimates if row.parameter == name]
     assert len(values) == 12
     mean = math.exp(sum(map(math.log, values)) / 12)
-    figure(f"theophylline, geometric mean of {name} is {mean:.4g}, distance from {published}", abs(mean - published), below=digit)
+    figure(
+        f"theophylline, geometric mean of {name} is {mean:.4g}, distance from {published}",
+        abs(mean - published),
+        below=digit,
+    )
     assert abs(mean - published) <= digit
 
 

@@ -76,7 +76,7 @@ scenario part { run 0.5 [h] }
 BODY = """\
 pbpk 1
 model body "Three organs" { organism human }
-covariate BW = 70 [kg] in (30, 150) [kg]
+covariate BW = 70 [kg] in (50, 150) [kg]
 param CO = 300 [L/h]
 blood arterial { volume = 2 [L] }
 blood venous { volume = 4 [L] }

@@ -18,9 +18,15 @@ from pbpkc.language.source import SourceFile
 ONE = Fraction(1)
 
 BODY = [
-    ("venous", "lung"), ("lung", "arterial"), ("arterial", "skin"), ("skin", "venous"), ("arterial", "gut"), ("gut", "liver"),
-    ("arterial", "liver"), ("liver", "venous"),
-]  # fmt: skip
+    ("venous", "lung"),
+    ("lung", "arterial"),
+    ("arterial", "skin"),
+    ("skin", "venous"),
+    ("arterial", "gut"),
+    ("gut", "liver"),
+    ("arterial", "liver"),
+    ("liver", "venous"),
+]
 TRUNK = ["venous", "lung", "arterial"]
 
 
@@ -177,15 +183,63 @@ def test_a_site_mixes_by_flow() -> None:
 # kg^0.75 (Davies B, Morris T (1993) Pharm Res 10:1093-1095, as cited there). "liver" is all that leaves the liver.
 # The parallel organs of the rabbit add up to 131.6 %.
 PUBLISHED = {
-    "human": (5600.0, {"adipose": 4.64, "bone": 4.2, "brain": 12.5, "heart": 4.29, "kidney": 22.1, "liver": 25.9, "muscle": 13.4,
-                       "skin": 5.36, "thyroid": 1.6, "rest": 1.81}),
-    "rat": (74.0, {"adipose": 0.54, "bone": 12.2, "brain": 1.76, "heart": 5.27, "kidney": 12.4, "liver": 15.9, "muscle": 10.1,
-                   "skin": 7.84, "rest": 28.5}),
-    "dog": (1200.0, {"adipose": 2.92, "bone": 1.08, "brain": 3.75, "heart": 4.5, "kidney": 18, "liver": 25.7, "muscle": 20.8,
-                     "skin": 8.33, "rest": 2.86}),
-    "rabbit": (421.5, {"adipose": 7.59, "bone": 7.33, "brain": 6.7, "heart": 3.8, "kidney": 19, "liver": 42, "muscle": 36.8,
-                       "skin": 8.38}),
-}  # fmt: skip
+    "human": (
+        5600.0,
+        {
+            "adipose": 4.64,
+            "bone": 4.2,
+            "brain": 12.5,
+            "heart": 4.29,
+            "kidney": 22.1,
+            "liver": 25.9,
+            "muscle": 13.4,
+            "skin": 5.36,
+            "thyroid": 1.6,
+            "rest": 1.81,
+        },
+    ),
+    "rat": (
+        74.0,
+        {
+            "adipose": 0.54,
+            "bone": 12.2,
+            "brain": 1.76,
+            "heart": 5.27,
+            "kidney": 12.4,
+            "liver": 15.9,
+            "muscle": 10.1,
+            "skin": 7.84,
+            "rest": 28.5,
+        },
+    ),
+    "dog": (
+        1200.0,
+        {
+            "adipose": 2.92,
+            "bone": 1.08,
+            "brain": 3.75,
+            "heart": 4.5,
+            "kidney": 18,
+            "liver": 25.7,
+            "muscle": 20.8,
+            "skin": 8.33,
+            "rest": 2.86,
+        },
+    ),
+    "rabbit": (
+        421.5,
+        {
+            "adipose": 7.59,
+            "bone": 7.33,
+            "brain": 6.7,
+            "heart": 3.8,
+            "kidney": 19,
+            "liver": 42,
+            "muscle": 36.8,
+            "skin": 8.38,
+        },
+    ),
+}
 
 
 def species_body(name: str, left: str = "") -> tuple[str, str]:

@@ -207,8 +207,12 @@ def _extended(inner: st.SearchStrategy) -> st.SearchStrategy:
 
 
 _expr = st.recursive(_quantity | _ref, _extended, max_leaves=10)
-_call = _node(n.Call, name=_names, args=_tuple(_expr, most=2),
-              named=st.dictionaries(_names, _expr, max_size=2).map(lambda d: tuple(d.items())))  # fmt: skip
+_call = _node(
+    n.Call,
+    name=_names,
+    args=_tuple(_expr, most=2),
+    named=st.dictionaries(_names, _expr, max_size=2).map(lambda d: tuple(d.items())),
+)
 _pair = _node(n.Pair, low=_expr, high=_expr, unit=_maybe(_unit))
 _attribute = _node(n.Attribute, ref=_ref, value=_expr, source=_text)
 _arrow = st.sampled_from(["->", "<->"])
@@ -227,17 +231,30 @@ _moments = _tuple(_when, most=2)
 def _valued(keyword: str) -> st.SearchStrategy:
     indexed = keyword in ("param", "let")
     return _node(
-        n.Value, keyword=st.just(keyword), member=_member if indexed else _plain, doc=_text, over=_over if indexed else st.just(()),
-        value=_expr, bounds=st.none() if indexed else _maybe(_pair), hold=_maybe(_word) if keyword == "covariate" else st.none(),
+        n.Value,
+        keyword=st.just(keyword),
+        member=_member if indexed else _plain,
+        doc=_text,
+        over=_over if indexed else st.just(()),
+        value=_expr,
+        bounds=st.none() if indexed else _maybe(_pair),
+        hold=_maybe(_word) if keyword == "covariate" else st.none(),
         source=_text if keyword in ("covariate", "param") else st.just(""),
-    )  # fmt: skip
+    )
 
 
 _split = st.one_of(st.just((None, None)), st.tuples(_expr, _ref))
 _process = st.builds(
     lambda split, **fields: n.Process(split=split[0], otherwise=split[1], span=_SPAN, **fields),
-    _split, name=_names, doc=_text, over=_over, left=_tuple(_term, 1), arrow=_arrow, right=_tuple(_term, 1), rate=_expr,
-)  # fmt: skip
+    _split,
+    name=_names,
+    doc=_text,
+    over=_over,
+    left=_tuple(_term, 1),
+    arrow=_arrow,
+    right=_tuple(_term, 1),
+    rate=_expr,
+)
 _data_item = st.one_of(
     _node(n.ColumnLine, target=_member, header=_maybe(_names), unit=_maybe(_unit), factor=_maybe(_expr)),
     _node(n.DoseRow, column=_word, number=_whole, species=_word, into=_ref, when=_moments),
@@ -255,38 +272,89 @@ _scenario_item = st.one_of(
     _node(n.Data, path=_text, items=_tuple(_data_item)),
 )
 _statements = st.one_of(
-    _node(n.ModelHead, name=_names, doc=_text, organism=_maybe(_word), time=_maybe(_unit), unit_free=st.booleans()),
+    _node(
+        n.ModelHead,
+        name=_names,
+        doc=_text,
+        organism=_maybe(_word),
+        time=_maybe(_unit),
+        unit_free=st.booleans(),
+    ),
     _node(n.Use, path=_text, alias=_maybe(_names), without=_tuple(_ref)),
     _node(n.Set, target=_ref, value=_expr, when=st.just(())),
     *(_valued(keyword) for keyword in ("covariate", "input", "param", "let")),
     _node(n.Function, name=_names, arguments=_tuple(_names, 1), body=_expr),
-    _node(n.Masked, member=_member, doc=_text, over=_over, prior=_call, bounds=_maybe(_pair), scale=_maybe(_word), source=_text),
     _node(
-        n.UnknownTerm, name=_names, doc=_text, unit=_unit,
-        arguments=_tuple(_node(n.UnknownArgument, name=_names, unit=_unit, bounds=_pair), 1, 2), ranges=_tuple(_pair, most=2),
-        shapes=_tuple(_node(n.Shape, direction=st.sampled_from(["rising", "falling"]), argument=_names), most=2),
-        anchors=_tuple(_node(n.Anchor, arguments=_tuple(_expr, 1, 2), value=_expr), most=2), defaults=_tuple(_expr, most=2),
+        n.Masked,
+        member=_member,
+        doc=_text,
+        over=_over,
+        prior=_call,
+        bounds=_maybe(_pair),
+        scale=_maybe(_word),
+        source=_text,
+    ),
+    _node(
+        n.UnknownTerm,
+        name=_names,
+        doc=_text,
+        unit=_unit,
+        arguments=_tuple(_node(n.UnknownArgument, name=_names, unit=_unit, bounds=_pair), 1, 2),
+        ranges=_tuple(_pair, most=2),
+        shapes=_tuple(
+            _node(n.Shape, direction=st.sampled_from(["rising", "falling"]), argument=_names), most=2
+        ),
+        anchors=_tuple(_node(n.Anchor, arguments=_tuple(_expr, 1, 2), value=_expr), most=2),
+        defaults=_tuple(_expr, most=2),
     ),
     _node(n.SpeciesBlock, name=_names, doc=_text, carried=_tuple(_ref), attributes=_tuple(_attribute)),
-    _node(n.NodeBlock, kind=st.sampled_from(["blood", "tissue", "lumen", "pool", "sink"]), members=_tuple(_member, 1),
-          doc=_text, attributes=_tuple(_attribute)),
+    _node(
+        n.NodeBlock,
+        kind=st.sampled_from(["blood", "tissue", "lumen", "pool", "sink"]),
+        members=_tuple(_member, 1),
+        doc=_text,
+        attributes=_tuple(_attribute),
+    ),
     _node(n.StateLine, member=_member, doc=_text, value=_expr),
     _node(n.Ode, target=_ref, over=_over, value=_expr),
     _node(n.Start, target=_ref, value=_expr),
     _node(n.StartSteady),
-    _node(n.Circulation, name=_names, doc=_text,
-          chains=_tuple(_node(n.Chain, groups=_tuple(_tuple(_ref, 1), 2), at=_maybe(_expr)), 1)),
+    _node(
+        n.Circulation,
+        name=_names,
+        doc=_text,
+        chains=_tuple(_node(n.Chain, groups=_tuple(_tuple(_ref, 1), 2), at=_maybe(_expr)), 1),
+    ),
     _node(n.FlowLine, name=_names, doc=_text, over=_over, left=_ref, arrow=_arrow, right=_ref, at=_expr),
     _process,
     _node(n.Site, name=_names, doc=_text, drains=_tuple(_ref, 1)),
-    _node(n.Observe, member=_member, doc=_text, over=_over, value=_expr, unit=_unit, molar=_maybe(_word), error=_maybe(_call),
-          lloq=_maybe(_expr)),
-    _node(n.Population, name=_names, doc=_text, items=_tuple(st.one_of(
-        _node(n.Vary, target=_ref, prior=_call, bounds=_maybe(_pair)), _node(n.Correlate, left=_ref, right=_ref, value=_expr)), 1)),
+    _node(
+        n.Observe,
+        member=_member,
+        doc=_text,
+        over=_over,
+        value=_expr,
+        unit=_unit,
+        molar=_maybe(_word),
+        error=_maybe(_call),
+        lloq=_maybe(_expr),
+    ),
+    _node(
+        n.Population,
+        name=_names,
+        doc=_text,
+        items=_tuple(
+            st.one_of(
+                _node(n.Vary, target=_ref, prior=_call, bounds=_maybe(_pair)),
+                _node(n.Correlate, left=_ref, right=_ref, value=_expr),
+            ),
+            1,
+        ),
+    ),
     _node(n.ScenarioBlock, name=_names, parent=_maybe(_word), doc=_text, items=_tuple(_scenario_item, 1)),
     _node(n.CheckRule, rules=_tuple(_word, 1)),
     _node(n.CheckValue, expr=_expr, bounds=_pair),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=400, derandomize=True, deadline=None, database=None)

@@ -20,8 +20,14 @@ from pbpkc.language.source import SourceFile
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-SPECS = {path.stem: path for path in (GOLDEN / "everything.pbpk", ROOT / "specs" / "theophylline_oral.pbpk",
-                                      ROOT / "specs" / "gene_network.pbpk")}  # fmt: skip
+SPECS = {
+    path.stem: path
+    for path in (
+        GOLDEN / "everything.pbpk",
+        ROOT / "specs" / "theophylline_oral.pbpk",
+        ROOT / "specs" / "gene_network.pbpk",
+    )
+}
 
 
 def check(found: str, expected: Path) -> None:

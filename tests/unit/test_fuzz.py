@@ -79,10 +79,15 @@ def test_flipped_bits(text: str, flips: list[tuple[float, int]]) -> None:
 @given(
     st.sampled_from(TEXTS),
     st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([*WORDS, "0", "-1", "1e300", "1e-300", "10^10"]), st.booleans()),
-        min_size=1, max_size=3,
+        st.tuples(
+            st.floats(0, 1, exclude_max=True),
+            st.sampled_from([*WORDS, "0", "-1", "1e300", "1e-300", "10^10"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=3,
     ),
-)  # fmt: skip
+)
 def test_changed_words(text: str, changes: list[tuple[float, str, bool]]) -> None:
     pieces = re.findall(r"\w+|\s+|[^\w\s]", text)
     for where, word, replace in changes:
@@ -113,21 +118,40 @@ BOMBS = {
     "a giant family": ("state x<1000000000> = 1", "bad-index"),
     "a giant matrix": ("param x<1000000,1000000> = 1", "bad-index"),
     "a giant range": ("process q for i in 1..1000000000 : y -> outside rate 1 [1/h] * y", "bad-index"),
-    "a giant double range": ("process q for i in 1..20000, j in 1..20000 : y -> outside rate 1 [1/h] * y", "bad-index"),
+    "a giant double range": (
+        "process q for i in 1..20000, j in 1..20000 : y -> outside rate 1 [1/h] * y",
+        "bad-index",
+    ),
     "a giant sum in sums": (
-        "param z = sum(sum(sum(i * j * k for i in 1..20000) for j in 1..20000) for k in 1..20000)", "too-large",
+        "param z = sum(sum(sum(i * j * k for i in 1..20000) for j in 1..20000) for k in 1..20000)",
+        "too-large",
     ),
     "a billion laughs": (
-        "function f0(x) = x + x\n" + "".join(f"function f{i}(x) = f{i - 1}(f{i - 1}(x))\n" for i in range(1, 40)) + "param z = f39(2)",
+        "function f0(x) = x + x\n"
+        + "".join(f"function f{i}(x) = f{i - 1}(f{i - 1}(x))\n" for i in range(1, 40))
+        + "param z = f39(2)",
         "too-large",
     ),
     "arguments read twice": ("function f(x) = x * x\nparam z = " + "f(" * 45 + "2" + ")" * 45, "too-large"),
     "modifiers read twice": ("param z = " + "mm(1, 1, " * 40 + "2" + ", substrate(1))" * 40, "too-large"),
-    "a long chain, last one first": ("".join(f"param p{i} = p{i + 1} + 1\n" for i in range(1000)) + "param p1000 = 1", None),
-    "a long circle": ("".join(f"param p{i} = p{i + 1} + 1\n" for i in range(500)) + "param p500 = p0", "cycle"),
-    "an unknown name in every member": ("process q for i in 1..20000 : y -> outside rate nothing * y * i", "unknown-name"),
+    "a long chain, last one first": (
+        "".join(f"param p{i} = p{i + 1} + 1\n" for i in range(1000)) + "param p1000 = 1",
+        None,
+    ),
+    "a long circle": (
+        "".join(f"param p{i} = p{i + 1} + 1\n" for i in range(500)) + "param p500 = p0",
+        "cycle",
+    ),
+    "an unknown name in every member": (
+        "process q for i in 1..20000 : y -> outside rate nothing * y * i",
+        "unknown-name",
+    ),
     "a circulation of braces": (
-        "circulation CO { a -> {" + ", ".join(f"b{i}" for i in range(200)) + "} -> {" + ", ".join(f"c{i}" for i in range(200)) + "} }",
+        "circulation CO { a -> {"
+        + ", ".join(f"b{i}" for i in range(200))
+        + "} -> {"
+        + ", ".join(f"c{i}" for i in range(200))
+        + "} }",
         "unknown-name",
     ),
     "quotes": ('"' * 5001, "syntax"),
@@ -136,10 +160,16 @@ BOMBS = {
     "comments": ("# nothing\n" * 20_000, None),
     "a long index": ("param z = y<" + "1+" * 5000 + "1>", "bad-index"),
     "an index of many digits": ("param z = y<" + "9" * 5000 + ">", "bad-index"),
-    "a giant count": ("scenario q { dose X 1 [mg] into y every 1 [h] count 1e300; run 1 [h] }", "unknown-name"),
-    "a file that never ends": ('use "/dev/zero"', "too-long" if Path("/dev/zero").exists() else "missing-file"),
+    "a giant count": (
+        "scenario q { dose X 1 [mg] into y every 1 [h] count 1e300; run 1 [h] }",
+        "unknown-name",
+    ),
+    "a file that never ends": (
+        'use "/dev/zero"',
+        "too-long" if Path("/dev/zero").exists() else "missing-file",
+    ),
     "a folder": ('use "."', "missing-file"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BOMBS)

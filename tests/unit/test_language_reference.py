@@ -20,7 +20,7 @@ from pbpkc.body import organisms, tissues
 from pbpkc.compiler.lower import lower
 from pbpkc.compiler.system import System
 from pbpkc.experiment.data_columns import WORDS as DATA_WORDS
-from pbpkc.language import resolve as resolving
+from pbpkc.language import observables
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
 from pbpkc.language.model import Model
@@ -429,7 +429,7 @@ def test_every_figure_distribution_and_error_model_is_listed() -> None:
 
     assert first_words("Checks") == set(FIGURES)
     assert first_words("Masked parameters") == set(FAMILIES)
-    assert first_words("Sites and observables") == {*resolving._ERRORS, "combined"}
+    assert first_words("Sites and observables") == {*observables.ERROR_MODELS, "combined"}
 
 
 def test_every_attribute_quantity_and_data_word_is_explained() -> None:

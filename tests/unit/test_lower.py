@@ -90,8 +90,12 @@ def test_a_tissue_has_the_perfusion_limited_equation() -> None:
 
 
 def test_a_general_state_stays_in_its_unit() -> None:
-    found = system("state x = 3 [nM]", "process decay : x -> outside rate 2 [1/min] * x", "observe o = x in [uM]",
-                   "scenario s { run 1 [h] }")  # fmt: skip
+    found = system(
+        "state x = 3 [nM]",
+        "process decay : x -> outside rate 2 [1/min] * x",
+        "observe o = x in [uM]",
+        "scenario s { run 1 [h] }",
+    )
     x = symbols(found)["x"]
     assert derivative(found, "x") == -120 * x
     assert found.initial == (3,)
@@ -99,24 +103,37 @@ def test_a_general_state_stays_in_its_unit() -> None:
 
 
 def test_states_of_two_units_share_a_rate() -> None:
-    found = system("state a = 1 [nM]", "state b = 0 [uM]", "process p : 2 a -> b rate 1 [1/h] * a", "scenario s { run 1 [h] }")
+    found = system(
+        "state a = 1 [nM]",
+        "state b = 0 [uM]",
+        "process p : 2 a -> b rate 1 [1/h] * a",
+        "scenario s { run 1 [h] }",
+    )
     s = symbols(found)
     assert derivative(found, "a") == -2 * s["a"]
     assert derivative(found, "b") == s["a"] / 1000
 
 
 def test_a_split_shares_the_product() -> None:
-    found = system(*ONE_COMPARTMENT, "sink bile", "param f = 0.25", "process x : plasma -> bile rate 1 [1/h] * plasma.A split f else out")
+    found = system(
+        *ONE_COMPARTMENT,
+        "sink bile",
+        "param f = 0.25",
+        "process x : plasma -> bile rate 1 [1/h] * plasma.A split f else out",
+    )
     s = symbols(found)
     assert sp.simplify(derivative(found, "bile.D") - s["f"] * s["plasma.D"]) == 0
 
 
 def test_members_of_a_family_without_a_value_are_structure() -> None:
     found = system(
-        "param K<3,3> = 0", "masked K<i,i> for i in 1..3 ~ uniform(0, 1) in (0, 1)", "state x<3> = 1",
+        "param K<3,3> = 0",
+        "masked K<i,i> for i in 1..3 ~ uniform(0, 1) in (0, 1)",
+        "state x<3> = 1",
         "process make for i in 1..3 : outside -> x<i> rate sum(K<i,j> * x<j> for j in 1..3)",
-        "scenario s { run 1 }", head='model m "t" { time [1] }',
-    )  # fmt: skip
+        "scenario s { run 1 }",
+        head='model m "t" { time [1] }',
+    )
     assert [p.name for p in found.parameters] == ["K<1,1>", "K<2,2>", "K<3,3>"]
     s = symbols(found)
     assert derivative(found, "x<2>") == s["K<2,2>"] * s["x<2>"]
@@ -130,8 +147,15 @@ def test_predicted_partition_coefficients_are_those_of_the_body_room(specs: Path
         numbers[step.symbol] = float(step.expr.subs(numbers))
     found = {a.name: numbers[a.symbol] for a in stages.lowered.constants}
     acid = Ionisation(acids=(9.46,))
-    for node, composition in (("liver", "liver"), ("pancreas", "spleen"), ("rest", "muscle"), ("adipose", "adipose")):
-        expected = rodgers_rowland(composition, logp=0.46, ionisation=acid, fup=0.82, bp=None, hematocrit=None, organism="human")
+    for node, composition in (
+        ("liver", "liver"),
+        ("pancreas", "spleen"),
+        ("rest", "muscle"),
+        ("adipose", "adipose"),
+    ):
+        expected = rodgers_rowland(
+            composition, logp=0.46, ionisation=acid, fup=0.82, bp=None, hematocrit=None, organism="human"
+        )
         assert found[f"APAP.kp.{node}"] == pytest.approx(expected, rel=1e-12)
 
 
@@ -146,11 +170,16 @@ def test_a_held_definition_becomes_a_parameter(specs: Path) -> None:
 
 def test_a_strong_base_needs_a_hematocrit() -> None:
     lines = (
-        "param CO = 300 [L/h]", "blood art { volume = 2 [L] }", "blood ven { volume = 3 [L] }", "tissue lung { volume = 1 [L] }",
-        "tissue body { volume = 40 [L]; like = muscle }", "circulation CO { ven -> lung -> art; art -> body -> ven }",
-        "species D carried by CO { mw = 200 [g/mol]; bp = 1.1; fup = 0.2; logp = 3; pka = base(9); kp = auto(rodgers_rowland) }",
+        "param CO = 300 [L/h]",
+        "blood art { volume = 2 [L] }",
+        "blood ven { volume = 3 [L] }",
+        "tissue lung { volume = 1 [L] }",
+        "tissue body { volume = 40 [L]; like = muscle }",
+        "circulation CO { ven -> lung -> art; art -> body -> ven }",
+        "species D carried by CO { mw = 200 [g/mol]; bp = 1.1; fup = 0.2; logp = 3; pka = base(9)\n"
+        "kp = auto(rodgers_rowland) }",
         "scenario s { dose D 1 [mg] into ven; run 1 [h] }",
-    )  # fmt: skip
+    )
     head = 'model m "t" { organism human }'
     with pytest.raises(SpecError) as caught:
         system(*lines, head=head)

@@ -223,9 +223,12 @@ def test_a_family_by_its_own_index() -> None:
 
 def test_a_masked_family_covers_part_of_a_param_family() -> None:
     found = model(
-        GENERAL, "param K<3,3> = 7", "masked K<i,i> for i in 1..3 ~ uniform(0, 1)", "masked K<i,i+1> for i in 1..2 ~ uniform(0, 4)",
+        GENERAL,
+        "param K<3,3> = 7",
+        "masked K<i,i> for i in 1..3 ~ uniform(0, 1)",
+        "masked K<i,i+1> for i in 1..2 ~ uniform(0, 4)",
         "param z = sum(K<i,j> for i in 1..3, j in 1..3)",
-    )  # fmt: skip
+    )
     assert {d.name for d in found.masked} == {"K<1,1>", "K<2,2>", "K<3,3>", "K<1,2>", "K<2,3>"}
     assert values(found)("z") == 3 * 0.5 + 2 * 2 + 4 * 7
 
@@ -254,10 +257,14 @@ def test_a_problem_of_a_family_is_said_once() -> None:
 
 def test_states_are_what_is_carried_moved_dosed_or_started() -> None:
     found = model(
-        BODY, "species X carried by CO { mw = 300 [g/mol]; bp = 1; kp = 2 }", "species M { mw = 200 [g/mol] }",
-        "species K { mw = 100 [g/mol] }", "pool depot { volume = 1 [L] }", "start depot.K = 2 [umol]",
+        BODY,
+        "species X carried by CO { mw = 300 [g/mol]; bp = 1; kp = 2 }",
+        "species M { mw = 200 [g/mol] }",
+        "species K { mw = 100 [g/mol] }",
+        "pool depot { volume = 1 [L] }",
+        "start depot.K = 2 [umol]",
         "process met : liver.X -> out.M rate 1 [1/h] * liver.X.A",
-    )  # fmt: skip
+    )
     assert {s.name: s.reason for s in found.states} == {
         "arterial.X": "'X' is carried by CO",
         "venous.X": "'X' is carried by CO",
@@ -273,10 +280,15 @@ def test_states_are_what_is_carried_moved_dosed_or_started() -> None:
 @pytest.mark.parametrize("given", ["kp = 3", "kb = 3 / 0.9", "kpu = 3 / 0.2"])
 def test_the_three_partition_coefficients_mean_the_same(given: str) -> None:
     found = model(
-        BODY, f"species X carried by CO {{ mw = 300 [g/mol]; bp = 0.9; fup = 0.2; {given} }}",
-        "let c = liver.C", "let out_ = liver.Cout", "let plasma_ = liver.Cp", "let free = liver.Cu", "let blood_plasma = venous.Cp",
+        BODY,
+        f"species X carried by CO {{ mw = 300 [g/mol]; bp = 0.9; fup = 0.2; {given} }}",
+        "let c = liver.C",
+        "let out_ = liver.Cout",
+        "let plasma_ = liver.Cp",
+        "let free = liver.Cu",
+        "let blood_plasma = venous.Cp",
         "let blood_free = venous.Cu",
-    )  # fmt: skip
+    )
     at = values(found, **{"liver.X": 18.0, "venous.X": 4.0})
     assert at("c") == 10.0
     assert at("out_") == pytest.approx(10 * 0.9 / 3, rel=1e-14)
@@ -316,8 +328,11 @@ def test_a_state_written_in_degrees_celsius_is_kept_in_kelvin() -> None:
 
 def test_a_remainder_closes_a_volume() -> None:
     body = BODY.replace("arterial -> liver", "arterial -> {liver, rest}")
-    found = model(body, "tissue rest { volume = remainder(70 [L]); flow = 10 [L/h] }",
-                  "species X carried by CO { mw = 1 [g/mol]; bp = 1; kp = 1 }")  # fmt: skip
+    found = model(
+        body,
+        "tissue rest { volume = remainder(70 [L]); flow = 10 [L/h] }",
+        "species X carried by CO { mw = 1 [g/mol]; bp = 1; kp = 1 }",
+    )
     assert values(found)("rest.volume") == pytest.approx(70 - 2 - 4 - 0.5 - 1.8)
     assert found.nodes["rest"].remainder == "70 [L]"
 
@@ -374,9 +389,11 @@ def test_bounds_and_scale(line: str, scale: str, bounds: tuple[float, float]) ->
 @pytest.fixture
 def body_file(tmp_path: Path) -> Path:
     (tmp_path / "body.pbpk").write_text(
-        "pbpk 1\nmodel body { organism human }\ncovariate BW = 70 [kg] in (30, 150) [kg]\nparam CO = 4 [L/h/kg] * BW\n" + BODY.replace(
-            "param CO = 300 [L/h]\n", "").replace("scenario s { dose X 1 [umol] into venous; run 24 [h] }\n", "")
-    )  # fmt: skip
+        "pbpk 1\nmodel body { organism human }\ncovariate BW = 70 [kg] in (30, 150) [kg]\nparam CO = 4 [L/h/kg] * BW\n"
+        + BODY.replace("param CO = 300 [L/h]\n", "").replace(
+            "scenario s { dose X 1 [umol] into venous; run 24 [h] }\n", ""
+        )
+    )
     return tmp_path
 
 
@@ -430,10 +447,12 @@ def test_a_file_reached_twice_is_read_once(body_file: Path) -> None:
 
 def test_a_child_copies_its_parent_and_replaces_what_it_names() -> None:
     found = model(
-        ONE_COMPARTMENT, "covariate BW = 70 [kg]",
+        ONE_COMPARTMENT,
+        "covariate BW = 70 [kg]",
         "scenario a { set BW = 60 [kg]; dose X 1 [mg] into gut; dose X 2 [mg] into gut at 2 [h]; run 5 [h] }",
-        "scenario b from a { run 9 [h] }", "scenario c from b { set BW = 50 [kg]; dose X 3 [mg] into plasma }",
-    )  # fmt: skip
+        "scenario b from a { run 9 [h] }",
+        "scenario c from b { set BW = 50 [kg]; dose X 3 [mg] into plasma }",
+    )
     b, c = found.scenarios["b"], found.scenarios["c"]
     assert (len(b.doses), to_text(b.run)) == (2, "9 [h]")
     assert [(d.state, to_text(d.amount)) for d in c.doses] == [("plasma.X", "3 [mg] / X.mw")]
@@ -460,13 +479,25 @@ def test_time_without_a_unit() -> None:
         head="model m { time [1] }",
     )
     assert found.time_unit.text == "1"
-    assert "unit-mismatch" in refused("state x = 1", "process p : x -> outside rate 2 [1/h] * x", "scenario s { run 3 }",
-                                      head="model m { time [1] }")[0]  # fmt: skip
+    assert (
+        "unit-mismatch"
+        in refused(
+            "state x = 1",
+            "process p : x -> outside rate 2 [1/h] * x",
+            "scenario s { run 3 }",
+            head="model m { time [1] }",
+        )[0]
+    )
 
 
 def test_unit_checks_are_notes_in_a_spec_from_a_unit_free_source() -> None:
-    found = model("state x = 1", "param k = 2", "process p : x -> outside rate k * x", "scenario s { run 1 [h] }",
-                  head="model m { units none }")  # fmt: skip
+    found = model(
+        "state x = 1",
+        "param k = 2",
+        "process p : x -> outside rate k * x",
+        "scenario s { run 1 [h] }",
+        head="model m { units none }",
+    )
     assert [(w.severity, w.code) for w in found.warnings] == [("note", "unit-mismatch")]
 
 

@@ -1,0 +1,280 @@
+"""``pbpkc fit``: estimates, files, partial results, and a run that is interrupted and goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_case import STUDY, STUDY_DATA, call, study, write
+
+FILES = ["estimates.csv", "fit.json", "predictions.csv", "subjects.csv", "timing.json"]
+
+#: The second subject's equation has no solution beyond 0.002 h.
+ONE_FAILS = """\
+pbpk 1
+model part "One of two explodes"
+covariate G = 0 in (0, 1000)
+state x = 1
+masked a ~ lognormal(0.1 [1/h], cv = 50 [%]) in (0.01, 1) [1/h]
+masked s ~ lognormal(0.1, cv = 50 [%]) in (0.001, 5)
+ode x = -a * x + G * x^2 / 1 [h]
+observe level = x in [1] error add(s)
+scenario data { data "part.csv" { column TIME [h]; column G = G [1]; CMT 2 observe level } }
+"""
+ONE_FAILS_DATA = """\
+ID,TIME,DV,CMT,EVID,MDV,G
+1,1,0.8,2,0,0,0
+1,2,0.66,2,0,0,0
+1,4,0.45,2,0,0,0
+1,8,0.2,2,0,0,0
+2,1,0.8,2,0,0,500
+2,2,0.66,2,0,0,500
+"""
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def estimates(folder: Path) -> dict[tuple[str, str], float]:
+    return {(row["id"], row["parameter"]): float(row["estimate"]) for row in table(folder / "estimates.csv")}
+
+
+def same_results(one: Path, other: Path) -> bool:
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in FILES if name != "timing.json")
+
+
+def test_estimates_are_printed_and_written(tmp_path: Path) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", "-o", "out", "--no-report", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.err == "wrote " + ", ".join(f"out/{n}" for n in ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json")) + "\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+    found = estimates(tmp_path / "out")
+    assert found["1", "k"] == pytest.approx(0.1006, rel=1e-3)
+    assert found["2", "v"] == pytest.approx(11.13, rel=1e-3)
+    lines = ran.out.splitlines()
+    assert lines[0].split()[:7] == ["id", "k", "[1/h]", "v", "[L]", "s", "[mg/L]"]
+    assert lines[2].split()[:2] == ["1", "0.1006"]
+    assert lines[-1].startswith("2 subjects in ")
+
+
+def test_the_data_are_found_from_any_folder(tmp_path: Path) -> None:
+    study(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert call("fit", "../model.pbpk", "--starts", "1", cwd=elsewhere).code == 0
+    lost = call("fit", "../model.pbpk", "--data", "study.csv", cwd=elsewhere)
+    assert lost.code == 1
+    assert "'study.csv' does not exist" in lost.err
+    assert call("fit", "../model.pbpk", "--data", "../study.csv", "--starts", "1", cwd=elsewhere).code == 0
+
+
+def test_json_is_the_document_of_the_run(tmp_path: Path) -> None:
+    study(tmp_path)
+    arguments = ["--unmask", "s = 0.2 mg/L", "--set", "D.mw = 101 g/mol", "--start", "k = 0.3 1/h", "--starts", "2", "--seed", "5"]
+    ran = call("fit", "model.pbpk", *arguments, "-o", "out", "--no-report", "--format", "json", cwd=tmp_path)
+    found = ran.json()
+    assert ran.code == 0
+    assert found == json.loads((tmp_path / "out" / "fit.json").read_text())
+    assert found["outcome"] == "done"
+    assert [s["id"] for s in found["subjects"]] == ["1", "2"]
+    assert [p["name"] for p in found["parameters"]] == ["k", "v"]
+    assert found["provenance"]["set"] == ["D.mw = 101 g/mol"]
+    assert found["provenance"]["unmask"] == ["s = 0.2 mg/L"]
+    assert found["provenance"]["start"] == ["k = 0.3 1/h"]
+    assert found["options"]["seed"] == 5
+
+
+def test_a_parameter_more_and_one_less(tmp_path: Path) -> None:
+    spec = study(tmp_path)
+    more = call("fit", spec, "--mask", "D.mw in (50, 200) [g/mol]", "--starts", "1", "-o", tmp_path / "more", "--no-report")
+    assert more.code == 0
+    verdicts = {row["parameter"]: row["identifiable"] for row in table(tmp_path / "more" / "estimates.csv") if row["id"] == "1"}
+    # The dose is a mass and the concentration is one: the molar mass cancels out.
+    assert verdicts == {"k": "yes", "v": "yes", "s": "yes", "D.mw": "no"}
+    less = call("fit", spec, "--unmask", "v", "--starts", "1", "--format", "json").json()
+    assert [p["name"] for p in less["parameters"]] == ["k", "s"]
+
+
+def test_with_the_priors_estimates_move_towards_them(tmp_path: Path) -> None:
+    spec = study(tmp_path)
+    free = call("fit", spec, "--starts", "1", "-o", tmp_path / "ml", "--no-report")
+    held = call("fit", spec, "--starts", "1", "-o", tmp_path / "map", "--no-report", "--map")
+    assert free.code == held.code == 0
+    ml, with_prior = estimates(tmp_path / "ml"), estimates(tmp_path / "map")
+    for name, median in (("k", 0.1), ("s", 0.5)):
+        assert abs(with_prior["2", name] - median) < abs(ml["2", name] - median)
+    assert json.loads((tmp_path / "map" / "fit.json").read_text())["options"]["method"] == "map"
+
+
+def test_bounds_alone_keep_the_prior(tmp_path: Path) -> None:
+    found = call("fit", study(tmp_path), "--mask", "k in (0.05, 2) [1/h]", "--starts", "1", "--map", "--format", "json").json()
+    k = found["parameters"][0]
+    assert (k["name"], k["low"], k["high"]) == ("k", 0.05, 2)
+    assert k["prior"]["canonical_arguments"]["median"] == 0.1
+
+
+def test_starts_outside_the_bounds_are_moved_and_told(tmp_path: Path) -> None:
+    ran = call("fit", study(tmp_path), "--start", "k = 1000 1/h", "--starts", "1")
+    assert ran.code == 0
+    assert "note[start-outside]: --start k = 1000 1/h" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--start", "kk = 1 1/h"), "one with a similar name exists: 'k'"),
+        (("--start", "D.mw = 3 g/mol"), "'D.mw' is not estimated"),
+        (("--start", "k = 1 L"), "found [L] where [1/h]"),
+        (("--start", "k = 1 1/h", "--start", "k = 2 1/h"), "names 'k' twice"),
+        (("--starts", "0"), "--starts"), (("--workers", "0"), "--workers"), (("--seed", "-1"), "--seed"),
+        (("--blq", "guess"), "'m3', 'drop', 'half', 'zero'"), (("--rtol", "0"), "rtol is 0.0"),
+        (("-s", "one"), "'one' has no data block"), (("-s", "dta"), "'data'"), (("-o", "study.csv"), "is a file"),
+        (("-o", "study.csv/deep"), "is a file"),
+    ],
+)  # fmt: skip
+def test_wrong_usage(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", *options, cwd=tmp_path)
+    assert ran.code == 2
+    assert not ran.out
+    assert said in " ".join(ran.err.split())
+
+
+def test_nothing_to_estimate(tmp_path: Path) -> None:
+    ran = call("fit", study(tmp_path), "--unmask", "k", "--unmask", "v", "--unmask", "s")
+    assert ran.code == 1
+    assert "no parameter is masked" in ran.err
+
+
+def test_a_spec_without_data_says_how_to_write_them(tmp_path: Path) -> None:
+    spec = "\n".join(line for line in STUDY.splitlines() if not line.startswith("scenario data"))
+    ran = call("fit", write(tmp_path, spec + "\n"))
+    assert ran.code == 2
+    assert "no scenario of the spec reads data" in ran.err
+
+
+def test_two_data_scenarios_ask_which(tmp_path: Path) -> None:
+    study(tmp_path)
+    line = next(line for line in STUDY.splitlines() if line.startswith("scenario data"))
+    spec = write(tmp_path, STUDY + line.replace("scenario data", "scenario again") + "\n")
+    ran = call("fit", spec)
+    assert ran.code == 2
+    assert "(data, again); say which" in ran.err
+    assert call("fit", spec, "-s", "again", "--starts", "1").code == 0
+
+
+@pytest.mark.parametrize("damage", [("AMT", "AMOUNT"), ("1,4,.,6.5", "1,4,.,six"), (STUDY_DATA, "")])
+def test_bad_data_leave_nothing_behind(damage: tuple[str, str], tmp_path: Path) -> None:
+    study(tmp_path)
+    write(tmp_path, STUDY_DATA.replace(*damage), "study.csv")
+    ran = call("fit", "model.pbpk", "-o", "out", cwd=tmp_path)
+    assert ran.code == 1
+    assert not ran.out
+    assert "study.csv" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_subject_fails_and_the_other_is_delivered(tmp_path: Path) -> None:
+    write(tmp_path, ONE_FAILS_DATA, "part.csv")
+    spec = write(tmp_path, ONE_FAILS)
+    ran = call("fit", spec, "-o", tmp_path / "out", "--no-report", "--starts", "1", "--max-steps", "500")
+    assert ran.code == 4
+    subjects = table(tmp_path / "out" / "subjects.csv")
+    assert [row["converged"] for row in subjects] == ["yes", "no"]
+    assert "the solver" in subjects[1]["reason"]
+    assert {row["id"] for row in table(tmp_path / "out" / "estimates.csv")} == {"1"}
+    assert "\n2: " in ran.out
+    assert "Warning" not in ran.err
+    found = json.loads((tmp_path / "out" / "fit.json").read_text())
+    assert found["outcome"] == "partial"
+    assert found["subjects"][1]["suggestion"]
+
+
+def test_all_subjects_fail(tmp_path: Path) -> None:
+    write(tmp_path, ONE_FAILS_DATA.replace("0,0,0\n", "0,0,500\n"), "part.csv")
+    spec = write(tmp_path, ONE_FAILS)
+    ran = call("fit", spec, "--starts", "1", "--max-steps", "500")
+    assert ran.code == 3
+    assert ran.out.splitlines()[0].split()[:5] == ["id", "a", "[1/h]", "s", "[1]"]
+    assert "failed" in ran.out
+    assert "95 %" not in ran.out
+
+
+def test_one_and_two_processes_give_the_same_bytes(tmp_path: Path) -> None:
+    study(tmp_path)
+    for workers in (1, 2):
+        folder = f"w{workers}"
+        assert call("fit", "model.pbpk", "-o", folder, "--no-report", "--workers", workers, cwd=tmp_path).code == 0
+    assert same_results(tmp_path / "w1", tmp_path / "w2")
+
+
+def test_an_equal_run_takes_over_and_another_does_not(tmp_path: Path) -> None:
+    study(tmp_path)
+    first = call("fit", "model.pbpk", "-o", "out", "--no-report", cwd=tmp_path)
+    assert "taken over" not in first.out
+    assert "2 of them taken over" in call("fit", "model.pbpk", "-o", "out", "--no-report", cwd=tmp_path).out
+    for changed in (["--fresh"], ["--seed", "1"], ["--set", "D.mw = 90 g/mol"], ["--blq", "drop"], ["--rtol", "1e-9"]):
+        assert "taken over" not in call("fit", "model.pbpk", "-o", "out", "--no-report", *changed, cwd=tmp_path).out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_an_interrupted_fit_goes_on_and_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    study(tmp_path)
+    data = STUDY_DATA.splitlines()
+    many = [line.replace("1,", f"{i},", 1) for i in range(1, 9) for line in data[1:7]]
+    write(tmp_path, "\n".join([data[0], *many]) + "\n", "study.csv")
+    command = [sys.executable, "-c", "from pbpkc.cli import main; main()"]
+    arguments = ["fit", "model.pbpk", "--no-report", "--starts", "12", "-o"]
+    child = subprocess.Popen([*command, *arguments, "out"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    kept = tmp_path / "out" / "partial"
+    deadline = time.monotonic() + 60
+    while len(list(kept.glob("*.json"))) < 2 and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert out == ""
+    assert err.rstrip().endswith("interrupted")
+    assert "kept in out: the same command goes on from there" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "out" / "fit.json").exists()
+    again = call(*arguments, "out", cwd=tmp_path)
+    assert again.code == 0
+    assert "of them taken over from an earlier run" in again.out
+    assert not kept.exists()
+    assert call(*arguments, "undisturbed", cwd=tmp_path).code == 0
+    assert same_results(tmp_path / "out", tmp_path / "undisturbed")
+
+
+def test_the_numbers_are_out_even_if_the_report_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("page")
+
+    study(tmp_path)
+    monkeypatch.setattr("pbpkc.jobs.report.write_fit_report", broken)
+    ran = call("fit", "model.pbpk", "-o", "out", "--starts", "1", cwd=tmp_path)
+    assert ran.code == 3
+    assert "internal error" in ran.err
+    assert ran.out.splitlines()[2].split()[:2] == ["1", "0.1006"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+
+
+def test_the_report_and_its_plots(tmp_path: Path) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", "-o", "out", "--starts", "1", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Two subjects" in page
+    assert "pbpkc fit model.pbpk -o out --starts 1" in page
+    assert (tmp_path / "out" / "time.svg").exists()
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
