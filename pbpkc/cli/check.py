@@ -11,11 +11,15 @@ _MARKS = {"held": "held", "violated": "FAILED", "warning": "warning", "note": "n
 
 @click.command("check")
 @click.argument("spec", type=SPEC)
-@click.option("--torch/--no-torch", default=True, show_default=True, help="Whether the torch target is checked too.")
+@click.option(
+    "--torch/--no-torch", default=True, show_default=True, help="Whether the torch target is checked too."
+)
 @settings
 @as_format
 @click.pass_context
-def command(ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str) -> None:
+def command(
+    ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str
+) -> None:
     """Prove balances, check units, code and expectations of a spec.
 
     Mass, flow and volume balance are proved from the equations, whatever the parameters; positivity too.
@@ -34,15 +38,24 @@ def command(ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], u
     warn(loaded.model.warnings)
     model = loaded.model
     click.echo(f"{model.name}: {model.title}" if model.title else model.name)
-    sizes = (len(model.states), "state"), (len(model.arrows), "arrow"), (len(model.masked), "masked parameter")
+    sizes = (
+        (len(model.states), "state"),
+        (len(model.arrows), "arrow"),
+        (len(model.masked), "masked parameter"),
+    )
     click.echo(", ".join(counted(*size) for size in sizes) + "\n")
     width = max(len(item.group) for item in report.items)
     for item in report.items:
         name = f"{item.name}: " if item.name else ""
-        mark = click.style(f"{_MARKS[item.status]:8}", fg={"held": "green", "violated": "red"}.get(item.status, "yellow"))
+        mark = click.style(
+            f"{_MARKS[item.status]:8}", fg={"held": "green", "violated": "red"}.get(item.status, "yellow")
+        )
         click.echo(f"{mark}{item.group:{width}}  {name}{item.text}")
     verdict = "every check held" if report.ok else counted(len(report.violations), "check") + " failed"
     if report.warnings:
-        verdict = verdict.replace("every check", "every demanded check") + f"; {counted(len(report.warnings), 'warning')}"
+        verdict = (
+            verdict.replace("every check", "every demanded check")
+            + f"; {counted(len(report.warnings), 'warning')}"
+        )
     click.echo(f"\n{verdict}")
     ctx.exit(0 if report.ok else 1)

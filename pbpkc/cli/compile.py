@@ -14,13 +14,25 @@ STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "latex", "man
 
 @click.command("compile")
 @click.argument("spec", type=SPEC)
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), callback=as_folder, help="Folder for model_numpy.py, model_torch.py, manifest.json.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=as_folder,
+    help="Folder for model_numpy.py, model_torch.py, manifest.json.",
+)
 @click.option("--emit", type=click.Choice(STAGES), help="Print one stage instead.")
 @click.option("--timings", is_flag=True, help="Say how long each stage took.")
 @settings
 @click.pass_context
 def command(
-    ctx: click.Context, spec: str, output: Path | None, emit: str | None, timings: bool, set_: tuple[str, ...], unknown: tuple[str, ...]
+    ctx: click.Context,
+    spec: str,
+    output: Path | None,
+    emit: str | None,
+    timings: bool,
+    set_: tuple[str, ...],
+    unknown: tuple[str, ...],
 ) -> None:
     """Write the generated numpy and torch modules, or print a stage.
 

@@ -13,9 +13,14 @@ from pbpkc.cli.places import as_folder
 
 @click.command("demo")
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("pbpkc-demo"), show_default=True,
-    callback=as_folder, help="Folder for the results.",
-)  # fmt: skip
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("pbpkc-demo"),
+    show_default=True,
+    callback=as_folder,
+    help="Folder for the results.",
+)
 @click.pass_context
 def command(ctx: click.Context, output: Path) -> None:
     """Check and fit the theophylline study, and write its report.

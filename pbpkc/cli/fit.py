@@ -12,32 +12,101 @@ from pbpkc.cli.places import as_folder
 
 @click.command("fit")
 @click.argument("spec", type=SPEC)
-@click.option("--data", type=click.Path(path_type=Path), help="CSV file, read through the scenario's data block [default: the file it names].")
-@click.option("--scenario", "-s", metavar="NAME", help="Whose data block reads the file [default: the only one that has one].")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), callback=as_folder, help="Folder for tables, plots and report.html.")
-@click.option("--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori).")
-@click.option("--mask", multiple=True, metavar="SPEC", help='Estimate more, e.g. "APAP.kp.liver in (0.1, 10) scale log".')
-@click.option("--unmask", multiple=True, metavar="NAME", help='Hold a masked parameter at its median, or at "NAME = VALUE".')
 @click.option(
-    "--blq", type=click.Choice(["m3", "drop", "half", "zero"]), default="m3", show_default=True,
+    "--data",
+    type=click.Path(path_type=Path),
+    help="CSV file, read through the scenario's data block [default: the file it names].",
+)
+@click.option(
+    "--scenario",
+    "-s",
+    metavar="NAME",
+    help="Whose data block reads the file [default: the only one that has one].",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=as_folder,
+    help="Folder for tables, plots and report.html.",
+)
+@click.option(
+    "--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori)."
+)
+@click.option(
+    "--mask",
+    multiple=True,
+    metavar="SPEC",
+    help='Estimate more, e.g. "APAP.kp.liver in (0.1, 10) scale log".',
+)
+@click.option(
+    "--unmask",
+    multiple=True,
+    metavar="NAME",
+    help='Hold a masked parameter at its median, or at "NAME = VALUE".',
+)
+@click.option(
+    "--blq",
+    type=click.Choice(["m3", "drop", "half", "zero"]),
+    default="m3",
+    show_default=True,
     help="Values below quantification: their likelihood (M3), left out, half the limit, or zero.",
-)  # fmt: skip
-@click.option("--start", "start_", multiple=True, metavar="NAME=VALUE", help='Where the first search begins, e.g. "ka = 4 [1/h]" [default: the median of the prior].')
-@click.option("--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Searches per subject.")
+)
+@click.option(
+    "--start",
+    "start_",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help='Where the first search begins, e.g. "ka = 4 [1/h]" [default: the median of the prior].',
+)
+@click.option(
+    "--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Searches per subject."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the starting points.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; the result does not depend on it.")
-@click.option("--resume/--fresh", default=True, show_default=True, help="Take over finished subjects of an interrupted or equal run.")
-@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and the plots.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes; the result does not depend on it.",
+)
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="Take over finished subjects of an interrupted or equal run.",
+)
+@click.option(
+    "--report/--no-report", default=True, show_default=True, help="Write report.html and the plots."
+)
 @solver(rtol=1e-10)
 @settings
 @as_format
 @click.pass_context
 def command(
-    ctx: click.Context, spec: str, data: Path | None, scenario: str | None, output: Path | None, map_: bool,
-    mask: tuple[str, ...], unmask: tuple[str, ...], blq: str, start_: tuple[str, ...], starts: int, seed: int, workers: int, resume: bool,
-    report: bool, set_: tuple[str, ...], unknown: tuple[str, ...], solver: str, rtol: float, atol: float | None, max_steps: int,
+    ctx: click.Context,
+    spec: str,
+    data: Path | None,
+    scenario: str | None,
+    output: Path | None,
+    map_: bool,
+    mask: tuple[str, ...],
+    unmask: tuple[str, ...],
+    blq: str,
+    start_: tuple[str, ...],
+    starts: int,
+    seed: int,
+    workers: int,
+    resume: bool,
+    report: bool,
+    set_: tuple[str, ...],
+    unknown: tuple[str, ...],
+    solver: str,
+    rtol: float,
+    atol: float | None,
+    max_steps: int,
     format_: str,
-) -> None:  # fmt: skip
+) -> None:
     """Estimate masked parameters from data, with what the data cannot tell.
 
     Each subject is fitted by maximum likelihood with exact sensitivities, from several starting points. The
@@ -77,7 +146,11 @@ def command(
             fitted = fit(loaded, job, hear, open_store if output is not None else None)
     except KeyboardInterrupt:
         if stores and finished:
-            click.echo(f"\n{counted(finished, 'finished subject')} kept in {output}: the same command goes on from there", err=True)
+            click.echo(
+                f"\n{counted(finished, 'subject')} finished and kept in {output}: "
+                "the same command goes on from there",
+                err=True,
+            )
         raise
     result = fitted.result
     warn(fitted.dataset.notes)

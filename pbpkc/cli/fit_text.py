@@ -13,19 +13,29 @@ def fit_text(result: FitResult) -> str:
     by_id: dict[str, dict[str, EstimateRow]] = {}
     for row in result.estimates:
         by_id.setdefault(row.id, {})[row.parameter] = row
-    head = ["id", *(f"{p['name']} [{p['unit']}]" for p in result.parameters), "n", "-2 log L", "RSS", "outcome"]
+    head = [
+        "id",
+        *(f"{p['name']} [{p['unit']}]" for p in result.parameters),
+        "n",
+        "-2 log L",
+        "RSS",
+        "outcome",
+    ]
     rows = []
     for fit in result.fits:
         cells = [_estimate(by_id.get(fit.id, {}).get(name)) for name in parameters]
         subject = fit.subject
-        rows.append([fit.id, *cells, str(subject.n), _number(subject.objective), _number(subject.rss), fit.outcome])
+        rows.append(
+            [fit.id, *cells, str(subject.n), _number(subject.objective), _number(subject.rss), fit.outcome]
+        )
     lines = _table(head, rows)
     if result.estimates:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
     if len(result.fits) > 1 and result.summary:
         lines.append("")
         mean = [
-            [s.parameter, s.unit, str(s.n), s.kind, _number(s.mean), _number(s.low), _number(s.high)] for s in result.summary
+            [s.parameter, s.unit, str(s.n), s.kind, _number(s.mean), _number(s.low), _number(s.high)]
+            for s in result.summary
         ]
         lines += _table(["parameter", "unit", "subjects", "mean", "value", "smallest", "largest"], mean)
     told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
@@ -34,8 +44,11 @@ def fit_text(result: FitResult) -> str:
         lines += [f"{id}: {text}" for id, text in told]
     timing = result.timing
     count = len(result.fits)
-    lines += ["", f"{count} subject{'s' * (count != 1)} in {timing.wall_seconds:.1f} s"
-              + (f", {timing.reused} of them taken over from an earlier run" if timing.reused else "")]  # fmt: skip
+    lines += [
+        "",
+        f"{count} subject{'s' * (count != 1)} in {timing.wall_seconds:.1f} s"
+        + (f", {timing.reused} of them taken over from an earlier run" if timing.reused else ""),
+    ]
     return "\n".join(lines) + "\n"
 
 

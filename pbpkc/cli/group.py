@@ -13,9 +13,14 @@ from pbpkc.cli.standard_output import tolerant_output
 
 #: Subcommand to module; the order is that of the help page.
 COMMANDS = {
-    "check": "check", "simulate": "simulate", "fit": "fit", "compile": "compile", "show": "show", "nca": "nca",
+    "check": "check",
+    "simulate": "simulate",
+    "fit": "fit",
+    "compile": "compile",
+    "show": "show",
+    "nca": "nca",
     "demo": "demo",
-}  # fmt: skip
+}
 
 #: First line of each subcommand's help, so that `pbpkc --help` imports none of them.
 SUMMARIES = {

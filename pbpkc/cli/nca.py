@@ -115,9 +115,21 @@ def command(
     from pbpkc.language.diagnostics import SpecError
 
     plan = _plan(
-        dose, amt_unit, by, time_column, conc_column, time_unit, conc_unit,
-        method, route, infusion, c0, lambda_z, blq, lloq,
-    )  # fmt: skip
+        dose,
+        amt_unit,
+        by,
+        time_column,
+        conc_column,
+        time_unit,
+        conc_unit,
+        method,
+        route,
+        infusion,
+        c0,
+        lambda_z,
+        blq,
+        lloq,
+    )
     try:
         table = analyse_file(decode(file.read_bytes(), str(file)), plan)
     except SpecError as error:
@@ -205,9 +217,16 @@ def _plan(
             c0_rule=c0,  # type: ignore[arg-type]
         )
         return FilePlan(
-            Columns(by_columns, time_column, conc_column), time, conc, amount, dose_unit,
-            route, duration, lloq, options,  # type: ignore[arg-type]
-        )  # fmt: skip
+            Columns(by_columns, time_column, conc_column),
+            time,
+            conc,
+            amount,
+            dose_unit,
+            route,  # type: ignore[arg-type]
+            duration,
+            lloq,
+            options,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

@@ -42,30 +42,58 @@ def problems_as_json(command: Command) -> Command:
 def as_format(command: Command) -> Command:
     """``--format text`` or ``json``."""
     return click.option(
-        "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How results are printed."
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How results are printed.",
     )(problems_as_json(command))
 
 
 def settings(command: Command) -> Command:
     """``--set`` and ``--unknown``."""
     command = click.option(
-        "--unknown", multiple=True, metavar="NAME=EXPR", help='Form of an unknown term, e.g. "paps = exp(-c / 300 [umol/L])".'
+        "--unknown",
+        multiple=True,
+        metavar="NAME=EXPR",
+        help='Form of an unknown term, e.g. "paps = exp(-c / 300 [umol/L])".',
     )(command)
     return click.option(
-        "--set", "set_", multiple=True, metavar="NAME=VALUE", help='Hold a parameter, e.g. "ka = 1.5 [1/h]". Repeatable.'
+        "--set",
+        "set_",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help='Hold a parameter, e.g. "ka = 1.5 [1/h]". Repeatable.',
     )(command)
 
 
 def solver(rtol: float) -> Callable[[Command], Command]:
     """``--solver --rtol --atol --max-steps``, with this relative tolerance if none is said."""
     options = (
-        click.option("--solver", type=click.Choice(["lsoda", "bdf", "radau"]), default="lsoda", show_default=True,
-                     help="Integration method."),
-        click.option("--rtol", type=float, default=rtol, show_default=True, help="Relative tolerance of the solver."),
-        click.option("--atol", type=float, help="Absolute tolerance, in each state's unit [default: from the smallest dose]."),
-        click.option("--max-steps", type=click.IntRange(1), default=20_000, show_default=True,
-                     help="Steps of the solver from one sample to the next."),
-    )  # fmt: skip
+        click.option(
+            "--solver",
+            type=click.Choice(["lsoda", "bdf", "radau"]),
+            default="lsoda",
+            show_default=True,
+            help="Integration method.",
+        ),
+        click.option(
+            "--rtol", type=float, default=rtol, show_default=True, help="Relative tolerance of the solver."
+        ),
+        click.option(
+            "--atol",
+            type=float,
+            help="Absolute tolerance, in each state's unit [default: from the smallest dose].",
+        ),
+        click.option(
+            "--max-steps",
+            type=click.IntRange(1),
+            default=20_000,
+            show_default=True,
+            help="Steps of the solver from one sample to the next.",
+        ),
+    )
 
     def add(command: Command) -> Command:
         for option in reversed(options):

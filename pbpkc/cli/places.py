@@ -13,7 +13,11 @@ def in_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
     if path is not None:
         folder = path.parent
         if not folder.is_dir():
-            raise click.BadParameter(f"'{folder}' is no folder" if folder.exists() else f"the folder '{folder}' does not exist", ctx, param)
+            raise click.BadParameter(
+                f"'{folder}' is no folder" if folder.exists() else f"the folder '{folder}' does not exist",
+                ctx,
+                param,
+            )
         _demand_writable(folder, ctx, param)
     return path
 

@@ -10,9 +10,13 @@ from pbpkc.cli.options import SPEC, print_json, problems_as_json, settings, warn
 @click.command("show")
 @click.argument("spec", type=SPEC)
 @click.option(
-    "--format", "format_", type=click.Choice(["text", "latex", "table", "json"]), default="text", show_default=True,
-    help="Text to read, LaTeX to print, a table of equations and parameters to review, or that table as JSON.",
-)  # fmt: skip
+    "--format",
+    "format_",
+    type=click.Choice(["text", "latex", "table", "json"]),
+    default="text",
+    show_default=True,
+    help="Text to read, LaTeX to print, a table of equations and parameters, or that table as JSON.",
+)
 @settings
 @problems_as_json
 def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, ...]) -> None:

@@ -12,12 +12,39 @@ from pbpkc.cli.places import in_folder
 
 @click.command("simulate")
 @click.argument("spec", type=SPEC)
-@click.option("--scenario", "-s", multiple=True, metavar="NAME", help="Which to run; repeatable [default: all written ones].")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder, help="CSV file; its units stand beside it in FILE.json.")
-@click.option("--times", metavar="LIST", help='Sampling times, e.g. "0, 30 min, 1 h, 1 d"; bare numbers are in the spec\'s unit of time.')
-@click.option("--points", type=click.IntRange(2, 1_000_000), default=241, show_default=True, help="Evenly spaced times, where none are given.")
+@click.option(
+    "--scenario",
+    "-s",
+    multiple=True,
+    metavar="NAME",
+    help="Which to run; repeatable [default: all written ones].",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="CSV file; its units stand beside it in FILE.json.",
+)
+@click.option(
+    "--times",
+    metavar="LIST",
+    help='Sampling times, e.g. "0, 30 min, 1 h, 1 d"; bare numbers are in the spec\'s unit of time.',
+)
+@click.option(
+    "--points",
+    type=click.IntRange(2, 1_000_000),
+    default=241,
+    show_default=True,
+    help="Evenly spaced times, where none are given.",
+)
 @click.option("--states", is_flag=True, help="Write the states too.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder, help="Plot of the observables (.svg or .png).")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="Plot of the observables (.svg or .png).",
+)
 @click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
 @click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
 @settings
@@ -25,10 +52,24 @@ from pbpkc.cli.places import in_folder
 @as_format
 @click.pass_context
 def command(
-    ctx: click.Context, spec: str, scenario: tuple[str, ...], output: Path | None, times: str | None, points: int,
-    states: bool, plot: Path | None, log_scale: bool, with_nca: bool, set_: tuple[str, ...], unknown: tuple[str, ...],
-    solver: str, rtol: float, atol: float | None, max_steps: int, format_: str,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    spec: str,
+    scenario: tuple[str, ...],
+    output: Path | None,
+    times: str | None,
+    points: int,
+    states: bool,
+    plot: Path | None,
+    log_scale: bool,
+    with_nca: bool,
+    set_: tuple[str, ...],
+    unknown: tuple[str, ...],
+    solver: str,
+    rtol: float,
+    atol: float | None,
+    max_steps: int,
+    format_: str,
+) -> None:
     """Run scenarios with the reference solver.
 
     Masked parameters are at the medians of their priors, unknown terms at their defaults, unless --set or
@@ -68,7 +109,9 @@ def command(
     figures = nca_of(found) if with_nca else {}
     warn(dict.fromkeys(problem for table in figures.values() for problem in table.refused))
     if with_nca and not figures:
-        click.echo("note: no observable is a concentration, so there are no non-compartmental figures", err=True)
+        click.echo(
+            "note: no observable is a concentration, so there are no non-compartmental figures", err=True
+        )
     if format_ == "json":
         print_json(document(found, loaded.compiled, states, kept, figures))
     else:
@@ -79,6 +122,8 @@ def command(
     for run in failed:
         name = f"{run.scenario} {run.id}".strip()
         outcome = run.trajectory.outcome
-        problem = Diagnostic("not-solved", f"'{name}' has no whole curve: {outcome.reason}", help=outcome.suggestion)
+        problem = Diagnostic(
+            "not-solved", f"'{name}' has no whole curve: {outcome.reason}", help=outcome.suggestion
+        )
         click.echo(problem.render(), err=True)
     ctx.exit(3 if failed and len(failed) == len(found.runs) else 4 if failed else 0)

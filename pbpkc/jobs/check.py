@@ -88,21 +88,35 @@ def _flows(model: Model) -> Iterable[CheckItem]:
         nodes = dict.fromkeys(n for e in edges for n in (e.source, e.target))
         total = float(lookup(name))
         worst = max(
-            abs(sum(lookup(e.flow) for e in edges if e.target == n) - sum(lookup(e.flow) for e in edges if e.source == n))
+            abs(
+                sum(lookup(e.flow) for e in edges if e.target == n)
+                - sum(lookup(e.flow) for e in edges if e.source == n)
+            )
             for n in nodes
         )
         # The balance was solved exactly; this is only rounding, and a check that the solution says so.
         status: Status = "held" if worst <= 1e-9 * total else "violated"
-        yield CheckItem("flow", name, status, f"inflow equals outflow at {len(nodes)} nodes ({len(edges)} vessels, {total:.4g} L/h)")
+        yield CheckItem(
+            "flow",
+            name,
+            status,
+            f"inflow equals outflow at {len(nodes)} nodes ({len(edges)} vessels, {total:.4g} L/h)",
+        )
 
 
 def _volumes(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "volume" in loaded.model.demands
-    yield from _from_proofs("volume", prove_volumes(loaded.stages.lowered), demanded, "volume is positive", "volumes are positive")
+    yield from _from_proofs(
+        "volume", prove_volumes(loaded.stages.lowered), demanded, "volume is positive", "volumes are positive"
+    )
 
 
 def _dosed(model: Model) -> list[str]:
-    doses = [d for s in model.scenarios.values() for d in (*s.doses, *(r[2] for r in (s.data.dose_rows if s.data else ())))]
+    doses = [
+        d
+        for s in model.scenarios.values()
+        for d in (*s.doses, *(r[2] for r in (s.data.dose_rows if s.data else ())))
+    ]
     return list(dict.fromkeys(d.species for d in doses))
 
 
@@ -118,10 +132,17 @@ def _mass(loaded: Spec) -> Iterable[CheckItem]:
 def _positive(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "positive" in loaded.model.demands
     proofs = prove_positivity(loaded.system)
-    yield from _from_proofs("positive", proofs, demanded, *(f"{word}: rates keep their promise, no state is driven below zero" for word in ("claim", "claims")))
+    yield from _from_proofs(
+        "positive",
+        proofs,
+        demanded,
+        *(f"{word}: rates keep their promise, no state is driven below zero" for word in ("claim", "claims")),
+    )
 
 
-def _from_proofs(group: str, proofs: Sequence[Proof], demanded: bool, one: str, many: str) -> Iterable[CheckItem]:
+def _from_proofs(
+    group: str, proofs: Sequence[Proof], demanded: bool, one: str, many: str
+) -> Iterable[CheckItem]:
     """One item for all that hold, one for each that does not."""
     held = [p for p in proofs if p.held]
     if held:
@@ -157,15 +178,24 @@ def _residual(loaded: Spec, variants: Variants, torch: bool) -> Iterable[CheckIt
         assert bound.end is not None
         solution = simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
         if not solution.outcome.ok:
-            yield CheckItem("residual", name, "violated", f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}")
+            yield CheckItem(
+                "residual",
+                name,
+                "violated",
+                f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}",
+            )
             continue
         residual = _torch_residual(compiled, p) if torch else _numpy_residual(compiled, p)
         defect = worst_defect(solution, residual, _jacobian(compiled, p), compiled.state_names)
-        text = (f"integrates to zero over each of {defect.steps} steps of the reference solution "
-                f"(largest defect {defect.ratio:.2g}, accepted {ACCEPTED:g} tolerances)")  # fmt: skip
+        text = (
+            f"integrates to zero over each of {defect.steps} steps of the reference solution "
+            f"(largest defect {defect.ratio:.2g}, accepted {ACCEPTED:g} tolerances)"
+        )
         if not defect.ok:
-            text = (f"the residual of '{defect.state}' does not vanish on the reference solution at {defect.time:.4g} h: "
-                    f"{defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}")  # fmt: skip
+            text = (
+                f"the residual of '{defect.state}' does not vanish on the reference solution at "
+                f"{defect.time:.4g} h: {defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}"
+            )
         yield CheckItem("residual", name, "held" if defect.ok else "violated", text)
 
 
@@ -201,7 +231,9 @@ def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     def figure(what: str, scenario: str, observable: str, arguments: list[float]) -> float:
         if scenario not in runs:
             if model.scenarios[scenario].data is not None:
-                raise ValueError(f"scenario '{scenario}' takes its doses from a data file; name a written one")
+                raise ValueError(
+                    f"scenario '{scenario}' takes its doses from a data file; name a written one"
+                )
             compiled, p, bound = bound_scenario(model, variants, scenario)
             assert bound.end is not None
             solution = simulate_dense(compiled, p, bound, bound.end, EXPECTATION_OPTIONS)

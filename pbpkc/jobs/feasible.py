@@ -37,7 +37,11 @@ def infeasible(model: Model, values: Mapping[str, float], cause: str) -> list[Di
         except (NotEvaluable, KeyError, ValueError, ArithmeticError):
             return None  # has no value before the run, such as a predicted partition coefficient
 
-    return [*_volumes(model, number, values, cause), *_flows(model, number, cause), *_attributes(model, number, values, cause)]
+    return [
+        *_volumes(model, number, values, cause),
+        *_flows(model, number, cause),
+        *_attributes(model, number, values, cause),
+    ]
 
 
 def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: str) -> Iterable[Diagnostic]:
@@ -46,10 +50,17 @@ def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: 
         if value is None or value > 0:
             continue
         if node.volume in values:
-            yield Diagnostic("negative-volume", f"{cause}: the volume of '{node.name}' is not positive: {value:.4g} L", help="a volume is above 0")
+            yield Diagnostic(
+                "negative-volume",
+                f"{cause}: the volume of '{node.name}' is not positive: {value:.4g} L",
+                help="a volume is above 0",
+            )
         else:
-            yield Diagnostic("negative-remainder", f"{cause}: the volume left for '{node.name}' is {value:.4g} L",
-                             help="check the volume that was set, and the total it is part of")  # fmt: skip
+            yield Diagnostic(
+                "negative-remainder",
+                f"{cause}: the volume left for '{node.name}' is {value:.4g} L",
+                help="check the volume that was set, and the total it is part of",
+            )
 
 
 def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
@@ -57,18 +68,27 @@ def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
     for name in dict.fromkeys(edge.circulation for edge in model.edges):
         total = number(name)
         if total is not None and not total > 0:
-            yield Diagnostic("negative-flow", f"{cause}: the flow of the circulation '{name}' is {total:.4g} L/h", help="it is above 0")
+            yield Diagnostic(
+                "negative-flow",
+                f"{cause}: the flow of the circulation '{name}' is {total:.4g} L/h",
+                help="it is above 0",
+            )
             return
     for edge in model.edges:
         value = number(edge.flow)
         # What flows into an organ flows out of it: the same number is one problem.
         if value is not None and value < 0 and value not in seen:
             seen.add(value)
-            yield Diagnostic("negative-flow", f"{cause}: the flow from '{edge.source}' to '{edge.target}' is negative: {value:.4g} L/h",
-                             help="check the flow that was set, and the total it is part of")  # fmt: skip
+            yield Diagnostic(
+                "negative-flow",
+                f"{cause}: the flow from '{edge.source}' to '{edge.target}' is negative: {value:.4g} L/h",
+                help="check the flow that was set, and the total it is part of",
+            )
 
 
-def _attributes(model: Model, number: _Number, values: Mapping[str, float], cause: str) -> Iterable[Diagnostic]:
+def _attributes(
+    model: Model, number: _Number, values: Mapping[str, float], cause: str
+) -> Iterable[Diagnostic]:
     for name in values:
         owner, _, word = name.partition(".")
         if owner not in model.species or word.split(".")[0] not in _ATTRIBUTES:
@@ -78,4 +98,8 @@ def _attributes(model: Model, number: _Number, values: Mapping[str, float], caus
             continue
         unit = model.definitions[name].unit
         shown = f"{value / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
-        yield Diagnostic("out-of-bounds", f"{cause}: '{name}' is {shown}", help="it is above 0" + (f" and at most {most:g}" if most else ""))
+        yield Diagnostic(
+            "out-of-bounds",
+            f"{cause}: '{name}' is {shown}",
+            help="it is above 0" + (f" and at most {most:g}" if most else ""),
+        )

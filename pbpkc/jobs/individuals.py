@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec
 
 
-def individuals(spec: Spec, scenario: str | None, path: str | Path | None = None, scored: bool = True) -> Dataset:
+def individuals(
+    spec: Spec, scenario: str | None, path: str | Path | None = None, scored: bool = True
+) -> Dataset:
     """A data file's individuals; see `pbpkc.experiment.data.read_dataset`.
 
     A covariate that the file gives comes before a value that the run sets, which its notes say.
@@ -38,10 +40,14 @@ def individuals(spec: Spec, scenario: str | None, path: str | Path | None = None
     raise_if_errors(problems)
     told = {name for subject in dataset.subjects for name in subject.covariates}
     notes = [
-        Diagnostic("set-and-data", f"'{name}' is set by this run and is a column of '{dataset.path}', whose values are used",
-                   help=f"take the line `column {name}` out of scenario '{dataset.scenario}' to set it", severity="note")
+        Diagnostic(
+            "set-and-data",
+            f"'{name}' is set by this run and is a column of '{dataset.path}', whose values are used",
+            help=f"take the line `column {name}` out of scenario '{dataset.scenario}' to set it",
+            severity="note",
+        )
         for name in sorted(spec.given & told)
-    ]  # fmt: skip
+    ]
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
@@ -49,19 +55,28 @@ def _demand_one(spec: Spec, scenario: str | None) -> None:
     having = [s.name for s in spec.model.scenarios.values() if s.data is not None]
     if scenario is None and len(having) != 1:
         if having:
-            raise ValueError(f"several scenarios read data ({', '.join(having)}); say which, with --scenario NAME")
-        raise ValueError("no scenario of the spec reads data: write one, such as "
-                         'scenario study { data "study.csv" { column TIME [h]; column AMT [mg]; CMT 1 dose X into gut; CMT 2 observe Cp } }')  # fmt: skip
+            raise ValueError(
+                f"several scenarios read data ({', '.join(having)}); say which, with --scenario NAME"
+            )
+        raise ValueError(
+            "no scenario of the spec reads data: write one, such as "
+            'scenario study { data "study.csv" { column TIME [h]; column AMT [mg]; '
+            "CMT 1 dose X into gut; CMT 2 observe Cp } }"
+        )
 
 
 def _demand_no_column(spec: Spec, scenario: Scenario) -> None:
     """What a run masks cannot come from a column at the same time."""
     assert scenario.data is not None
     problems = [
-        Diagnostic("usage", f"'{column.target}' is masked by this run and is a column of the data in scenario '{scenario.name}'",
-                   (Label(column.span, "read here"),) if column.span else (), help="take one of the two out")
+        Diagnostic(
+            "usage",
+            f"'{column.target}' is masked by this run and is a column of scenario '{scenario.name}'",
+            (Label(column.span, "read here"),) if column.span else (),
+            help="take one of the two out",
+        )
         for column in scenario.data.columns
         if column.target in spec.given and spec.model.definitions[column.target].mask is not None
-    ]  # fmt: skip
+    ]
     if problems:
         raise OptionError(problems)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
 from typing import TypeVar
@@ -13,9 +13,10 @@ from pbpkc.jobs.feasible import infeasible
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import names_in
-from pbpkc.language.model import Mask, Model
+from pbpkc.language.mask_option import read_mask_option
+from pbpkc.language.model import Mask, Model, Unknown
 from pbpkc.language.option_text import OptionError
-from pbpkc.language.settings import read_mask_option, read_unknown, read_unmask_option, read_value
+from pbpkc.language.settings import read_unknown, read_unmask_option, read_value
 
 Read = TypeVar("Read")
 
@@ -32,13 +33,23 @@ def nominal(model: Model, name: str) -> float:
     try:
         return float(lookup(name))
     except (NotEvaluable, ArithmeticError, ValueError, KeyError) as error:
-        raise SpecError([Diagnostic("no-value", f"'{name}' has no number to start from: {error}",
-                                    help=f'give it one: --set "{name} = 1.2", or a prior: --mask "{name} ~ lognormal(1.2, cv = 50 [%])"')]
-                        ) from error  # fmt: skip
+        raise SpecError(
+            [
+                Diagnostic(
+                    "no-value",
+                    f"'{name}' has no number to start from: {error}",
+                    help=f'give it one, for example --set "{name} = 1.2"',
+                )
+            ]
+        ) from error
 
 
 def changed(
-    model: Model, set: Sequence[str] = (), masks: Sequence[str] = (), unmask: Sequence[str] = (), unknown: Sequence[str] = ()
+    model: Model,
+    set: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    unmask: Sequence[str] = (),
+    unknown: Sequence[str] = (),
 ) -> tuple[Model, frozenset[str]]:
     """The model with the texts of ``--set --mask --unmask --unknown`` applied.
 
@@ -57,75 +68,104 @@ def changed(
     OptionError
         With all that do not fit.
     """
-    problems = Problems()
-    values = dict(_once("--set", _each(set, lambda text: read_value(model, text), problems), problems))
-    freed = dict(_once("--unmask", _each(unmask, lambda text: read_unmask_option(model, text), problems), problems))
-    found = _each(masks, lambda text: read_mask_option(model, text), problems)
-    estimated = dict(_once("--mask", ((name, (new, median)) for name, new, median in found), problems))
-    for name in sorted(freed.keys() & estimated.keys()):
-        problems.append(Diagnostic("usage", f"'{name}' is both masked and unmasked", help="leave one of them out"))
-    for name in sorted(freed.keys() & values.keys()):
-        if freed[name] is not None:
-            problems.append(Diagnostic("usage", f"'{name}' has one value by --set and one by --unmask", help="leave one of them out"))
-    forms = dict(_once("--unknown", _each(unknown, lambda text: read_unknown(model, text), problems), problems))
-    if problems:
-        raise OptionError(problems)
-    if forms:
-        model = replace(model, unknowns=MappingProxyType({**model.unknowns, **forms}))
-    held = {**{name: nominal(model, name) if value is None else value for name, value in freed.items()}, **values}
+    typed = _read(model, set, masks, unmask, unknown)
+    if typed.forms:
+        model = replace(model, unknowns=MappingProxyType({**model.unknowns, **typed.forms}))
+    held = {name: nominal(model, name) if value is None else value for name, value in typed.freed.items()}
+    held |= typed.values
     if held:
-        problems.extend(infeasible(model, held, "with " + " ".join(("--set" if n in values else "--unmask") + f" {n}" for n in held)))
-        if problems:
-            raise OptionError(problems)
+        options = " ".join(("--set" if name in typed.values else "--unmask") + f" {name}" for name in held)
+        _demand_feasible(infeasible(model, held, f"with {options}"))
         model = hold(model, held)
-    if estimated:
-        for name, (new, _) in estimated.items():
-            for bound in {new.low, new.high} - {0.0, -inf, inf}:
-                problems.extend(infeasible(model, {name: bound}, f"at a bound of --mask {name}"))
-        if problems:
-            raise OptionError(problems)
-        starts = {name: _start(model, name, new, None if name in held else median) for name, (new, median) in estimated.items()}
-        model = mask(model, {name: new for name, (new, _) in estimated.items()}, starts)
-    names = frozenset(held) | frozenset(estimated)
+    starts: dict[str, float] = {}
+    for name, (new, median) in typed.estimated.items():
+        for bound in {new.low, new.high} - {0.0, -inf, inf}:
+            _demand_feasible(infeasible(model, {name: bound}, f"at a bound of --mask {name}"))
+        starts[name] = _start(model, name, new, None if name in held else median)
+    if starts:
+        model = mask(model, {name: new for name, (new, _) in typed.estimated.items()}, starts)
+    names = frozenset(held) | frozenset(starts)
     return _before_scenarios(model, names) if names else model, names
 
 
-def _each(texts: Sequence[str], read: Callable[[str], Read], problems: list[Diagnostic]) -> list[Read]:
-    """What was read, with every problem of those that could not be."""
-    found = []
-    for text in texts:
-        try:
-            found.append(read(text))
-        except SpecError as error:
-            problems.extend(error.diagnostics)
-    return found
+@dataclass(frozen=True)
+class _Typed:
+    """What the options say by name; what is freed at None stays at its median."""
+
+    values: Mapping[str, float]
+    freed: Mapping[str, float | None]
+    estimated: Mapping[str, tuple[Mask, float | None]]
+    forms: Mapping[str, Unknown]
 
 
-def _once(option: str, found: Iterable[tuple[str, Read]], problems: list[Diagnostic]) -> Iterable[tuple[str, Read]]:
-    seen: set[str] = set()
-    for name, value in found:
-        if name in seen:
-            problems.append(Diagnostic("usage", f"{option} names '{name}' twice", help="leave one of them out"))
-        seen.add(name)
-        yield name, value
+def _read(
+    model: Model, set: Sequence[str], masks: Sequence[str], unmask: Sequence[str], unknown: Sequence[str]
+) -> _Typed:
+    problems = Problems()
+
+    def each(
+        option: str, texts: Sequence[str], read: Callable[[Model, str], tuple[str, Read]]
+    ) -> dict[str, Read]:
+        found: dict[str, Read] = {}
+        for text in texts:
+            try:
+                name, value = read(model, text)
+            except SpecError as error:
+                problems.extend(error.diagnostics)
+                continue
+            if name in found:
+                problems.append(_usage(f"{option} names '{name}' twice"))
+            found[name] = value
+        return found
+
+    values = each("--set", set, read_value)
+    freed = each("--unmask", unmask, read_unmask_option)
+    estimated = each("--mask", masks, read_mask_option)
+    forms = each("--unknown", unknown, read_unknown)
+    problems.extend(
+        _usage(f"'{name}' is both masked and unmasked") for name in sorted(freed.keys() & estimated)
+    )
+    problems.extend(
+        _usage(f"'{name}' has one value by --set and one by --unmask")
+        for name in sorted(freed.keys() & values)
+        if freed[name] is not None
+    )
+    if problems:
+        raise OptionError(problems)
+    return _Typed(values, freed, estimated, forms)
+
+
+def _usage(message: str) -> Diagnostic:
+    return Diagnostic("usage", message, help="leave one of them out")
+
+
+def _demand_feasible(problems: Sequence[Diagnostic]) -> None:
+    if problems:
+        raise OptionError(problems)
 
 
 def _start(model: Model, name: str, new: Mask, median: float | None) -> float:
-    """Where a newly masked parameter starts: its value by --set, the median of a new prior, or the spec's value."""
+    """Where a newly masked parameter starts: the median of a new prior, or else its value in this run."""
     value = median
     if value is None:
         try:
             value = nominal(model, name)
         except SpecError:
             # A predicted partition coefficient has no number before it is compiled: start in the middle.
-            value = (new.low * new.high) ** 0.5 if new.scale == "log" and new.low > 0 else 0.5 * (new.low + new.high)
+            value = (
+                (new.low * new.high) ** 0.5
+                if new.scale == "log" and new.low > 0
+                else 0.5 * (new.low + new.high)
+            )
     return min(max(value, new.low), new.high)
 
 
 def _before_scenarios(model: Model, names: Collection[str]) -> Model:
     """Scenarios without the settings that the run replaces."""
     scenarios = {
-        key: replace(one, sets=tuple((n, value) for n, value in one.sets if n not in names or n in names_in(value)))
+        key: replace(
+            one, sets=tuple((n, value) for n, value in one.sets if n not in names or n in names_in(value))
+        )
         for key, one in model.scenarios.items()
     }
     return replace(model, scenarios=MappingProxyType(scenarios))

@@ -126,7 +126,11 @@ def simulate(
     many runs are done.
     """
     model = loaded.model
-    names = list(dict.fromkeys(scenarios)) if scenarios else [s.name for s in model.scenarios.values() if s.data is None]
+    names = (
+        list(dict.fromkeys(scenarios))
+        if scenarios
+        else [s.name for s in model.scenarios.values() if s.data is None]
+    )
     if not names:
         raise ValueError("the spec has no written scenario to run; name one that reads data, or write one")
     variants = Variants(loaded)
@@ -135,13 +139,17 @@ def simulate(
     for name in names:
         if find_scenario(model, name).data is None:
             plan = planned(model, name)
-            work.append(partial(_run, variants, name, "", plan.regimen, plan.overrides, times, options, samples))
+            work.append(
+                partial(_run, variants, name, "", plan.regimen, plan.overrides, times, options, samples)
+            )
         else:
             dataset = individuals(loaded, name, scored=False)
             notes.extend(dataset.notes)
             for one in dataset.subjects:
                 overrides = {**dataset.overrides, **one.covariates}
-                work.append(partial(_run, variants, name, one.id, one.regimen, overrides, times, options, samples))
+                work.append(
+                    partial(_run, variants, name, one.id, one.regimen, overrides, times, options, samples)
+                )
     runs = []
     for done, job in enumerate(work):
         runs.append(job())
@@ -186,9 +194,15 @@ def _bound(
 
 
 def _run(
-    variants: Variants, scenario: str, id: str, regimen: Regimen, overrides: Mapping[str, float],
-    times: ArrayLike | None, options: SolverOptions, samples: int,
-) -> SimulatedRun:  # fmt: skip
+    variants: Variants,
+    scenario: str,
+    id: str,
+    regimen: Regimen,
+    overrides: Mapping[str, float],
+    times: ArrayLike | None,
+    options: SolverOptions,
+    samples: int,
+) -> SimulatedRun:
     compiled, p, bound = _bound(variants, regimen, overrides)
     at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
     as_given = replace(regimen, doses=tuple(replace(dose, lag=None, fraction=None) for dose in regimen.doses))
@@ -206,8 +220,13 @@ def _not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
         if wrong.any():
             first = found.time[int(np.argmax(wrong))] / float(unit.factor)
             where = f"{run.scenario} {run.id}".strip()
-            yield Diagnostic("not-a-number", f"'{name}' of '{where}' is no number at {int(wrong.sum())} of {len(curve)} times, first at {first:.4g} {unit}",
-                             help="look for a division by zero, or the logarithm of what is not positive", severity="warning")  # fmt: skip
+            yield Diagnostic(
+                "not-a-number",
+                f"'{name}' of '{where}' is no number at {int(wrong.sum())} of {len(curve)} times, "
+                f"first at {first:.4g} {unit}",
+                help="look for a division by zero, or the logarithm of what is not positive",
+                severity="warning",
+            )
 
 
 def named(compiled: CompiledModel, p: Array) -> dict[str, float]:

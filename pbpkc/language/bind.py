@@ -217,7 +217,7 @@ class ExpressionBinder:
         quotient = left.dim / other
         help = "check the units of the numbers, and what the expression leaves out"
         if isinstance(left, Const) and left.unit.text == "1" and left.unit.factor == 1:
-            help = f"a number without a unit is dimensionless: write its unit behind it, as {right_text}"
+            help = f"a number without a unit is dimensionless: write its unit behind it: {right_text}"
         elif quotient in (MASS / AMOUNT, AMOUNT / MASS):
             help = "a mass becomes an amount through the molar mass of a species: divide by its mw"
             help = (

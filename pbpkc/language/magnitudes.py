@@ -108,7 +108,7 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
                 "negative-remainder",
                 f"the volume left for '{owner}' is negative: {value:.4g} L",
                 (Label(line.span),),
-                (f"the other blood and tissue volumes are {total - value:.4g} L of {total:.4g} L",),
+                (f"the other blood and tissue volumes are {total - value:.4g} L, the total {total:.4g} L",),
                 "check the other volumes and the total",
             )
         )

@@ -6,6 +6,7 @@ moved back: messages mark the typed text, at the option's name, and never what w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,9 @@ from pbpkc.language.source import SourceFile, Span
 
 #: Stands where a line needs a name; a diagnostic never shows it.
 PLACEHOLDER = "value_here"
+
+#: A number, alone or with a unit that was typed without brackets.
+BARE = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*((?:[^\W\d_]|%|°|1/)[^\[\]]*?|)\s*")
 
 _HEADER = "pbpk 1\n"
 #: How the parser begins a hint that shows a whole line of a spec; an option is no such line.
@@ -55,7 +59,9 @@ class OptionText:
         """The typed text as a place."""
         return Span(SourceFile(self.option, self.text), 0, len(self.text))
 
-    def problem(self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()) -> OptionError:
+    def problem(
+        self, code: str, message: str, help: str | None = None, notes: tuple[str, ...] = ()
+    ) -> OptionError:
         """One problem that marks the part that was read."""
         place = Span(SourceFile(self.option, self.text), min(self.offset, len(self.text)), len(self.text))
         return OptionError([Diagnostic(code, message, (Label(place),), notes, help)])
@@ -112,3 +118,10 @@ class OptionText:
         shift = len(span.file.text) - 1 - len(self.text)
         start, end = (min(max(0, at - shift), len(self.text)) for at in (span.start, span.end))
         return Span(self.whole.file, start, end)
+
+
+def with_brackets(option: str, before: str, rest: str, name: str, usage: str) -> OptionText:
+    """The text with brackets around a unit that has none, the part behind `before` to be parsed."""
+    bare = BARE.fullmatch(rest)
+    shown = f"{bare[1].removeprefix('+')} [{bare[2]}]" if bare and bare[2] else rest.strip()
+    return OptionText(option, before + shown, len(before), name, usage)

@@ -68,7 +68,7 @@ def list_states(
                     f"there is no '{substance}' in '{place}': "
                     "no blood carries it there, no arrow, dose or start touches it",
                     (Label(span),),
-                    help=f"write `species {substance} carried by ...`, or an arrow that brings it to '{place}'",
+                    help=f"write `species {substance} carried by ...`, or an arrow to '{place}'",
                 )
             )
     node_order = {name: i for i, name in enumerate(table.scope.nodes)}

@@ -1,7 +1,7 @@
-"""Every bad spec is refused with the text beside it: one problem a file, its place marked, what to write instead.
+"""Every bad spec is refused with the text beside it: its place marked, and what to write instead.
 
-Each ``NAME.pbpk`` has its ``NAME.txt``. After a change of wording, read the new texts aloud, then write them with
-``PBPKC_REGENERATE=1 pytest tests/rejected``.
+Each ``NAME.pbpk`` has its ``NAME.txt``. After a change of wording, read the new texts aloud, then write them
+with ``PBPKC_REGENERATE=1 pytest tests/rejected``.
 """
 
 from __future__ import annotations

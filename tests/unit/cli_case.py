@@ -41,7 +41,9 @@ masked s ~ lognormal(0.5 [mg/L], cv = 50 [%]) in (0.001, 5) [mg/L]
 process out : plasma -> gone rate k * plasma.A
 observe Cp = plasma.C in [mg/L] error add(s)
 scenario one { dose D 100 [mg] into plasma at 0 [h]; run 12 [h] }
-scenario data { data "study.csv" { column TIME [h]; column AMT [mg]; CMT 1 dose D into plasma; CMT 2 observe Cp } }
+scenario data {
+  data "study.csv" { column TIME [h]; column AMT [mg]; CMT 1 dose D into plasma; CMT 2 observe Cp }
+}
 """
 
 #: Concentrations after 100 mg: about k = 0.1 /h, V = 10 L in the first, k = 0.26 /h, V = 11 L in the second.
@@ -138,7 +140,11 @@ def call(*arguments: object, cwd: Path | None = None) -> Ran:
     before, sys.argv = sys.argv, ["pbpkc", *map(str, arguments)]
     code: object = None
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(cwd or Path.cwd()):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            contextlib.chdir(cwd or Path.cwd()),
+        ):
             main()
     except SystemExit as stop:
         code = stop.code

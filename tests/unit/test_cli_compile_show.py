@@ -30,10 +30,16 @@ def test_the_modules_are_written_and_the_same_every_time(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        ("tree", "process out : plasma -> gone"), ("model", "model tiny"), ("system", "states"), ("analysed", "plasma.D"),
-        ("numpy", "import"), ("torch", "import"), ("latex", "\\documentclass"), ("manifest", '"fingerprint"'),
+        ("tree", "process out : plasma -> gone"),
+        ("model", "model tiny"),
+        ("system", "states"),
+        ("analysed", "plasma.D"),
+        ("numpy", "import"),
+        ("torch", "import"),
+        ("latex", "\\documentclass"),
+        ("manifest", '"fingerprint"'),
     ],
-)  # fmt: skip
+)
 def test_each_stage_is_text(stage: str, said: str, tmp_path: Path) -> None:
     ran = call("compile", write(tmp_path, TINY), "--emit", stage)
     assert (ran.code, ran.err) == (0, "")
@@ -83,7 +89,11 @@ def test_settings_stand_in_what_is_compiled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("form", "said"),
-    [("text", "d plasma.D/dt"), ("table", "parameter"), ("latex", "\\frac{\\mathrm{d}A_{\\mathrm{plasma,D}}}{\\mathrm{d}t}")],
+    [
+        ("text", "d plasma.D/dt"),
+        ("table", "parameter"),
+        ("latex", "\\frac{\\mathrm{d}A_{\\mathrm{plasma,D}}}{\\mathrm{d}t}"),
+    ],
 )
 def test_the_equations(form: str, said: str, tmp_path: Path) -> None:
     ran = call("show", write(tmp_path, TINY), "--format", form)

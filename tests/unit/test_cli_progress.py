@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_case import TINY, write
 
-from pbpkc.cli import progress
+from pbpkc.cli import main, progress
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +67,10 @@ def test_a_count_is_told_sparingly_with_the_time_left() -> None:
     lines = errors(work)
     assert 2 <= len(lines) <= (time.monotonic() - began) / 0.15 + 1
     assert len(lines) < 40
-    assert all(line.startswith("fitting ID 7: ") and " %, about " in line and line.endswith(" s left") for line in lines)
+    assert all(
+        line.startswith("fitting ID 7: ") and " %, about " in line and line.endswith(" s left")
+        for line in lines
+    )
 
 
 def test_a_count_without_a_word() -> None:
@@ -90,28 +91,33 @@ def test_nothing_is_said_after_the_end_even_if_it_fails() -> None:
     assert errors(work) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals of POSIX")
-def test_on_a_terminal_the_line_is_cleared_and_colours_are_shown(tmp_path: Path) -> None:
-    import pty
+class Terminal(io.StringIO):
+    """A stream that says it is a screen."""
 
-    def screen(**environment: str) -> str:
-        reader, terminal = pty.openpty()
-        kept = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
-        child = subprocess.Popen(
-            [sys.executable, "-c", "from pbpkc.cli import main; main()", "check", str(write(tmp_path, TINY)), "--no-torch"],
-            stdout=terminal, stderr=terminal, env={**kept, "TERM": "xterm", **environment},
-        )  # fmt: skip
-        os.close(terminal)
-        seen = b""
-        with contextlib.suppress(OSError):  # Linux tells the end of a terminal as an error
-            while part := os.read(reader, 4096):
-                seen += part
-        os.close(reader)
-        assert child.wait(60) == 0
-        return seen.decode()
+    def isatty(self) -> bool:
+        return True
 
-    coloured = screen()
-    assert "\x1b[32mheld" in coloured
-    assert "checking" in coloured
-    assert coloured.endswith("every check held\r\n")
-    assert "\x1b[32mheld" not in screen(NO_COLOR="1")
+
+def test_on_a_terminal_the_line_is_cleared_and_colours_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def screen() -> tuple[str, str]:
+        out, err = Terminal(), Terminal()
+        monkeypatch.setattr(sys, "argv", ["pbpkc", "check", str(write(tmp_path, TINY)), "--no-torch"])
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as stop,
+        ):
+            main()
+        assert stop.value.code == 0
+        return out.getvalue(), err.getvalue()
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR")
+    out, err = screen()
+    assert "\x1b[32mheld" in out
+    assert "checking" in err
+    assert err.endswith("\x1b[2K")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in screen()[0]

@@ -13,21 +13,31 @@ from cli_case import BODY, STUDY, TINY, UNKNOWN, Ran, call, study, write
 
 def last(ran: Ran, scenario: str = "one") -> float:
     assert ran.code == 0, ran.err
-    return [float(row["Cp"]) for row in csv.DictReader(io.StringIO(ran.out)) if row["scenario"] == scenario][-1]
+    return [float(row["Cp"]) for row in csv.DictReader(io.StringIO(ran.out)) if row["scenario"] == scenario][
+        -1
+    ]
 
 
 def simulate(spec: Path, *options: str, scenario: str = "one") -> float:
-    return last(call("simulate", spec, "-s", scenario, "--times", "0,10", "--rtol", "1e-10", *options), scenario)
+    return last(
+        call("simulate", spec, "-s", scenario, "--times", "0,10", "--rtol", "1e-10", *options), scenario
+    )
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("k = 0.2 [1/h]", 10 * math.exp(-2)), ("k=0.2 1/h", 10 * math.exp(-2)), ("k = 4.8 1/d", 10 * math.exp(-2)),
-        ("k = 1/5 [h]", 10 * math.exp(-2)), ("  k  =  2e-1   1/h ", 10 * math.exp(-2)), ("BW = 140 kg", 10 * math.exp(-2)),
-        ("plasma.volume = 5000 mL", 20 * math.exp(-1)), ("plasma.volume = 5L", 20 * math.exp(-1)), ("D.mw = 50 g/mol", 10 * math.exp(-1)),
+        ("k = 0.2 [1/h]", 10 * math.exp(-2)),
+        ("k=0.2 1/h", 10 * math.exp(-2)),
+        ("k = 4.8 1/d", 10 * math.exp(-2)),
+        ("k = 1/5 [h]", 10 * math.exp(-2)),
+        ("  k  =  2e-1   1/h ", 10 * math.exp(-2)),
+        ("BW = 140 kg", 10 * math.exp(-2)),
+        ("plasma.volume = 5000 mL", 20 * math.exp(-1)),
+        ("plasma.volume = 5L", 20 * math.exp(-1)),
+        ("D.mw = 50 g/mol", 10 * math.exp(-1)),
     ],
-)  # fmt: skip
+)
 def test_a_value_with_its_unit(setting: str, expected: float, tmp_path: Path) -> None:
     assert simulate(write(tmp_path, TINY), "--set", setting) == pytest.approx(expected, rel=1e-8)
 
@@ -40,13 +50,17 @@ def test_several_settings(tmp_path: Path) -> None:
 def test_the_command_line_comes_before_a_scenarios_own_setting(tmp_path: Path) -> None:
     spec = write(tmp_path, TINY)
     assert simulate(spec, scenario="light") == pytest.approx(10 * math.exp(-0.5), rel=1e-8)
-    assert simulate(spec, "--set", "BW = 140 kg", scenario="light") == pytest.approx(10 * math.exp(-2), rel=1e-8)
+    assert simulate(spec, "--set", "BW = 140 kg", scenario="light") == pytest.approx(
+        10 * math.exp(-2), rel=1e-8
+    )
 
 
 def test_a_scenario_that_changes_the_value_it_finds_still_does(tmp_path: Path) -> None:
     spec = write(tmp_path, TINY)
     assert simulate(spec, scenario="slow") == pytest.approx(10 * math.exp(-0.5), rel=1e-8)
-    assert simulate(spec, "--set", "k = 0.2 1/h", scenario="slow") == pytest.approx(10 * math.exp(-1), rel=1e-8)
+    assert simulate(spec, "--set", "k = 0.2 1/h", scenario="slow") == pytest.approx(
+        10 * math.exp(-1), rel=1e-8
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,14 +73,16 @@ def test_a_scenario_that_changes_the_value_it_finds_still_does(tmp_path: Path) -
         ("k = 1", "found [1] where [1/h] is needed", "--> --set:1:5"),
         ("k = 1 furlong", "furlong", "--> --set:1:"),
         ("BW = 5 kg", "the value of 'BW' lies outside its bounds", "the spec allows (30, 150) [kg]"),
-        ("k", "a value is missing", "write --set"), ("k =", "a value is missing", "write --set"),
-        ("= 3", "a name is missing", "write --set"), ("", "a value is missing", "write --set"),
+        ("k", "a value is missing", "write --set"),
+        ("k =", "a value is missing", "write --set"),
+        ("= 3", "a name is missing", "write --set"),
+        ("", "a value is missing", "write --set"),
         ("k = BW", "'BW' cannot be read here", "write a number with its unit"),
         ("k = 1 [1/h", "cannot stand here", "'[' is never closed"),
         ("k = 1,5 1/h", "',' cannot stand here", "0.5"),
         ("k = 1 [1/h]\nset BW = 3 [kg]", "one setting a time", "write --set"),
         ("k = 1e400 [1/h]", "1e400", "numbers lie between"),
-        ("k = 1 [1/h] / 0", "k", "--> --set:1:"),
+        ("k = 1 [1/h] / 0", "a division by zero", "--> --set:1:5"),
         ("k = cmax(one.Cp)", "cmax(...) is known in `check` alone", "--> --set:1:5"),
         ("plasma.volume = -1 L", "the volume of 'plasma' is not positive: -1 L", "a volume is above 0"),
         ("plasma.volume = 0 L", "the volume of 'plasma' is not positive: 0 L", "a volume is above 0"),
@@ -74,7 +90,7 @@ def test_a_scenario_that_changes_the_value_it_finds_still_does(tmp_path: Path) -
         ("out = 3 [umol/h]", "'out' is the rate of a process", "change a parameter"),
         ("plasma.D.C = 3 [umol/L]", "'plasma.D.C' is computed", "change a parameter"),
     ],
-)  # fmt: skip
+)
 def test_values_that_do_not_fit(setting: str, said: str, marked: str, tmp_path: Path) -> None:
     ran = call("simulate", write(tmp_path, TINY), "--set", setting)
     assert ran.code == 2
@@ -86,13 +102,29 @@ def test_values_that_do_not_fit(setting: str, said: str, marked: str, tmp_path: 
 
 
 def test_all_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
-    options = ["--set", "kk = 1 1/h", "--set", "k = 1 L", "--set", "BW = 60 kg", "--set", "BW = 70 kg", "--unknown", "cap = 1"]
+    options = [
+        "--set",
+        "kk = 1 1/h",
+        "--set",
+        "k = 1 L",
+        "--set",
+        "BW = 60 kg",
+        "--set",
+        "BW = 70 kg",
+        "--unknown",
+        "cap = 1",
+    ]
     ran = call("simulate", write(tmp_path, TINY), *options, "--format", "json")
     assert ran.code == 2
     problems = ran.json()["problems"]
     assert [p["code"] for p in problems] == ["unknown-name", "unit-mismatch", "usage", "unknown-name"]
     assert problems[2]["message"] == "--set names 'BW' twice"
-    assert (problems[1]["file"], problems[1]["line"], problems[1]["column"], problems[1]["text"]) == ("--set", 1, 5, "1 [L]")
+    assert (problems[1]["file"], problems[1]["line"], problems[1]["column"], problems[1]["text"]) == (
+        "--set",
+        1,
+        5,
+        "1 [L]",
+    )
 
 
 # ---- a body ---------------------------------------------------------------------------------------------
@@ -109,7 +141,7 @@ def test_all_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
         ("Q.arterial.liver = 1 L/h", "misplaced", "'Q.arterial.liver' is left to the balance of flows"),
         ("D.kp.lver = 2", "unknown-name", "there is no parameter 'D.kp.lver'"),
     ],
-)  # fmt: skip
+)
 def test_a_body_that_cannot_be(setting: str, code: str, said: str, tmp_path: Path) -> None:
     ran = call("simulate", write(tmp_path, BODY), "--set", setting, "--format", "json")
     assert ran.code == 2
@@ -128,14 +160,20 @@ def test_a_predicted_coefficient_and_a_derived_volume_can_be_set(tmp_path: Path)
     ):
         found = simulate(spec, "--set", setting, scenario="iv")
         assert found != pytest.approx(plain, rel=1e-4)
-        assert found == pytest.approx(simulate(write(tmp_path, BODY.replace(*line), "by_hand.pbpk"), scenario="iv"), rel=1e-9)
+        assert found == pytest.approx(
+            simulate(write(tmp_path, BODY.replace(*line), "by_hand.pbpk"), scenario="iv"), rel=1e-9
+        )
 
 
 def test_scenarios_that_set_a_derived_volume_differently(tmp_path: Path) -> None:
     spec = write(tmp_path, BODY)
     for scenario, volume in (("small", "1 L"), ("large", "3 L")):
-        assert simulate(spec, scenario=scenario) == pytest.approx(simulate(spec, "--set", f"liver.volume = {volume}", scenario="iv"), rel=1e-9)
-    assert simulate(spec, "--set", "liver.volume = 2 L", scenario="small") == simulate(spec, "--set", "liver.volume = 2 L", scenario="large")
+        assert simulate(spec, scenario=scenario) == pytest.approx(
+            simulate(spec, "--set", f"liver.volume = {volume}", scenario="iv"), rel=1e-9
+        )
+    assert simulate(spec, "--set", "liver.volume = 2 L", scenario="small") == simulate(
+        spec, "--set", "liver.volume = 2 L", scenario="large"
+    )
 
 
 # ---- unknown terms --------------------------------------------------------------------------------------
@@ -144,12 +182,18 @@ def test_scenarios_that_set_a_derived_volume_differently(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ("capp = 1", "one with a similar name exists: 'cap'"), ("cap = 2", "the spec says range (0, 1)"),
-        ("cap = 1 [mg/L]", "found [mg/L] where [1]"), ("cap = exp(-c)", "exp takes a dimensionless argument"),
-        ("cap = k * 1 [h]", "write an expression of its arguments: c"), ("cap =", "an expression is missing"),
-        ("cap", "an expression is missing"), ("", "a name is missing"), ("cap = cap(c)", "there is no function 'cap'"), ("cap = ((", "never closed"),
+        ("capp = 1", "one with a similar name exists: 'cap'"),
+        ("cap = 2", "the spec says range (0, 1)"),
+        ("cap = 1 [mg/L]", "found [mg/L] where [1]"),
+        ("cap = exp(-c)", "exp takes a dimensionless argument"),
+        ("cap = k * 1 [h]", "write an expression of its arguments: c"),
+        ("cap =", "an expression is missing"),
+        ("cap", "an expression is missing"),
+        ("", "a name is missing"),
+        ("cap = cap(c)", "there is no function 'cap'"),
+        ("cap = ((", "never closed"),
     ],
-)  # fmt: skip
+)
 def test_forms_that_do_not_fit(form: str, said: str, tmp_path: Path) -> None:
     ran = call("simulate", write(tmp_path, UNKNOWN), "--unknown", form)
     assert ran.code == 2
@@ -178,22 +222,27 @@ def test_an_unknown_term_is_no_parameter(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (("--mask", "kk in (0, 1) [1/h]"), "one with a similar name exists: 'k'"),
-        (("--mask", "k"), "'k' needs bounds"), (("--mask", ""), "a name is missing"),
-        (("--mask", "k = 3"), "neither a prior (~) nor bounds (in)"), (("--mask", "k in"), 'write --mask "k in (0.1, 10) [1/h] scale log"'),
+        (("--mask", "k"), "'k' needs bounds"),
+        (("--mask", ""), "a name is missing"),
+        (("--mask", "k = 3"), "neither a prior (~) nor bounds (in)"),
+        (("--mask", "k in"), 'write --mask "k in (0.1, 10) [1/h] scale log"'),
         (("--mask", "k in (1, 0.1) [1/h]"), "the lower bound is not below the upper"),
-        (("--mask", "k in (0.1, 1) [L]"), "found [L] where [1/h]"), (("--mask", "k in (0.1, 1)"), "found [1] where [1/h]"),
+        (("--mask", "k in (0.1, 1) [L]"), "found [L] where [1/h]"),
+        (("--mask", "k in (0.1, 1)"), "found [1] where [1/h]"),
         (("--mask", "k in (0.1, 1) [1/h] scale cubic"), "there is no scale 'cubic'"),
         (("--mask", "k in (-1, 1) [1/h] scale log"), "'k' cannot be negative on a log scale"),
         (("--mask", "k ~ normal(3 [L], sd = 1 [L])"), "the prior of 'k' has another unit than [1/h]"),
         (("--mask", "k ~ gamma(3)"), "there is no distribution 'gamma'"),
         (("--mask", "k ~ lognormal(3 [1/h], cv = 30 [%]) in (0.1, 1) [1/h]"), "median of the prior of 'k'"),
         (("--mask", "k in (0.1, 1) [1/h]", "--mask", "k in (0.1, 2) [1/h]"), "--mask names 'k' twice"),
-        (("--unmask", "D.mw"), "masked parameters are: k, v, s"), (("--unmask", "kk"), "'k'"), (("--unmask", ""), "a name is missing"),
+        (("--unmask", "D.mw"), "masked parameters are: k, v, s"),
+        (("--unmask", "kk"), "'k'"),
+        (("--unmask", ""), "a name is missing"),
         (("--unmask", "k = 1 L"), "found [L] where [1/h]"),
         (("--unmask", "k", "--mask", "k in (0.1, 1) [1/h]"), "'k' is both masked and unmasked"),
         (("--unmask", "k = 1 1/h", "--set", "k = 2 1/h"), "one value by --set and one by --unmask"),
     ],
-)  # fmt: skip
+)
 def test_masks_that_do_not_fit(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
     ran = call("fit", study(tmp_path), *options)
     assert ran.code == 2
@@ -218,11 +267,18 @@ def fitted(spec: Path, *options: str) -> dict[str, dict[str, object]]:
 def test_unmasked_at_the_median_at_a_value_and_at_a_set_one(tmp_path: Path) -> None:
     spec = study(tmp_path)
     held = {}
-    for options in (("--unmask", "k"), ("--unmask", "k = 0.1 1/h"), ("--set", "k = 0.1 1/h"), ("--set", "k = 0.1 1/h", "--unmask", "k")):
+    for options in (
+        ("--unmask", "k"),
+        ("--unmask", "k = 0.1 1/h"),
+        ("--set", "k = 0.1 1/h"),
+        ("--set", "k = 0.1 1/h", "--unmask", "k"),
+    ):
         ran = call("fit", spec, "--starts", "1", *options)
         held[options] = ran.out.rsplit("\n\n", 1)[0]
     assert len(set(held.values())) == 1
-    assert call("fit", spec, "--starts", "1", "--set", "k = 0.2 1/h", "--unmask", "k").out != next(iter(held.values()))
+    assert call("fit", spec, "--starts", "1", "--set", "k = 0.2 1/h", "--unmask", "k").out != next(
+        iter(held.values())
+    )
 
 
 def test_set_and_masked_begins_at_the_value(tmp_path: Path) -> None:
@@ -241,14 +297,14 @@ def test_a_column_of_the_data_comes_before_a_setting_and_cannot_be_masked(tmp_pa
     study(tmp_path)
     rows = (tmp_path / "study.csv").read_text().splitlines()
     write(tmp_path, "\n".join([rows[0] + ",WT", *(row + ",80" for row in rows[1:])]) + "\n", "study.csv")
-    text = STUDY.replace("pool plasma", "covariate BW = 70 [kg]\npool plasma").replace("volume = v", "volume = v * BW / 70 [kg]")
+    text = STUDY.replace("pool plasma", "covariate BW = 70 [kg]\npool plasma").replace(
+        "volume = v", "volume = v * BW / 70 [kg]"
+    )
     spec = write(tmp_path, text.replace("column TIME [h];", "column TIME [h]; column BW = WT [kg];"))
     plain = call("fit", spec, "--starts", "1", "--format", "json")
     told = call("fit", spec, "--starts", "1", "--format", "json", "--set", "BW = 50 kg")
     assert "note[set-and-data]: 'BW' is set by this run and is a column" in told.err
-    assert [s["theta"] for s in told.json()["subjects"]] == [
-        s["theta"] for s in plain.json()["subjects"]
-    ]
+    assert [s["theta"] for s in told.json()["subjects"]] == [s["theta"] for s in plain.json()["subjects"]]
     masked = call("fit", spec, "--mask", "BW in (50, 100) [kg]")
     assert masked.code == 2
     assert "'BW' is masked by this run and is a column" in masked.err

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,9 @@ def column(text: str, name: str = "Cp", scenario: str | None = None) -> list[flo
 
 
 def test_the_table_is_the_closed_form(tmp_path: Path) -> None:
-    ran = call("simulate", write(tmp_path, TINY), "-s", "one", "--times", "0, 30 min, 2 h, 1 d", "--rtol", "1e-11")
+    ran = call(
+        "simulate", write(tmp_path, TINY), "-s", "one", "--times", "0, 30 min, 2 h, 1 d", "--rtol", "1e-11"
+    )
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[0] == "scenario,id,time,Cp"
     assert [float(row["time"]) for row in rows(ran.out)] == [0, 0.5, 2, 24]
@@ -74,11 +75,17 @@ def test_times_are_in_the_unit_of_the_spec_where_none_is_said(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        ("", "a time is missing"), ("0,,1", "a time is missing"), ("2,1", "earlier than the time before"),
-        ("-1", "a time lies before 0"), ("1 kg", "'1 kg' is a time; found [kg] where [h]"), ("soon", "'soon' cannot be read"),
-        ("0 1", "cannot stand here"), ("0; 1", "takes one setting a time"), ("1 parsec2", "parsec2"),
+        ("", "a time is missing"),
+        ("0,,1", "a time is missing"),
+        ("2,1", "earlier than the time before"),
+        ("-1", "a time lies before 0"),
+        ("1 kg", "'1 kg' is a time; found [kg] where [h]"),
+        ("soon", "'soon' cannot be read"),
+        ("0 1", "cannot stand here"),
+        ("0; 1", "takes one setting a time"),
+        ("1 parsec2", "parsec2"),
     ],
-)  # fmt: skip
+)
 def test_times_that_cannot_be(times: str, said: str, tmp_path: Path) -> None:
     ran = call("simulate", write(tmp_path, TINY), "--times", times)
     assert ran.code == 2
@@ -91,10 +98,19 @@ def test_times_that_cannot_be(times: str, said: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "option",
     [
-        ("--points", "1"), ("--points", "x"), ("--rtol", "0"), ("--rtol", "nan"), ("--rtol", "-1"), ("--atol", "0"), ("--atol", "x"),
-        ("--solver", "euler"), ("--max-steps", "0"), ("--format", "xml"), ("--nosuch",),
+        ("--points", "1"),
+        ("--points", "x"),
+        ("--rtol", "0"),
+        ("--rtol", "nan"),
+        ("--rtol", "-1"),
+        ("--atol", "0"),
+        ("--atol", "x"),
+        ("--solver", "euler"),
+        ("--max-steps", "0"),
+        ("--format", "xml"),
+        ("--nosuch",),
     ],
-)  # fmt: skip
+)
 def test_options_that_cannot_be(option: tuple[str, ...], tmp_path: Path) -> None:
     ran = call("simulate", write(tmp_path, TINY), *option)
     assert ran.code == 2
@@ -105,7 +121,20 @@ def test_options_that_cannot_be(option: tuple[str, ...], tmp_path: Path) -> None
 def test_solvers_and_tolerances_are_used(tmp_path: Path) -> None:
     spec = write(tmp_path, TINY)
     for solver in ("lsoda", "bdf", "radau"):
-        made = call("simulate", spec, "-s", "one", "--solver", solver, "--rtol", "1e-6", "--atol", "1e-3", "--format", "json").json()
+        made = call(
+            "simulate",
+            spec,
+            "-s",
+            "one",
+            "--solver",
+            solver,
+            "--rtol",
+            "1e-6",
+            "--atol",
+            "1e-3",
+            "--format",
+            "json",
+        ).json()
         record = made["runs"][0]["solver"]
         assert (record["method"], record["rtol"], set(record["atol"].values())) == (solver, 1e-6, {1e-3})
 
@@ -128,7 +157,14 @@ def test_the_file_and_what_stands_beside_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["-o", "--plot"])
-@pytest.mark.parametrize(("place", "said"), [("missing/x.svg", "the folder 'missing' does not exist"), ("model.pbpk/x.svg", "is no folder"), (".", "is a directory")])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("missing/x.svg", "the folder 'missing' does not exist"),
+        ("model.pbpk/x.svg", "is no folder"),
+        (".", "is a directory"),
+    ],
+)
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(
     option: str, place: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,14 +176,12 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(
     assert [path.name for path in tmp_path.iterdir()] == ["model.pbpk"]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="whoever runs this may write everywhere")
-def test_a_folder_without_permission(tmp_path: Path) -> None:
-    spec = write(tmp_path, TINY)
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
-    ran = call("simulate", spec, "-o", locked / "x.csv")
+def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Asked of the system, since whoever runs this may be allowed to write everywhere.
+    monkeypatch.setattr("pbpkc.cli.places.os.access", lambda place, _: place != tmp_path)
+    ran = call("simulate", write(tmp_path, TINY), "-o", tmp_path / "x.csv")
     assert ran.code == 2
-    assert "cannot be written" in ran.err
+    assert f"the folder '{tmp_path}' cannot be written" in " ".join(ran.err.split())
 
 
 def test_a_failed_setting_leaves_no_file(tmp_path: Path) -> None:
@@ -175,7 +209,9 @@ def test_a_name_that_is_no_plots_is_refused_before_anything_is_written(tmp_path:
 
 
 def test_json_holds_the_numbers_and_how_they_were_made(tmp_path: Path) -> None:
-    ran = call("simulate", write(tmp_path, TINY), "-s", "one", "--times", "0,1", "--states", "--format", "json")
+    ran = call(
+        "simulate", write(tmp_path, TINY), "-s", "one", "--times", "0,1", "--states", "--format", "json"
+    )
     found = ran.json()
     assert (ran.code, ran.err) == (0, "")
     assert found["runs"][0]["time"] == [0, 1]
@@ -222,7 +258,9 @@ def test_each_individual_of_a_data_file_is_run_from_any_folder(tmp_path: Path) -
     elsewhere.mkdir()
     ran = call("simulate", "../model.pbpk", "-s", "data", "--times", "0,12", cwd=elsewhere)
     assert ran.code == 0, ran.err
-    assert [(row["scenario"], row["id"]) for row in rows(ran.out)] == [("data", "1")] * 2 + [("data", "2")] * 2
+    assert [(row["scenario"], row["id"]) for row in rows(ran.out)] == [("data", "1")] * 2 + [
+        ("data", "2")
+    ] * 2
     assert column(ran.out) == pytest.approx([10, 10 * math.exp(-1.2)] * 2, rel=1e-6)
 
 

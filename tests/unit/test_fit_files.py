@@ -12,9 +12,9 @@ import pytest
 from fit_standin import Oral
 from test_fit import TIMES, synthetic, theophylline
 
+from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer import FitFolder, FitOptions, FitProblem, SubjectFit, fit
 from pbpkc.infer.codec import from_plain, to_plain
-from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.output import FILES
 
 SAME = tuple(name for name in FILES if name != "timing.json")

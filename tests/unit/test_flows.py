@@ -157,7 +157,10 @@ def test_and_refused_where_it_is_not() -> None:
 
 
 def test_a_remainder_takes_what_is_left() -> None:
-    tissues = "tissue skin { volume = 3 [L]; flow = remainder(CO) }\ntissue gut { volume = 1 [L]; flow = 90 [%] * CO }"
+    tissues = (
+        "tissue skin { volume = 3 [L]; flow = remainder(CO) }\n"
+        "tissue gut { volume = 1 [L]; flow = 90 [%] * CO }"
+    )
     assert flows(model(tissues + PATHS))["arterial -> skin"] == 10
 
 
@@ -169,7 +172,10 @@ def test_flows_follow_a_changed_total() -> None:
 
 
 def test_a_site_mixes_by_flow() -> None:
-    tissues = "tissue skin { volume = 3 [L] }\ntissue gut { volume = 1 [L]; flow = 90 [L/h] }\nsite arm drains skin, gut\nlet c = arm.X.C"
+    tissues = (
+        "tissue skin { volume = 3 [L] }\ntissue gut { volume = 1 [L]; flow = 90 [L/h] }\n"
+        "site arm drains skin, gut\nlet c = arm.X.C"
+    )
     found = model(tissues + PATHS)
     amounts = {f"{n}.X": 0.0 for n in found.nodes} | {"skin.X": 3.0, "gut.X": 0.0}
     lookup = evaluate_definitions({k: d.expr for k, d in found.definitions.items()}, amounts)
@@ -180,8 +186,8 @@ def test_a_site_mixes_by_flow() -> None:
 # ------------------------------------------------------------------ a table that does not close
 
 # Blood flows of tissues in percent of the cardiac output, mL/min: the R package httk 2.7.4 tabulates both per
-# kg^0.75 (Davies B, Morris T (1993) Pharm Res 10:1093-1095, as cited there). "liver" is all that leaves the liver.
-# The parallel organs of the rabbit add up to 131.6 %.
+# kg^0.75 (Davies B, Morris T (1993) Pharm Res 10:1093-1095, as cited there). "liver" is all that leaves the
+# liver. The parallel organs of the rabbit add up to 131.6 %.
 PUBLISHED = {
     "human": (
         5600.0,
@@ -243,7 +249,7 @@ PUBLISHED = {
 
 
 def species_body(name: str, left: str = "") -> tuple[str, str]:
-    """The body of an animal and its total; the tissue `left` takes what is left, an extra one if not in the table."""
+    """The body of an animal and its total; the tissue `left`, perhaps an extra one, takes what is left."""
     total, table = PUBLISHED[name]
     tissues = [
         f"tissue {t} {{ volume = 1 [L]; outflow = {q * total / 100} [mL/min] }}"

@@ -215,7 +215,15 @@ def test_places_do_not_take_part_in_comparisons() -> None:
 
 
 def test_all_errors_are_reported_at_once_each_at_its_place() -> None:
-    text = "pbpk 1\nmodel m\nparam a = .5\nparam b = 2\npool p { volume 1 [L] }\nprocess q : a -> b\nparam c = 1.\n"
+    lines = [
+        "pbpk 1",
+        "model m",
+        "param a = .5",
+        "param b = 2",
+        "pool p { volume 1 [L] }",
+        "process q : a -> b",
+    ]
+    text = "\n".join([*lines, "param c = 1.", ""])
     assert refused(text) == [("syntax", 3, 11), ("syntax", 5, 17), ("syntax", 6, 19), ("syntax", 7, 12)]
 
 
@@ -228,7 +236,8 @@ def test_an_error_does_not_swallow_the_next_statement() -> None:
 
 
 def test_an_open_brace_is_found_where_it_was_opened() -> None:
-    text = "pbpk 1\ntissue a { volume = 1 [L]\nparam b = 2\nscenario s {\n  run 1 [h]\nobserve y = a.C in [mg/L]\n"
+    lines = ["pbpk 1", "tissue a { volume = 1 [L]", "param b = 2", "scenario s {", "  run 1 [h]"]
+    text = "\n".join([*lines, "observe y = a.C in [mg/L]", ""])
     assert refused(text) == [("unclosed", 2, 10), ("unclosed", 4, 12)]
 
 

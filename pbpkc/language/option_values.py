@@ -1,0 +1,104 @@
+"""Names and numbers in what was typed for a run, checked against the model."""
+
+from __future__ import annotations
+
+import re
+
+from pbpkc.language import nodes as n
+from pbpkc.language.bind import Context, ExpressionBinder, Unbound
+from pbpkc.language.diagnostics import Problems, similar
+from pbpkc.language.expression import Expr
+from pbpkc.language.functions import FIGURES
+from pbpkc.language.model import Model
+from pbpkc.language.option_text import OptionError, OptionText
+from pbpkc.language.scope import Scope
+from pbpkc.language.units import Unit
+
+#: A flow that the balance decides is none of them: set alone, it would break the balance.
+_SETTABLE = ("covariate", "input", "param", "masked", "attribute")
+
+#: Names in a message that lists what there is.
+_MOST_NAMED = 12
+
+
+def known_name(model: Model, text: str, typed: OptionText) -> str:
+    """The name of a definition that a run may change.
+
+    Raises
+    ------
+    OptionError
+        For any other name; a similar one is said.
+    """
+    name = re.sub(r"\s+", "", text)
+    if not name:
+        raise typed.problem("usage", "a name is missing", typed.usage)
+    definition = model.definitions.get(name)
+    if definition is not None and definition.kind in _SETTABLE:
+        return name
+    owner, _, word = name.rpartition(".")
+    balanced = owner in model.nodes and word in ("flow", "outflow")
+    if definition is not None or balanced:
+        kind = "flow" if definition is None else definition.kind
+        what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(kind, "computed")
+        raise typed.problem(
+            "misplaced",
+            f"'{name}' is {what} and cannot be changed by itself",
+            "change a parameter, covariate or attribute that it is made of",
+        )
+    if name in model.unknowns:
+        raise typed.problem(
+            "misplaced", f"'{name}' is an unknown term", f'write --unknown "{name} = expression"'
+        )
+    names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE]
+    near = similar(name, names)
+    there = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+    raise typed.problem(
+        "unknown-name",
+        f"there is no parameter '{name}'",
+        f"one with a similar name exists: '{near}'" if near else f"these can be named: {there or 'none'}",
+    )
+
+
+def constant(model: Model, typed: OptionText, node: n.SyntaxExpr, like: Expr | Unit, what: str) -> float:
+    """A number with the unit that is needed, canonical.
+
+    Parameters
+    ----------
+    model : Model
+    typed : OptionText
+        Where `node` was read from.
+    node : SyntaxExpr
+    like : Expr or Unit
+        What has that unit.
+    what : str
+        Stands in front of the message where it has another.
+
+    Raises
+    ------
+    OptionError
+        If it is no number, or has another unit.
+    """
+    binder = option_binder(model)
+    dimension = like.dimension if isinstance(like, Unit) else like.dim
+    try:
+        return binder.constant(node, dimension, what)
+    except Unbound:
+        raise OptionError(typed.moved(binder.problems)) from None
+
+
+def option_binder(model: Model, hint: str = "write a number with its unit") -> ExpressionBinder:
+    """A binder that knows no names; `hint` helps whoever writes one."""
+
+    def refuse(ref: n.Ref, context: Context) -> Expr:
+        raise binder.fail("unknown-name", f"'{ref.text}' cannot be read here", ref.span, help=hint)
+
+    def no_figure(call: n.Call, context: Context) -> Expr:
+        raise binder.fail(
+            "figure",
+            f"{call.name}(...) is known in `check` alone; figures are {', '.join(FIGURES)}",
+            call.span,
+            help=hint,
+        )
+
+    binder = ExpressionBinder(Scope(), refuse, no_figure, model.time_unit.dimension, False, Problems())
+    return binder
