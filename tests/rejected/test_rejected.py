@@ -75,11 +75,8 @@ def raised_codes(path: Path) -> set[str]:
 
 def source_files() -> list[Path]:
     # What `--set` and its like refuse is no spec.
-    language = [
-        p
-        for p in (ROOT / "pbpkc" / "language").glob("*.py")
-        if p.name not in ("settings.py", "option_text.py")
-    ]
+    of_options = re.compile("option|settings")
+    language = [p for p in (ROOT / "pbpkc" / "language").glob("*.py") if not of_options.search(p.stem)]
     return [*language, ROOT / "pbpkc" / "compiler" / "lower.py", ROOT / "pbpkc" / "compiler" / "partition.py"]
 
 

@@ -185,7 +185,8 @@ def test_parent_alone_does_not_tell_the_pathways_apart(
     verdicts = {v.parameter: v for v in result.identifiability.parameters}
     for name in ("vmax_ugt", "vmax_sult"):
         bound = verdicts[name].bound
-        figure(f"paracetamol from plasma parent alone: 0.5 over the Cramer-Rao bound of {name} ({bound:.3g})", 0.5 / bound, below=1.0)
+        what = f"paracetamol from plasma parent alone: 0.5 over the Cramer-Rao bound of {name} ({bound:.3g})"
+        figure(what, 0.5 / bound, below=1.0)
     assert not verdicts["vmax_ugt"].identifiable and verdicts["vmax_ugt"].bound > 0.5
     assert not verdicts["vmax_sult"].identifiable and verdicts["vmax_sult"].bound > 0.5
     assert verdicts["ka"].identifiable
