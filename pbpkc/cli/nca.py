@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from click.core import ParameterSource
 
+from pbpkc.cli.places import in_folder
+
 if TYPE_CHECKING:
     from pbpkc.experiment.nca_file import FilePlan
     from pbpkc.experiment.nca_options import TerminalRule
@@ -80,6 +82,7 @@ _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\[[^\
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
     help="Write here.  [default: the screen]",
 )
 @click.pass_context

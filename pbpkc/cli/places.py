@@ -12,6 +12,8 @@ def in_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
     """Refuse a file whose folder does not exist or cannot be written; for use as an option's callback."""
     if path is not None:
         folder = path.parent
+        if not path.name:
+            raise click.BadParameter("a file name is missing", ctx, param)
         if not folder.is_dir():
             raise click.BadParameter(
                 f"'{folder}' is no folder" if folder.exists() else f"the folder '{folder}' does not exist",

@@ -163,6 +163,7 @@ def test_the_file_and_what_stands_beside_it(tmp_path: Path) -> None:
         ("missing/x.svg", "the folder 'missing' does not exist"),
         ("model.pbpk/x.svg", "is no folder"),
         (".", "is a directory"),
+        ("", "a file name is missing"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(

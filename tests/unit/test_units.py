@@ -32,8 +32,8 @@ PRESSURE = MASS / LENGTH / TIME**2
 # 1 Pa = 1 kg/m/s^2 in kg, dm and h.
 PASCAL = Fraction(1, 10) * 3600**2
 
-# Decimal prefixes and definitions of the units (BIPM, The International System of Units, 9th ed. 2019), in
-# umol, L, h, kg, K and dm. A month is a twelfth of a year of 365.25 days; a conventional millimetre of mercury
+# Decimal prefixes and definitions of the units (BIPM, The International System of Units, 9th ed. 2019),
+# in umol, L, h, kg, K and dm. A month is a twelfth of a year of 365.25 days; a conventional mm of mercury
 # is 13 595.1 kg/m3 times 9.806 65 m/s2 times 1 mm.
 FACTORS = {
     "km": (10**4, LENGTH),
