@@ -65,7 +65,8 @@ def _estimate(row: EstimateRow | None) -> str:
         return ""
     mark = "" if row.identifiable == "yes" else "*"
     # An interval over more than ten thousandfold says no more than the mark does; the tables of -o keep it.
-    if row.ci_low != row.ci_low or row.ci_high > 1e4 * abs(row.ci_low) > 0:
+    known = row.ci_low == row.ci_low and row.ci_high == row.ci_high
+    if not known or (row.identifiable != "yes" and row.ci_high > 1e4 * abs(row.ci_low)):
         return f"{_number(row.estimate)}{mark}"
     return f"{_number(row.estimate)}{mark} ({_number(row.ci_low)}, {_number(row.ci_high)})"
 

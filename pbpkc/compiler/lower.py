@@ -27,7 +27,8 @@ from pbpkc.compiler.system import (
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
 from pbpkc.language.expression import Apply, Expr, Name, names_in, walk
-from pbpkc.language.model import Arrow, Definition, Model, Observable
+from pbpkc.language.model import Arrow, Definition, Model, Observable, State
+from pbpkc.language.source import Span
 
 _LEAVES = ("covariate", "input", "param", "masked", "attribute", "flow")
 
@@ -64,7 +65,7 @@ class _Lowering:
         inputs = self._inputs()
         constants, curves = self._definitions()
         rates, stoichiometry = self._rates()
-        initial = tuple(self._initial(s.start, s.unit.factor) for s in model.states)
+        initial = tuple(self._initial(s) for s in model.states)
         outputs = tuple(self._output(o) for o in model.observables)
         if self.problems:
             raise SpecError(self.problems)
@@ -97,7 +98,7 @@ class _Lowering:
             except NotEvaluable:
                 continue  # a predicted partition coefficient
             except (ArithmeticError, ValueError, OverflowError) as error:
-                self.problems.append(_cannot_compute(definition, error))
+                self.problems.append(_cannot_compute(name, definition.span, error))
                 value = 0.0
             if "<" in name and definition.kind == "param" and value == 0.0:
                 # Members of a family that nobody gave a value are structure, not parameters: a gene network
@@ -137,7 +138,7 @@ class _Lowering:
             default = None
             if unknown.default is not None:
                 local = dict(zip((a.name for a in unknown.arguments), arguments, strict=True))
-                default = to_sympy(unknown.default, local)
+                default = self._sympy(unknown.default, name, unknown.span, local)
             found.append(
                 UnknownTerm(
                     name,
@@ -261,10 +262,16 @@ class _Lowering:
             if problem is not None:
                 self.problems.append(problem)
             return value
+        return self._sympy(expr, definition.name, definition.span)
+
+    def _sympy(
+        self, expr: Expr, what: str, span: Span | None, symbols: Mapping[str, sp.Expr] | None = None
+    ) -> sp.Expr:
+        """The sympy form; a division by what is always zero is reported."""
         try:
-            return to_sympy(expr, self.symbols)
+            return to_sympy(expr, self.symbols if symbols is None else symbols)
         except ZeroDivisionError as error:
-            self.problems.append(_cannot_compute(definition, error))
+            self.problems.append(_cannot_compute(what, expr.span or span, error))
             return sp.Integer(0)
 
     # ---------------------------------------------------------------- N and v
@@ -285,17 +292,16 @@ class _Lowering:
                 entries[key] = entries.get(key, sp.Integer(0)) - _rational(count * own / units[state])
             for state, share in arrow.produces:
                 key = index[state], j
-                entries[key] = entries.get(key, sp.Integer(0)) + to_sympy(share, self.symbols) * _rational(
-                    own / units[state]
-                )
+                given = self._sympy(share, arrow.name, arrow.span) * _rational(own / units[state])
+                entries[key] = entries.get(key, sp.Integer(0)) + given
         return tuple(found), {k: v for k, v in sorted(entries.items()) if v != 0}
 
     # ---------------------------------------------------------------- starts and outputs
 
-    def _initial(self, start: Expr | None, factor: Fraction) -> sp.Expr:
-        if start is None:
+    def _initial(self, state: State) -> sp.Expr:
+        if state.start is None:
             return sp.Integer(0)
-        return to_sympy(start, self.symbols) / _rational(factor)
+        return self._sympy(state.start, state.name, state.span) / _rational(state.unit.factor)
 
     def _output(self, observable: Observable) -> Output:
         factor = _rational(observable.unit.factor)
@@ -303,9 +309,9 @@ class _Lowering:
         rates = {r.symbol: r.expr for r in self.rates.values()}
 
         def number(expr: Expr | None) -> sp.Expr:
-            return sp.Integer(0) if expr is None else to_sympy(expr, self.symbols)
+            return sp.Integer(0) if expr is None else self._sympy(expr, observable.name, observable.span)
 
-        expr = to_sympy(observable.expr, self.symbols)
+        expr = number(observable.expr)
         while expr.free_symbols & rates.keys():
             expr = expr.xreplace(rates)
         return Output(
@@ -336,10 +342,10 @@ def _no_name(name: str) -> float:
     raise KeyError(name)
 
 
-def _cannot_compute(definition: Definition, error: Exception) -> Diagnostic:
+def _cannot_compute(what: str, span: Span | None, error: Exception) -> Diagnostic:
     return Diagnostic(
         "bad-number",
-        f"'{definition.name}' cannot be computed: {reason(error)}",
-        (Label(definition.span),) if definition.span else (),
+        f"'{what}' cannot be computed: {reason(error)}",
+        (Label(span),) if span else (),
         help="check its arguments",
     )

@@ -55,8 +55,8 @@ def find_scenario(model: Model, name: str) -> Scenario:
         return model.scenarios[name]
     near = similar(name, model.scenarios)
     there = ", ".join(model.scenarios) or "none"
-    hint = f"; a similar name is {near!r}" if near else ""
-    raise ValueError(f"scenario is {name!r}; the model has {there}{hint}")
+    hint = f"; a similar name is '{near}'" if near else ""
+    raise ValueError(f"there is no scenario '{name}'{hint}; scenarios are {there}")
 
 
 def experiment(model: Model, name: str) -> Experiment:

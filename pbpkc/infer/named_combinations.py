@@ -98,11 +98,16 @@ def _side_by_side(space: ParameterSpace, weights: Array) -> bool:
     return len(involved) > 1 and len(dimensions) == 1 and bool(np.ptp(np.sign(weights[involved])) == 0.0)
 
 
+#: An exponent below this share of the largest changes a product by less than its interval shows.
+_NOTHING = 0.02
+
+
 def _product(
     space: ParameterSpace, theta: Array, weights: Array, error: float, quantile: float
 ) -> Combination:
-    # Real exponents are given to three decimals; the bound is that of the unrounded direction.
-    shown = np.round(weights, 3)
+    # Real exponents are given to three decimals, and those that are nothing beside the largest are left
+    # out; the bound is that of the whole direction.
+    shown = np.round(np.where(np.abs(weights) < _NOTHING * np.max(np.abs(weights)), 0.0, weights), 3)
     involved = [int(i) for i in np.flatnonzero(shown)]
     powers = [float(shown[i]) for i in involved]
     whole = all(power.is_integer() for power in powers)

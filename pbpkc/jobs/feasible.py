@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
+from pbpkc.language.magnitudes import ATTRIBUTE_RANGES
 from pbpkc.language.model import Model
 
 _Number = Callable[[str], float | None]
-
-#: What each attribute of a species must be, by its first word: above the one, at most the other.
-_ATTRIBUTES = {"mw": None, "fup": 1.0, "bp": None, "kp": None, "kb": None, "kpu": None}
 
 
 def infeasible(model: Model, values: Mapping[str, float], cause: str) -> list[Diagnostic]:
@@ -91,15 +89,15 @@ def _attributes(
 ) -> Iterable[Diagnostic]:
     for name in values:
         owner, _, word = name.partition(".")
-        if owner not in model.species or word.split(".")[0] not in _ATTRIBUTES:
+        if owner not in model.species or word.split(".")[0] not in ATTRIBUTE_RANGES:
             continue
-        value, most = number(name), _ATTRIBUTES[word.split(".")[0]]
-        if value is None or (value > 0 and (most is None or value <= most)):
+        value, (low, high, rule) = number(name), ATTRIBUTE_RANGES[word.split(".")[0]]
+        if value is None or low < value <= high:
             continue
         unit = model.definitions[name].unit
         shown = f"{value / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
         yield Diagnostic(
             "out-of-bounds",
             f"{cause}: '{name}' is {shown}",
-            help="it is above 0" + (f" and at most {most:g}" if most else ""),
+            help=rule,
         )

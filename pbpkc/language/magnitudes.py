@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pbpkc.language.table import Table
 
 #: What each attribute of a species must be, by its first word: an open lower and a closed upper limit.
-_RANGES = {
+ATTRIBUTE_RANGES = {
     "mw": (0.0, math.inf, "a molar mass is above 0"),
     "fup": (0.0, 1.0, "an unbound fraction lies above 0 and is at most 1"),
     "bp": (0.0, math.inf, "a blood-to-plasma ratio is above 0"),
@@ -54,7 +54,7 @@ def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Sce
             continue
         if word == "volume":
             _check_volume(table, owner, line, lookup)
-        elif owner in table.scope.species and word.split(".")[0] in _RANGES:
+        elif owner in table.scope.species and word.split(".")[0] in ATTRIBUTE_RANGES:
             _check_attribute(table, key, word, line, lookup)
     for arrow in arrows:
         shares = [share for _, share in arrow.produces if share.span is not None]
@@ -117,7 +117,7 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
 
 
 def _check_attribute(table: Table, key: str, word: str, line: n.Attribute, lookup: Lookup) -> None:
-    low, high, rule = _RANGES[word.split(".")[0]]
+    low, high, rule = ATTRIBUTE_RANGES[word.split(".")[0]]
     value = _number(table.definitions[key].expr, lookup)
     if value is not None and not low < value <= high:
         unit = table.definitions[key].unit

@@ -199,7 +199,9 @@ class SensitivityEquations:
                 fault.note(t, str(error))
                 return nothing
             tail = out[n:].reshape(k, n)
-            np.matmul(z[n:].reshape(k, n), slope, out=tail)
+            # A trial step may overshoot beyond what a float holds; the step is then refused, not reported.
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(z[n:].reshape(k, n), slope, out=tail)
             tail += forcing
             if constant is not None:
                 tail += constant

@@ -51,8 +51,9 @@ class SolverOptions:
             raise ValueError(f"method is {self.method!r}; accepted are {', '.join(get_args(Method))}")
         if not 1e-14 <= self.rtol <= 1e-1:
             raise ValueError(f"rtol is {self.rtol!r}; accepted is 1e-14 to 1e-1")
-        if self.atol is not None and not np.all(np.asarray(self.atol, dtype=float) > 0.0):
-            raise ValueError(f"atol is {self.atol!r}; it must be above zero")
+        given = np.asarray(1.0 if self.atol is None else self.atol, dtype=float)
+        if not np.all((given > 0.0) & np.isfinite(given)):
+            raise ValueError(f"atol is {self.atol!r}; it must be above zero and finite")
         if self.max_steps < 1:
             raise ValueError(f"max_steps is {self.max_steps!r}; it must be at least 1")
 

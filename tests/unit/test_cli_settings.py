@@ -86,7 +86,7 @@ def test_a_scenario_that_changes_the_value_it_finds_still_does(tmp_path: Path) -
         ("k = cmax(one.Cp)", "cmax(...) is known in `check` alone", "--> --set:1:5"),
         ("plasma.volume = -1 L", "the volume of 'plasma' is not positive: -1 L", "a volume is above 0"),
         ("plasma.volume = 0 L", "the volume of 'plasma' is not positive: 0 L", "a volume is above 0"),
-        ("D.mw = 0 g/mol", "'D.mw' is 0 [g/mol]", "it is above 0"),
+        ("D.mw = 0 g/mol", "'D.mw' is 0 [g/mol]", "a molar mass is above 0"),
         ("out = 3 [umol/h]", "'out' is the rate of a process", "change a parameter"),
         ("plasma.D.C = 3 [umol/L]", "'plasma.D.C' is computed", "change a parameter"),
     ],

@@ -238,7 +238,7 @@ def test_output_file_is_whole_or_not_there(tmp_path: Path) -> None:
     out.unlink()
     assert run(write(tmp_path, [*rows()[:3], "x"]), "-o", str(out)).exit_code == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study.csv"]
-    assert run(write(tmp_path, rows()), "-o", str(tmp_path / "absent" / "nca.txt")).exit_code == 1
+    assert run(write(tmp_path, rows()), "-o", str(tmp_path / "absent" / "nca.txt")).exit_code == 2
 
 
 def test_partial_result_has_its_own_status(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_starts() -> None:
 def test_names_that_are_not_there() -> None:
     spec = model('scenario oral { run 1 [h] }\nscenario d { data "x.csv" { column TIME [h] } }\n')
     with pytest.raises(
-        ValueError, match="scenario is 'orl'; the model has oral, d; a similar name is 'oral'"
+        ValueError, match="there is no scenario 'orl'; a similar name is 'oral'; scenarios are oral, d"
     ):
         experiment(spec, "orl")
     with pytest.raises(ValueError, match="from a data file"):
