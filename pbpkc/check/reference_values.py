@@ -73,9 +73,11 @@ class TrialFunction:
     """A smooth function in place of an unknown term: every argument changes it everywhere.
 
     A default may be constant, so that its derivatives would hide errors. The value is
-    ``1.5 + sum_k w_k z_k / sqrt(h_k**2 + z_k**2)``, with h_k the width of the argument's range and
-    ``z_k = x_k + h_k / 4``, so that neither it nor its derivatives have a symmetry in which a wrong sign
-    could hide. It takes floats, numpy arrays and torch tensors.
+    ``1.5 + sum_k w_k (1 + q_k**2)**(1/4)`` with ``q_k = x_k / h_k + 1/4``, where h_k is the width of the
+    argument's range, so that neither it nor its derivatives have a symmetry in which a wrong sign could
+    hide. Far outside the range it grows as a square root: a function that levels off there would leave
+    automatic differentiation a small difference of large terms, whose rounding looks like an error. Here
+    the derivative is one product. It takes floats, numpy arrays and torch tensors.
     """
 
     def __init__(self, term: UnknownTerm) -> None:
@@ -87,16 +89,17 @@ class TrialFunction:
         """The value."""
         value: Any = 1.5
         for x, h, w in zip(arguments, self._widths, self._weights, strict=True):
-            z = x + 0.25 * h
-            value = value + w * z / (h * h + z * z) ** 0.5
+            q = x / h + 0.25
+            value = value + w * (1.0 + q * q) ** 0.25
         return value
 
     def partials(self, *arguments: Any) -> tuple[Any, ...]:
         """Derivatives by each argument."""
-        return tuple(
-            w * h * h / (h * h + (x + 0.25 * h) * (x + 0.25 * h)) ** 1.5
-            for x, h, w in zip(arguments, self._widths, self._weights, strict=True)
-        )
+        found = []
+        for x, h, w in zip(arguments, self._widths, self._weights, strict=True):
+            q = x / h + 0.25
+            found.append(0.5 * w / h * q / (1.0 + q * q) ** 0.75)
+        return tuple(found)
 
 
 def reference_values(

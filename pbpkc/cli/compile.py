@@ -7,7 +7,10 @@ from pathlib import Path
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, settings, warn
-from pbpkc.cli.places import as_folder
+from pbpkc.cli.places import as_folder, demand_apart, files_read
+
+#: What -o writes.
+FILES = ("model_numpy.py", "model_torch.py", "manifest.json")
 
 STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "latex", "manifest")
 
@@ -48,7 +51,11 @@ def command(
     if emit == "tree":
         click.echo(stage_text(spec, None, "tree"), nl=False)
         return
-    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    outputs = [output / name for name in FILES] if output is not None else []
+    demand_apart(outputs, [spec])
+    loaded = load(spec)
+    demand_apart(outputs, files_read(loaded.model))
+    loaded = loaded.with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
     if emit != "model":
         with status("compiling"):

@@ -7,7 +7,10 @@ from pathlib import Path
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
-from pbpkc.cli.places import as_folder
+from pbpkc.cli.places import as_folder, demand_apart, files_read
+
+#: What -o writes whatever the data; the names of the plots depend on the observables.
+FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json", "report.html")
 
 
 @click.command("fit")
@@ -124,7 +127,11 @@ def command(
 
     options = FitOptions(method="map" if map_ else "ml", blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
     solver_options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
-    loaded = load(spec).with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
+    outputs = [output / name for name in FILES] if output is not None else []
+    demand_apart(outputs, [spec] if data is None else [spec, data])
+    loaded = load(spec)
+    demand_apart(outputs, files_read(loaded.model))
+    loaded = loaded.with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
     warn(loaded.model.warnings)
     stores: list[FitFolder] = []
 

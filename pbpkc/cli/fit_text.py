@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit
@@ -17,7 +18,7 @@ def fit_text(result: FitResult) -> str:
         "id",
         *(f"{p['name']} [{p['unit']}]" for p in result.parameters),
         "n",
-        "-2 log L",
+        "-2 log post" if result.options.get("method") == "map" else "-2 log L",
         "RSS",
         "outcome",
     ]
@@ -33,11 +34,16 @@ def fit_text(result: FitResult) -> str:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
     if len(result.fits) > 1 and result.summary:
         lines.append("")
+        firm = Counter(row.parameter for row in result.estimates if row.identifiable == "yes")
         mean = [
-            [s.parameter, s.unit, str(s.n), s.kind, _number(s.mean), _number(s.low), _number(s.high)]
+            [
+                *(s.parameter, s.unit, str(s.n), f"{firm[s.parameter]} of {s.n}", s.kind),
+                *(_number(s.mean), _number(s.low), _number(s.high)),
+            ]
             for s in result.summary
         ]
-        lines += _table(["parameter", "unit", "subjects", "mean", "value", "smallest", "largest"], mean)
+        columns = ["parameter", "unit", "subjects", "determined", "mean", "value", "smallest", "largest"]
+        lines += _table(columns, mean)
     told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
     if told:
         lines.append("")

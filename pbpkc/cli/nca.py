@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from click.core import ParameterSource
 
-from pbpkc.cli.places import in_folder
+from pbpkc.cli.places import demand_apart, in_folder
 
 if TYPE_CHECKING:
     from pbpkc.experiment.nca_file import FilePlan
@@ -117,6 +117,7 @@ def command(
     from pbpkc.experiment.whole_file import write_whole
     from pbpkc.language.diagnostics import SpecError
 
+    demand_apart([output] if output is not None else [], [file])
     plan = _plan(
         dose,
         amt_unit,
@@ -190,13 +191,17 @@ def _plan(
     from pbpkc.experiment.nca_options import NCAOptions
     from pbpkc.experiment.nca_profiles import Columns
     from pbpkc.experiment.nca_units import units
-    from pbpkc.language.units import TIME
+    from pbpkc.language.units import AMOUNT, MASS, TIME, VOLUME, parse_unit
 
     time, conc = _unit(time_unit, "--time-unit"), _unit(conc_unit, "--conc-unit")
     if time.dimension != TIME:
         raise click.BadParameter(f"{time} is not a unit of time", param_hint="--time-unit")
-    if conc.offset or conc.dimension.is_one:
-        raise click.BadParameter(f"{conc} is not a unit of concentration", param_hint="--conc-unit")
+    counted = (MASS, AMOUNT, parse_unit("IU").dimension)
+    if conc.dimension not in tuple(dimension / VOLUME for dimension in counted):
+        raise click.BadParameter(
+            f"{conc} is not a unit of concentration: a mass, an amount or IU per volume",
+            param_hint="--conc-unit",
+        )
     if dose is not None and amt_unit is not None:
         raise click.UsageError(
             "--amt-unit is the unit of the file's AMT, which --dose replaces: give one of them"

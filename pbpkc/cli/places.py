@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
+
+if TYPE_CHECKING:
+    from pbpkc.language.model import Model
 
 
 def in_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
@@ -32,6 +37,42 @@ def as_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
             raise click.BadParameter(f"'{there}' is a file, so '{path}' cannot be made", ctx, param)
         _demand_writable(there, ctx, param)
     return path
+
+
+def demand_apart(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Refuse an output that is one of the files that are read, or that is written twice.
+
+    Raises
+    ------
+    click.UsageError
+        Naming the file.
+    """
+    outputs = list(outputs)
+    for place, output in enumerate(outputs):
+        if any(_same(output, other) for other in outputs[:place]):
+            raise click.UsageError(f"'{output}' would be written twice; give each output a name of its own")
+        for read in inputs:
+            if _same(output, Path(read)):
+                raise click.UsageError(
+                    f"'{output}' is read by this run and would be overwritten: write elsewhere"
+                )
+
+
+def files_read(model: Model) -> list[Path]:
+    """The spec with the files it uses, and the data files of its scenarios."""
+    found = [Path(file.name) for file in model.files]
+    for scenario in model.scenarios.values():
+        block = scenario.data
+        if block is not None and block.span is not None:
+            found.append(Path(block.span.file.name).parent / block.path)
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there yet
+        return one.resolve() == other.resolve()
 
 
 def _demand_writable(folder: Path, ctx: click.Context, param: click.Parameter) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, as_format, print_json, settings, solver, warn
-from pbpkc.cli.places import in_folder
+from pbpkc.cli.places import demand_apart, files_read, in_folder
 
 
 @click.command("simulate")
@@ -85,12 +85,19 @@ def command(
     from pbpkc.solve.options import SolverOptions
     from pbpkc.solve.output import runs_csv, write_runs
 
+    if log_scale and plot is None:
+        raise click.UsageError("--log is the scale of the plot: give --plot FILE with it")
+    outputs = [output, output.with_name(f"{output.name}.json")] if output is not None else []
+    outputs += [plot] if plot is not None else []
+    demand_apart(outputs, [spec])
     options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     if plot is not None:
         from pbpkc.report.plots import kind_of
 
         kind_of(plot)  # refuses a name that is no plot's before anything is computed
-    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    loaded = load(spec)
+    demand_apart(outputs, files_read(loaded.model))
+    loaded = loaded.with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
     at = read_times(loaded.model, times) if times is not None else None
     with bar("simulating") as tell:

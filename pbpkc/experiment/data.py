@@ -173,7 +173,11 @@ def read_dataset(
     builder = _Builder(model, chosen, columns, definitions, doses, observations, problems, scored)
     subjects = builder.subjects(rows)
     if not rows and not wrong and not problems.all():
-        problems.add("data-empty", "no row is left after 'keep'", block.span, severity="error")
+        keeps = block.keep_spans
+        problems.add(
+            "data-empty", "no row is left after 'keep'", keeps[0] if keeps else block.span,
+            also=Label(keeps[-1], "and this one") if len(keeps) > 1 else None,
+        )  # fmt: skip
     failed = any(d.severity == "error" for d in (*wrong, *problems.all()))
     if scored and rows and not failed and not any(s.time.size for s in subjects):
         problems.add("data-no-observations", "the file has no value that can be scored", rows[0].place(None))
@@ -255,8 +259,10 @@ class _Builder:
         if self.scenario.run is not None:
             end = max(end, self._value(self.scenario.run))
         seen: list[Observation] = []
+        first: dict[tuple[float, int, float, bool], Row] = {}
         for row in rows:
             if row.kind == "dose":
+                self._dropped(identity, row)
                 event = self.doses.read(row)
                 if event is not None:
                     events.append(event)
@@ -264,6 +270,7 @@ class _Builder:
                 observation = self.observations.read(row)
                 if observation is not None:
                     seen.append(observation)
+                    self._again(identity, row, observation, first)
         self._remark(identity, rows, events, seen)
         regimen = Regimen(
             tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions)
@@ -305,6 +312,42 @@ class _Builder:
                 "data-before-dose", f"ID {identity} is observed before its first dose",
                 row.place(self.columns.words["TIME"]), severity="note",
                 notes=("such a value is predicted from the initial amounts alone",),
+            )  # fmt: skip
+
+    def _dropped(self, identity: str, row: Row) -> None:
+        """A word about a row that is a dose because nothing says otherwise, and has a measured value."""
+        told = row.numbers
+        if self.scored and "EVID" not in told and "DV" in told and not told.get("MDV"):
+            self.problems.add(
+                "data-dose-with-value",
+                f"ID {identity}: the row of line {row.line} has an amount and a value and is read as a dose; "
+                f"its value {told['DV']:g} is not scored",
+                row.place(self.columns.get("DV")), severity="note",
+                help="write the value on a row of its own, or MDV 1 where it means nothing",
+            )  # fmt: skip
+
+    def _again(
+        self,
+        identity: str,
+        row: Row,
+        observation: Observation,
+        first: dict[tuple[float, int, float, bool], Row],
+    ) -> None:
+        """A word about a measured value that stands in the file twice."""
+        if not self.scored:
+            return
+        value = observation.dv if not observation.censored else observation.lloq
+        key = (observation.time, observation.observable, value, observation.censored)
+        before = first.setdefault(key, row)
+        if before is not row:
+            name = self.model.observables[observation.observable].name
+            self.problems.add(
+                "data-value-again",
+                f"ID {identity}: the value of '{name}' in line {row.line} is that of line {before.line} at "
+                "the same time; both are scored",
+                row.place(self.columns.get("DV")), severity="note",
+                also=Label(before.place(self.columns.get("DV")), "the same value"),
+                help="leave one of the rows out unless it was measured twice",
             )  # fmt: skip
 
     def _covariates(self, identity: str, rows: list[Row]) -> dict[str, float]:

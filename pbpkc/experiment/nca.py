@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,12 +170,26 @@ def nca(
     line = fit_terminal(t, c, options)
     if isinstance(line, str):
         notes.append(f"no terminal line, so no half-life and nothing beyond tlast: {line}")
-        return replace(observed, notes=tuple(notes))
+        return _finite(replace(observed, notes=tuple(notes)))
     if curve.substituted[list(line.points)].any():
         notes.append("the terminal line uses values that stand in for ones below the limit of quantification")
     if len(line.points) == 2:
         notes.append("a terminal line through two points has no adjusted R2")
-    return _extrapolate(observed, line, t, dose, options, notes)
+    if not observed.auc_last + clast / line.lambda_z > 0:
+        notes.append("the area is too small for a number: nothing follows from it")
+        return _finite(replace(observed, notes=tuple(notes)))
+    return _finite(_extrapolate(observed, line, t, dose, options, notes))
+
+
+def _finite(result: NCAResult) -> NCAResult:
+    """The result without what grew beyond all numbers."""
+    beyond = [name for name, value in result.figures().items() if math.isinf(value)]
+    if not beyond:
+        return result
+    lost = [name for name, value in result.figures().items() if not math.isfinite(value)]
+    note = f"beyond all numbers, so not determined: {', '.join(beyond)}"
+    changes: dict[str, Any] = dict.fromkeys(lost, math.nan)
+    return replace(result, **changes, notes=(*result.notes, note))
 
 
 def _extrapolate(

@@ -239,7 +239,7 @@ def _analyse(profile: Profile, plan: FilePlan, dose_unit: Unit | None) -> NCARow
     )
     extra = []
     if profile.missing:
-        extra.append(f"{profile.missing} observation rows without a value left out")
+        extra.append(f"{_counted(profile.missing, 'observation row')} without a value left out")
     if len(profile.doses) > 1:
         extra.append(f"{len(profile.doses)} dose rows counted as one dose at the time of the first")
     text = f"{dose:g} {dose_unit.text}" if dose is not None and dose_unit is not None else None
@@ -250,7 +250,7 @@ def _remarks(
     profiles: tuple[Profile, ...], plan: FilePlan, by: tuple[str, ...], dose_unit: Unit | None
 ) -> tuple[str, ...]:
     options, columns = plan.options, plan.columns
-    curves = f"{len(profiles)} curves by {', '.join(by)}" if by else "one curve"
+    curves = f"{_counted(len(profiles), 'curve')} by {', '.join(by)}" if by else "one curve"
     remarks = [f"{curves}; {columns.time} in {plan.time}, {columns.concentration} in {plan.concentration}"]
     dosed = sum(bool(profile.doses) for profile in profiles)
     if plan.dose is not None and plan.dose_unit is not None:
@@ -265,7 +265,8 @@ def _remarks(
         remarks.append("time 0: as in the file, which has no dose rows")
     elif dosed < len(profiles):
         remarks.append(
-            f"time 0: the first dose row; as in the file for {len(profiles) - dosed} curves without one"
+            "time 0: the first dose row; as in the file for "
+            f"{_counted(len(profiles) - dosed, 'curve')} without one"
         )
     else:
         remarks.append("time 0: the first dose row of each curve")
@@ -286,6 +287,10 @@ def _remarks(
         f"quantification {options.blq_rule}{limit}"
     )
     return tuple(remarks)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def _terminal_text(options: NCAOptions, time: Unit) -> str:

@@ -17,6 +17,9 @@ from pbpkc.language.diagnostics import Diagnostic
 # Which points a line used, and how well it fits, have no mean worth reading.
 _NOT_SUMMARISED = ("c0", "n_points", "lambda_z_from", "lambda_z_to", "r2_adj")
 
+# Beyond this exponent exp() is no finite number.
+_LARGEST = 700.0
+
 _BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Observed", ("c0", "cmax", "tmax", "clast", "tlast", "auc_last", "aumc_last")),
     ("Terminal line", ("lambda_z", "half_life", "n_points", "lambda_z_from", "lambda_z_to", "r2_adj")),
@@ -45,7 +48,8 @@ class Summary:
     geometric_mean : float
         In the figure's unit; nan for n = 0.
     geometric_cv_pct : float, %
-        ``100 sqrt(exp(s^2) - 1)`` with s the standard deviation (n - 1) of the logarithms; nan for n < 2.
+        ``100 sqrt(exp(s^2) - 1)`` with s the standard deviation (n - 1) of the logarithms; nan for n < 2 and
+        where it is beyond all numbers.
     median : float
         In the figure's unit, over the same curves.
     """
@@ -71,6 +75,8 @@ class NCATable:
         What was assumed and done for the whole file.
     refused : tuple of Diagnostic
         Curves that a single-dose analysis does not apply to; they have no row.
+    summarised : bool
+        Whether the curves are alike, so that a mean over them says something.
     """
 
     by: tuple[str, ...]
@@ -78,6 +84,7 @@ class NCATable:
     units: Mapping[str, str]
     remarks: tuple[str, ...]
     refused: tuple[Diagnostic, ...] = ()
+    summarised: bool = True
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -86,6 +93,8 @@ class NCATable:
 
     def summary(self) -> Mapping[str, Summary]:
         """Each figure over the curves, those left out that have no meaningful mean."""
+        if not self.summarised:
+            return {}
         return {
             name: _summarise([row.result.figures()[name] for row in self.rows])
             for name in self.figures
@@ -105,8 +114,8 @@ class NCATable:
         for row in self.rows:
             cells = [_exact(value) for value in row.result.figures().values()]
             write.writerow([*(row.group or ("1",)), row.dose or "", *cells, "; ".join(row.result.notes)])
-        if len(self.rows) > 1:
-            summary = self.summary()
+        summary = self.summary()
+        if len(self.rows) > 1 and summary:
             cells = [_exact(summary[name].geometric_mean) if name in summary else "" for name in self.figures]
             write.writerow(["geometric mean", *[""] * (len(labels) - 1), "", *cells, ""])
         return out.getvalue()
@@ -195,13 +204,13 @@ def _summarise(values: Sequence[float]) -> Summary:
     return Summary(
         n,
         float(np.exp(np.mean(logs))),
-        100 * math.sqrt(math.expm1(spread**2)) if n > 1 else math.nan,
+        100 * math.sqrt(math.expm1(spread**2)) if n > 1 and spread**2 < _LARGEST else math.nan,
         float(np.median(positive)),
     )
 
 
 def _known(value: float) -> bool:
-    return not math.isnan(value)
+    return math.isfinite(value)
 
 
 def _exact(value: float) -> str:

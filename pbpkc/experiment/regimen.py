@@ -30,6 +30,9 @@ Value = float | Dual
 #: The order of events that no row of a data file names: before every row of that time.
 UNORDERED = -1
 
+#: A run that begins at its first dose may compute that time twice, and differ in the last digits.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class DoseEvent:
@@ -231,7 +234,7 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
     ------
     SpecError
         If a quantity has no value, or one that means nothing: a negative amount, fraction, lag or duration,
-        a rate that is not positive, anything not finite.
+        a rate that is not positive, a time before the run begins, anything not finite.
     """
     names = tuple(names)
     overrides: dict[str, Value] = dict(values)
@@ -245,7 +248,7 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
     events: list[Event] = []
     smallest: dict[str, float] = {}
     for dose in regimen.doses:
-        given = _bind_dose(dose, read, events)
+        given = _bind_dose(dose, regimen.begin, read, events)
         if given > 0.0:
             smallest[dose.species] = min(smallest.get(dose.species, math.inf), given)
     events.sort(key=lambda event: (event.time, event.order))
@@ -286,7 +289,7 @@ def _reader(lookup: Callable[[str], Value]) -> Reader:
     return read
 
 
-def _bind_dose(dose: DoseEvent, read: Reader, events: list[Event]) -> float:
+def _bind_dose(dose: DoseEvent, begin: float, read: Reader, events: list[Event]) -> float:
     """Append the events of a dose; return the amount given each time, in the state's unit."""
 
     def take(quantity: Quantity | None, word: str) -> Value | None:
@@ -313,6 +316,12 @@ def _bind_dose(dose: DoseEvent, read: Reader, events: list[Event]) -> float:
         place = dose.rate.span if isinstance(dose.rate, Expr) else None
         message = f"the rate of an infusion is {number(rate)!r}, not above zero"
         raise _error("negative-dose", message, place or dose.span)
+
+    if number(first) < begin - _ROUNDING * abs(begin):
+        place = dose.time.span if isinstance(dose.time, Expr) else None
+        message = f"the time of a dose is {number(first)!r} h, before the run begins at {begin!r} h"
+        help = "give the first dose where the run begins and shift the other times"
+        raise _error("early-dose", message, place or dose.span, help)
 
     if fraction is not None:
         amount = fraction * amount
@@ -362,6 +371,6 @@ def _scaled(values: NDArray[np.float64] | None, factor: float) -> NDArray[np.flo
     return None if values is None else values * factor
 
 
-def _error(code: str, message: str, span: Span | None) -> SpecError:
+def _error(code: str, message: str, span: Span | None, help: str | None = None) -> SpecError:
     labels = () if span is None else (Label(span),)
-    return SpecError([Diagnostic(code, message, labels)])
+    return SpecError([Diagnostic(code, message, labels, help=help)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -158,6 +159,10 @@ def _parallel(
     # numerical libraries may hang in them.
     import multiprocessing
 
+    # A pool can hang for ever on what it cannot send (its feeding thread dies with work still queued), so
+    # that is tried first.
+    for subject in subjects:
+        pickle.dumps(_alone(problem, subject))
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: list[Future[tuple[SubjectFit, float]]] = [
             pool.submit(_one, _alone(problem, subject), options) for subject in subjects

@@ -26,6 +26,8 @@ class EstimateRow:
         nan, as the interval, where the data (with priors, where they count) do not determine it.
     at_bound : {"no", "lower", "upper"}
     identifiable : {"yes", "no"}
+    scale : {"log", "natural"}
+        Of the standard error.
     """
 
     id: str
@@ -38,6 +40,7 @@ class EstimateRow:
     start: float
     at_bound: str
     identifiable: str
+    scale: str
 
 
 @dataclass(frozen=True)

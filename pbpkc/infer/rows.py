@@ -61,6 +61,7 @@ def estimate_rows(
                 start=_tidy(parameter.in_unit(float(begun[i]))),
                 at_bound=bounds[i],
                 identifiable="yes" if verdict.parameters[i].identifiable else "no",
+                scale=parameter.scale,
             )
         )
     return tuple(rows)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from pbpkc.check.positivity import prove_positivity
 from pbpkc.check.proof import Proof
 from pbpkc.check.report import CheckItem, CheckReport, Status
 from pbpkc.check.residual import ACCEPTED, Jacobian, Residual, worst_defect
+from pbpkc.check.unknown_terms import breaks_range, examine_unknown_terms, outside_declared
 from pbpkc.check.volumes import prove_volumes
 from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.model import Model
-from pbpkc.solve.dense import simulate_dense
+from pbpkc.runtime.load import load_numpy
+from pbpkc.solve.dense import DenseSolution, simulate_dense
 from pbpkc.solve.figures import CurveFigures
 from pbpkc.solve.options import SolverOptions
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
+
+    #: The run of a scenario by its name: the model, its parameters, the solution.
+    Runs = Callable[[str], tuple[CompiledModel, NDArray[np.float64], DenseSolution]]
 
 #: Tolerances of the runs that expectations are read from, and of the run the residual is checked on.
 EXPECTATION_OPTIONS = SolverOptions(rtol=1e-8)
@@ -50,14 +55,16 @@ def check(loaded: Spec, torch: bool = True, progress: Callable[[str], None] | No
     items: list[CheckItem] = []
     seconds: dict[str, float] = {}
     variants = Variants(loaded)
+    runs = cache(partial(_reference_run, loaded.model, variants))
     steps: list[tuple[str, Callable[[], Iterable[CheckItem]]]] = [
         ("units", partial(_units, loaded)),
         ("flow", partial(_flows, loaded.model)),
         ("volume", partial(_volumes, loaded)),
         ("mass", partial(_mass, loaded)),
         ("positive", partial(_positive, loaded)),
+        ("unknown", partial(_unknown, loaded, runs)),
         ("code", partial(_code, loaded, torch)),
-        ("residual", partial(_residual, loaded, variants, torch)),
+        ("residual", partial(_residual, loaded, runs, torch)),
         ("expectation", partial(_expectations, loaded, variants)),
     ]
     for group, work in steps:
@@ -140,6 +147,54 @@ def _positive(loaded: Spec) -> Iterable[CheckItem]:
     )
 
 
+def _unknown(loaded: Spec, runs: Runs) -> Iterable[CheckItem]:
+    proofs = examine_unknown_terms(loaded.stages.lowered)
+    demanded = "positive" in loaded.model.demands
+    names = dict.fromkeys(p.name for p in proofs)
+    kept = [n for n in names if all(p.held for p in proofs if p.name == n)]
+    if kept:
+        whose, verb = ("the form of", "agrees") if len(kept) == 1 else ("the forms of", "agree")
+        yield CheckItem("unknown", "", "held", f"{whose} {', '.join(kept)} {verb} with what is declared")
+    for proof in proofs:
+        if not proof.held:
+            # Positivity is proved from the declared range: a form outside it makes that proof void.
+            status: Status = "violated" if demanded and breaks_range(proof) else "warning"
+            yield CheckItem("unknown", proof.name, status, f"{proof.explanation} (declared: {proof.claim})")
+    terms = [u for u in loaded.stages.lowered.unknowns if u.default is not None]
+    for name in _written(loaded.model) if terms else ():
+        compiled, p, solution = runs(name)
+        calls = _calls(compiled, p, solution)
+        for term in terms:
+            for text in outside_declared(term, calls.get(term.name, [])):
+                yield CheckItem("unknown", name, "note", text)
+
+
+def _calls(
+    compiled: CompiledModel, p: NDArray[np.float64], solution: DenseSolution
+) -> dict[str, list[tuple[NDArray[np.float64], ...]]]:
+    """The arguments that each unknown term was given at the ends of the steps of a run."""
+    if not solution.steps:
+        return {}
+    found: dict[str, list[tuple[NDArray[np.float64], ...]]] = {}
+
+    def listening(name: str, form: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            found.setdefault(name, []).append(tuple(np.asarray(a, dtype=float) for a in arguments))
+            return form(*arguments)
+
+        return called
+
+    forms = {name: listening(name, term) for name, term in compiled.module.unknowns.items()}
+    ears = load_numpy(compiled.generated, forms)
+    ends = [np.array([s.begin, s.end]) for s in solution.steps]
+    y = np.concatenate([s.states(t) for s, t in zip(solution.steps, ends, strict=True)])
+    u = np.concatenate([s.segment.inputs_at(t) for s, t in zip(solution.steps, ends, strict=True)])
+    with np.errstate(all="ignore"):
+        ears.rates(np.concatenate(ends), y, p, u)
+        ears.observe(np.concatenate(ends), y, p, u)
+    return found
+
+
 def _from_proofs(
     group: str, proofs: Sequence[Proof], demanded: bool, one: str, many: str
 ) -> Iterable[CheckItem]:
@@ -170,13 +225,22 @@ def _code(loaded: Spec, torch: bool) -> Iterable[CheckItem]:
         yield CheckItem("code", "", "note", note)
 
 
-def _residual(loaded: Spec, variants: Variants, torch: bool) -> Iterable[CheckItem]:
-    for name, scenario in loaded.model.scenarios.items():
-        if scenario.data is not None:
-            continue
-        compiled, p, bound = bound_scenario(loaded.model, variants, name)
-        assert bound.end is not None
-        solution = simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
+def _written(model: Model) -> list[str]:
+    """Scenarios that take nothing from a data file."""
+    return [name for name, scenario in model.scenarios.items() if scenario.data is None]
+
+
+def _reference_run(
+    model: Model, variants: Variants, name: str
+) -> tuple[CompiledModel, NDArray[np.float64], DenseSolution]:
+    compiled, p, bound = bound_scenario(model, variants, name)
+    assert bound.end is not None
+    return compiled, p, simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
+
+
+def _residual(loaded: Spec, runs: Runs, torch: bool) -> Iterable[CheckItem]:
+    for name in _written(loaded.model):
+        compiled, p, solution = runs(name)
         if not solution.outcome.ok:
             yield CheckItem(
                 "residual",

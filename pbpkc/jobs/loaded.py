@@ -25,22 +25,22 @@ class LoadedModel(Spec):
 
     def with_settings(
         self,
-        set: Sequence[str] = (),
-        mask: Sequence[str] = (),
-        unmask: Sequence[str] = (),
-        unknown: Sequence[str] = (),
+        set: str | Sequence[str] = (),
+        mask: str | Sequence[str] = (),
+        unmask: str | Sequence[str] = (),
+        unknown: str | Sequence[str] = (),
     ) -> LoadedModel:
         """The same spec with values, masks or unknown terms changed for this run.
 
         Parameters
         ----------
-        set : sequence of str
+        set : str or sequence of str
             ``"ka = 1.5 [1/h]"``; a masked parameter is held there. It comes before the ``set`` of a scenario.
-        mask : sequence of str
+        mask : str or sequence of str
             ``"APAP.kp.liver in (0.1, 10) scale log"``.
-        unmask : sequence of str
+        unmask : str or sequence of str
             ``"vmax_sult"`` (held at the median of its prior) or ``"vmax_sult = 400 [umol/h/kg^0.75]"``.
-        unknown : sequence of str
+        unknown : str or sequence of str
             ``"paps = exp(-c / 300 [umol/L])"``.
 
         Raises
@@ -50,10 +50,15 @@ class LoadedModel(Spec):
         """
         from pbpkc.jobs.settings import changed
 
-        model, given = changed(self.model, set, mask, unmask, unknown)
+        typed = {
+            "set": _texts(set),
+            "mask": _texts(mask),
+            "unmask": _texts(unmask),
+            "unknown": _texts(unknown),
+        }
+        model, given = changed(self.model, *typed.values())
         if model is self.model:
             return self
-        typed = {"set": set, "mask": mask, "unmask": unmask, "unknown": unknown}
         settings = {key: (*self.settings.get(key, ()), *texts) for key, texts in typed.items()}
         return LoadedModel(self.path, model, self.given | given, settings)
 
@@ -62,8 +67,8 @@ class LoadedModel(Spec):
         scenario: str | Sequence[str] | None = None,
         *,
         times: ArrayLike | None = None,
-        set: Sequence[str] = (),
-        unknown: Sequence[str] = (),
+        set: str | Sequence[str] = (),
+        unknown: str | Sequence[str] = (),
         solver: str = "lsoda",
         rtol: float = 1e-8,
         atol: float | Sequence[float] | None = None,
@@ -76,7 +81,7 @@ class LoadedModel(Spec):
             All hand-written scenarios if left out.
         times : array, h, optional
             When to sample; an even grid with the times of the events if left out.
-        set, unknown : sequence of str
+        set, unknown : str or sequence of str
             As in `with_settings`.
         solver : {"lsoda", "bdf", "radau"}
         rtol, atol : float
@@ -109,13 +114,13 @@ class LoadedModel(Spec):
         scenario: str | None = None,
         method: str = "ml",
         blq: str = "m3",
-        start: Sequence[str] = (),
+        start: str | Sequence[str] = (),
         starts: int = 3,
         seed: int = 0,
-        mask: Sequence[str] = (),
-        unmask: Sequence[str] = (),
-        set: Sequence[str] = (),
-        unknown: Sequence[str] = (),
+        mask: str | Sequence[str] = (),
+        unmask: str | Sequence[str] = (),
+        set: str | Sequence[str] = (),
+        unknown: str | Sequence[str] = (),
         rtol: float = 1e-10,
         workers: int = 1,
     ) -> FitResult:
@@ -131,11 +136,11 @@ class LoadedModel(Spec):
             Maximum likelihood, or with the priors added.
         blq : {"m3", "drop", "half", "zero"}
             What a value below quantification counts as.
-        start : sequence of str
+        start : str or sequence of str
             Where the first search begins, ``"ka = 4 [1/h]"``; medians of the priors if left out.
         starts, seed : int
             Starting points per subject; the seed belongs to the subject.
-        mask, unmask, set, unknown : sequence of str
+        mask, unmask, set, unknown : str or sequence of str
             As in `with_settings`.
         rtol : float
             Of the solver.
@@ -152,8 +157,13 @@ class LoadedModel(Spec):
         from pbpkc.solve.options import SolverOptions
 
         options = FitOptions(method=method, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
-        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), start)
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start))
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
+
+
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One text is one setting, and not its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def load(path: str | Path) -> LoadedModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
@@ -69,6 +69,7 @@ def changed(
         With all that do not fit.
     """
     typed = _read(model, set, masks, unmask, unknown)
+    original = model
     if typed.forms:
         model = replace(model, unknowns=MappingProxyType({**model.unknowns, **typed.forms}))
     held = {name: nominal(model, name) if value is None else value for name, value in typed.freed.items()}
@@ -85,7 +86,29 @@ def changed(
     if starts:
         model = mask(model, {name: new for name, (new, _) in typed.estimated.items()}, starts)
     names = frozenset(held) | frozenset(starts)
+    notes = tuple(_outside(typed.freed, original))
+    if notes:
+        model = replace(model, warnings=(*model.warnings, *notes))
     return _before_scenarios(model, names) if names else model, names
+
+
+def _outside(freed: Mapping[str, float | None], model: Model) -> Iterator[Diagnostic]:
+    for name, value in freed.items():
+        definition = model.definitions[name]
+        bounds = definition.mask
+        if value is None or bounds is None or bounds.low <= value <= bounds.high:
+            continue
+        unit = definition.unit
+        low, high, at = (
+            f"{(x - float(unit.offset)) / float(unit.factor):.6g}" for x in (bounds.low, bounds.high, value)
+        )
+        shown = "" if unit.text == "1" else f" {unit}"
+        yield Diagnostic(
+            "unmask-outside",
+            f"--unmask {name} = {at}{shown}: it lies outside the bounds of '{name}', ({low}, {high}){shown}",
+            help="it is held there all the same",
+            severity="note",
+        )
 
 
 @dataclass(frozen=True)

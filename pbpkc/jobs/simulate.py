@@ -125,6 +125,8 @@ def simulate(
     `samples` is the number of evenly spaced times where none are given; `progress` is told how many of how
     many runs are done.
     """
+    if times is not None and not np.size(times):
+        raise ValueError("times is empty; accepted is one time or more in h, or None for an even grid")
     model = loaded.model
     names = (
         list(dict.fromkeys(scenarios))

@@ -11,6 +11,7 @@ from pbpkc.language.diagnostics import similar
 from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Column, DataBlock, Dose
 from pbpkc.language.priors import read_bounds
+from pbpkc.language.source import Span
 from pbpkc.language.units import ONE, Unit, canonical_text
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
     doses: list[tuple[str, int, Dose]] = []
     observes: list[tuple[str, int, str, Unit | None]] = []
     keeps: list[tuple[str, float, float]] = []
+    keep_spans: list[Span] = []
     for item in block.items:
         try:
             match item:
@@ -67,9 +69,18 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                 case n.Keep():
                     low, high = read_bounds(item.bounds, ONE, reader.table.binder, Context(), one_value=True)
                     keeps.append((item.column, low, high))
+                    keep_spans.append(item.span)
         except Unbound:
             continue
-    return DataBlock(block.path, tuple(columns), tuple(doses), tuple(observes), tuple(keeps), span=block.span)
+    return DataBlock(
+        block.path,
+        tuple(columns),
+        tuple(doses),
+        tuple(observes),
+        tuple(keeps),
+        tuple(keep_spans),
+        span=block.span,
+    )
 
 
 def _row_word(reader: ScenarioReader, part: n.Part, words: tuple[str, ...]) -> None:

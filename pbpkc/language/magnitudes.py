@@ -10,8 +10,9 @@ from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context
 from pbpkc.language.circulation import LARGE_REMAINDER, large_remainder
 from pbpkc.language.diagnostics import Diagnostic, Label
+from pbpkc.language.dose_times import Known, dose_warnings
 from pbpkc.language.evaluate import NotEvaluable, evaluate, evaluate_definitions, reason
-from pbpkc.language.expression import Expr
+from pbpkc.language.expression import Expr, substitute
 from pbpkc.language.model import Arrow, Scenario
 from pbpkc.language.source import Span
 
@@ -36,8 +37,11 @@ _DOSE = (
     ("every", 0.0, False, "an interval is above 0"),
     ("lag", 0.0, True, "a lag is not negative"),
     ("fraction", 0.0, True, "a fraction is not negative"),
-    ("at", -math.inf, True, "a time is a finite number"),
 )
+
+#: A dose before 0 has no run to be given in. Beside a data file the run begins as early as its first dose.
+_AT = ("at", 0.0, True, "a scenario begins at 0: give the first dose at 0 and shift the other times")
+_AT_BESIDE_DATA = ("at", -math.inf, True, "a time is a finite number")
 
 _WORDS = {"at": "time", "over": "duration", "every": "interval"}
 
@@ -71,7 +75,14 @@ def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Sce
             _check_split(table, arrow, value, shares[0])
     for scenario in scenarios if not table.problems.any_error else ():
         # With a wrong molar mass every dose would be wrong too.
-        _check_scenario(table, scenario, evaluate_definitions({**definitions, **dict(scenario.sets)}, {}))
+        # A setting may read what it replaces: `set CL = 0.5 * CL`.
+        anew = {k: substitute(v, {k: definitions[k]}) if k in definitions else v for k, v in scenario.sets}
+        meant = {**definitions, **anew}
+        lookup = evaluate_definitions(meant, {})
+        _check_scenario(table, scenario, lookup)
+        if not table.problems.any_error:
+            masked = {k for k, d in table.definitions.items() if d.mask is not None} - anew.keys()
+            table.problems.extend(dose_warnings(scenario, Known(meant, lookup, masked), table.time_unit))
 
 
 def _number(expr: Expr, lookup: Lookup) -> float | None:
@@ -160,7 +171,7 @@ def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
             scenario.span,
         )
     for dose in scenario.doses:
-        for word, low, closed, rule in _DOSE:
+        for word, low, closed, rule in (*_DOSE, _AT if scenario.data is None else _AT_BESIDE_DATA):
             expr: Expr | None = getattr(dose, word)
             if expr is not None:
                 what = f"the {_WORDS.get(word, word)} of a dose of '{dose.species}'"

@@ -263,6 +263,7 @@ class DataBlock:
     dose_rows: tuple[tuple[str, int, Dose], ...]  # ("CMT", 1, Dose)
     observe_rows: tuple[tuple[str, int, str, Unit | None], ...]  # ("DVID", 1, "Cp", unit)
     keep: tuple[tuple[str, float, float], ...]
+    keep_spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)  # of each `keep`
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pbpkc.language.table import Table
 
 
+#: Doses that one line may repeat.
+MOST_DOSES = 100_000
+
 _DOSE_WORDS = ("at", "over", "rate", "every", "count", "lag", "fraction", "steady")
 
 #: What a CMT line may say of the doses of a file; the file itself says when, and how often.
@@ -274,7 +277,14 @@ class ScenarioReader:
             assert moment.value is not None
             if word == "count":
                 number = binder.constant(moment.value, ONE, "the count of doses is a whole number")
-                if number != int(number) or not 1 <= number <= 100_000:
+                if number > MOST_DOSES:
+                    raise binder.fail(
+                        "too-large",
+                        f"the count of doses is {number:g}; at most {MOST_DOSES} are accepted",
+                        moment.span,
+                        help="write a smaller count, or an infusion in place of many small doses",
+                    )
+                if number != int(number) or number < 1:
                     raise binder.fail(
                         "not-whole",
                         f"the count of doses is {number:g}, which is no whole number from 1",

@@ -180,9 +180,9 @@ def _fit(
 
 def _good(dataset: Dataset, k: int, id: str) -> SubjectFit:
     rows = (
-        EstimateRow(id, "vmax", 41.25 + k, "umol/h", 0.1, 33.91, 50.18, 40.0, "no", "yes"),
-        EstimateRow(id, "km", 31.5, "umol/L", 0.2, 21.28, 46.62, 30.0, "no", "yes"),
-        EstimateRow(id, "s", 9.5, "%", 0.3, 5.277, 17.1, 10.0, "no", "yes"),
+        EstimateRow(id, "vmax", 41.25 + k, "umol/h", 0.1, 33.91, 50.18, 40.0, "no", "yes", "log"),
+        EstimateRow(id, "km", 31.5, "umol/L", 0.2, 21.28, 46.62, 30.0, "no", "yes", "log"),
+        EstimateRow(id, "s", 9.5, "%", 0.3, 5.277, 17.1, 10.0, "no", "yes", "log"),
     )
     verdicts = tuple(Verdict(n, True, b, "") for n, b in (("vmax", 0.1), ("km", 0.2), ("s", 0.3)))
     return _fit(dataset, k, id, rows, Identifiability(3, 3, verdicts, (), ()))
@@ -190,9 +190,9 @@ def _good(dataset: Dataset, k: int, id: str) -> SubjectFit:
 
 def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
     rows = (
-        EstimateRow(id, "vmax", 700.0, "umol/h", 9.0, 1e-5, 5e10, 40.0, "no", "no"),
-        EstimateRow(id, "km", 1000.0, "umol/L", math.nan, math.nan, math.nan, 30.0, "upper", "no"),
-        EstimateRow(id, "s", 10.5, "%", 0.3, 5.832, 18.9, 10.0, "no", "yes"),
+        EstimateRow(id, "vmax", 700.0, "umol/h", 9.0, 1e-5, 5e10, 40.0, "no", "no", "log"),
+        EstimateRow(id, "km", 1000.0, "umol/L", math.nan, math.nan, math.nan, 30.0, "upper", "no", "log"),
+        EstimateRow(id, "s", 10.5, "%", 0.3, 5.832, 18.9, 10.0, "no", "yes", "log"),
     )
     verdicts = (
         Verdict("vmax", False, 9.0, "its Cramer-Rao bound is 900 % of the estimate"),

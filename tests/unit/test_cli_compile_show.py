@@ -111,3 +111,11 @@ def test_an_unknown_term_is_shown_by_its_name(tmp_path: Path) -> None:
     ran = call("show", write(tmp_path, UNKNOWN))
     assert ran.code == 0
     assert "cap(" in ran.out
+
+
+def test_the_modules_do_not_replace_the_spec(tmp_path: Path) -> None:
+    write(tmp_path, TINY, "manifest.json")
+    ran = call("compile", "manifest.json", "-o", ".", cwd=tmp_path)
+    assert ran.code == 2
+    assert "would be overwritten" in " ".join(ran.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]

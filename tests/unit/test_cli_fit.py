@@ -336,3 +336,35 @@ def test_the_report_and_its_plots(tmp_path: Path) -> None:
     assert "pbpkc fit model.pbpk -o out --starts 1" in page
     assert (tmp_path / "out" / "time.svg").exists()
     assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_the_heading_says_what_was_minimised(tmp_path: Path) -> None:
+    spec = study(tmp_path)
+    assert "-2 log L" in call("fit", spec, "--starts", "1").out.splitlines()[0]
+    head = call("fit", spec, "--starts", "1", "--map").out.splitlines()[0]
+    assert "-2 log post" in head
+    assert "-2 log L" not in head
+
+
+def test_the_summary_says_how_many_subjects_determine_a_parameter(tmp_path: Path) -> None:
+    out = call("fit", study(tmp_path), "--starts", "1", "--mask", "D.mw in (50, 200) [g/mol]").out
+    lines = out.splitlines()
+    head = next(line for line in lines if line.startswith("parameter"))
+    place = head.index("determined")
+    told = {line.split()[0]: line[place : place + 6] for line in lines if line.startswith(("k ", "D.mw "))}
+    assert told == {"k": "2 of 2", "D.mw": "0 of 2"}
+
+
+def test_held_outside_the_bounds_is_told(tmp_path: Path) -> None:
+    ran = call("fit", study(tmp_path), "--unmask", "k = 300 1/h", "--starts", "1")
+    assert "note[unmask-outside]: --unmask k = 300 [1/h]: it lies outside the bounds of 'k'" in ran.err
+    assert "(0.001, 10) [1/h]" in ran.err
+    assert "unmask-outside" not in call("fit", study(tmp_path), "--unmask", "k = 3 1/h", "--starts", "1").err
+
+
+def test_the_tables_do_not_replace_the_data(tmp_path: Path) -> None:
+    study(tmp_path)
+    (tmp_path / "subjects.csv").write_text(STUDY_DATA)
+    ran = call("fit", "model.pbpk", "--data", "subjects.csv", "-o", ".", cwd=tmp_path)
+    assert ran.code == 2
+    assert (tmp_path / "subjects.csv").read_text() == STUDY_DATA

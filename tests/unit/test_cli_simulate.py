@@ -206,6 +206,45 @@ def test_a_name_that_is_no_plots_is_refused_before_anything_is_written(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["model.pbpk"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("-o", "model.pbpk"), "'model.pbpk' is read by this run"),
+        (("-o", "./link.pbpk"), "is read by this run"),
+        (("-o", "used.pbpk"), "'used.pbpk' is read by this run"),
+        (("-o", "study.csv", "-s", "data"), "'study.csv' is read by this run"),
+        (("-o", "x.svg", "--plot", "x.svg"), "'x.svg' would be written twice"),
+        (("-o", "beside", "--plot", "beside.json"), "'beside.json' would be written twice"),
+    ],
+)
+def test_no_output_replaces_what_is_read_or_another_output(
+    options: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = study(tmp_path)
+    spec.write_text(spec.read_text().replace("sink gone", 'use "used.pbpk"'))
+    write(tmp_path, "pbpk 1\nsink gone\n", "used.pbpk")
+    (tmp_path / "link.pbpk").symlink_to(spec)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr("pbpkc.jobs.simulate.simulate", lambda *_: pytest.fail("it was run"))
+    ran = call("simulate", "model.pbpk", *options, cwd=tmp_path)
+    assert ran.code == 2
+    assert said in " ".join(ran.err.replace("│", " ").split())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_stands_beside_the_table_replaces_no_spec(tmp_path: Path) -> None:
+    write(tmp_path, TINY, "run.csv.json")
+    ran = call("simulate", "run.csv.json", "-o", "run.csv", cwd=tmp_path)
+    assert ran.code == 2
+    assert (tmp_path / "run.csv.json").read_text() == TINY
+
+
+def test_a_logarithmic_axis_needs_a_plot(tmp_path: Path) -> None:
+    ran = call("simulate", write(tmp_path, TINY), "--log")
+    assert (ran.code, ran.out) == (2, "")
+    assert "give --plot FILE" in ran.err
+
+
 # ---- JSON and figures -----------------------------------------------------------------------------------
 
 
@@ -242,6 +281,34 @@ def test_figures_need_one_dose(tmp_path: Path) -> None:
     ran = call("simulate", spec, "-s", "one", "--nca")
     assert ran.code == 0
     assert ran.err.count("'one' has 3 doses") == 1
+
+
+def test_one_unsuitable_scenario_is_named_and_the_rest_delivered(tmp_path: Path) -> None:
+    more = """scenario rep { dose D 0 [mg] into plasma at 0 [h]; run 12 [h] }
+scenario late { dose D 1 [mg] into plasma at 20 [h]; run 12 [h] }
+"""
+    ran = call("simulate", write(tmp_path, TINY + more), "--nca", "--format", "json")
+    assert ran.code == 0
+    assert "'rep' has a dose of 0, so it has no non-compartmental figures" in ran.err
+    assert "'late' has no sample after its dose, so it has no" in ran.err
+    table = ran.json()["nca"]["Cp"]
+    assert [curve["curve"]["scenario"] for curve in table["curves"]] == ["one", "light", "slow"]
+    assert table["summary"] == {}  # scenarios differ by intent
+    assert "geometric" not in call("simulate", write(tmp_path, TINY), "--nca").out
+
+
+def test_individuals_of_one_scenario_are_summarised(tmp_path: Path) -> None:
+    ran = call("simulate", study(tmp_path), "-s", "data", "--nca", "--format", "json")
+    assert ran.json()["nca"]["Cp"]["summary"]["cmax"]["n"] == 2
+
+
+@pytest.mark.parametrize("dose", ["1e299", "1e-299"])
+def test_figures_of_doses_beyond_all_sense(dose: str, tmp_path: Path) -> None:
+    spec = write(tmp_path, TINY.replace("D 100 [mg]", f"D {dose} [mg]", 1))
+    ran = call("simulate", spec, "-s", "one", "--nca", "--format", "json")
+    assert ran.code in (0, 3), ran.out
+    assert "internal error" not in ran.err
+    ran.json()  # and no Infinity in it
 
 
 def test_figures_of_what_is_no_concentration(tmp_path: Path) -> None:

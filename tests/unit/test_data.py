@@ -347,3 +347,31 @@ def test_dosing_that_comes_later_is_named(shared_data: Path, identity: int) -> N
     with pytest.raises(SpecError) as error:
         read_dataset(model, path=shared_data / "nonmem-dosing" / "nonmem_dosing_dev.csv")
     assert {d.code for d in error.value.diagnostics} == {"not-yet"}
+
+
+def test_a_value_on_a_dose_row_without_evid_is_said(tmp_path: Path) -> None:
+    text = "ID,TIME,AMT,CMT,DV\n1,0,100,1,0.7\n1,1,0,2,5\n"
+    note = next(n for n in read(tmp_path, text).notes if n.code == "data-dose-with-value")
+    assert note.severity == "note"
+    assert "line 2" in note.message and note.span is not None
+    assert (note.span.line, note.span.text) == (2, "0.7")
+    for plain in (text.replace("0.7", "."), "ID,TIME,AMT,CMT,DV,EVID\n1,0,100,1,0.7,1\n1,1,0,2,5,0\n"):
+        assert "data-dose-with-value" not in codes(read(tmp_path, plain))
+    assert "data-dose-with-value" not in codes(read(tmp_path, text, scored=False))
+
+
+def test_a_row_that_stands_there_twice_is_said_and_scored(tmp_path: Path) -> None:
+    text = "ID,TIME,AMT,CMT,DV\n1,0,100,1,.\n1,1,0,2,5\n1,1,0,2,5\n1,2,0,2,5\n2,1,0,2,5\n"
+    data = read(tmp_path, text)
+    (note,) = (n for n in data.notes if n.code == "data-value-again")
+    assert note.severity == "note"
+    assert [label.span.line for label in note.labels] == [4, 3]
+    assert data.subjects[0].time.size == 3
+    # Another value at the same time is a replicate.
+    assert "data-value-again" not in codes(read(tmp_path, text.replace("1,1,0,2,5\n1,1", "1,1,0,2,6\n1,1")))
+
+
+def test_rows_before_zero_and_a_dose_there_are_accepted(tmp_path: Path) -> None:
+    text = "ID,TIME,AMT,CMT,DV\n1,-2,100,1,.\n1,1,0,2,5\n"
+    bound = bind(read(tmp_path, text).subjects[0].regimen, {})
+    assert (bound.begin, bound.events[0].time) == (-2.0, -2.0)

@@ -100,3 +100,19 @@ def test_the_rules_can_be_chosen(tmp_path: Path) -> None:
     log = nca_of(run)["Cd"].rows[0].result
     linear = nca_of(run, NCAOptions(auc_method="linear"))["Cd"].rows[0].result
     assert linear.auc_last > 1.2 * log.auc_last
+
+
+@pytest.mark.parametrize(
+    "how", ["at 5 [h] lag 2 [h]", "at 0.1 [h] lag 0.2 [h]", "at 5 [h] over 2 [h] lag 1.3 [h]"]
+)
+def test_a_lag_into_a_pool_is_no_part_of_the_curve(how: str, tmp_path: Path) -> None:
+    spec = SPEC + f"scenario lagged {{ dose D 100 [mg] into plasma {how} fraction 0.5; run 72 [h] }}\n"
+    run = pbpkc.load(write(tmp_path, spec)).simulate("lagged", rtol=1e-10)
+    result = nca_of(run)["Cd"].rows[0].result
+    # 50 mg of 100 arrive; CL = 2 L/h and MRT = 5 h, both of what arrives: AUC = 25, CL/F = 4.
+    assert result.auc_inf_obs == pytest.approx(25, rel=1e-3)
+    assert result.cl_obs == pytest.approx(4, rel=1e-3)
+    assert result.mrt_inf_obs == pytest.approx(5, rel=2e-3)
+    if "over" not in how:
+        assert result.c0 == pytest.approx(5, rel=1e-4)
+    assert sum("CL/F" in note for note in result.notes) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +70,17 @@ def test_check(tmp_path: Path) -> None:
     groups: list[str] = []
     report = pbpkc.load(write(tmp_path, TINY)).check(torch=False, progress=groups.append)
     assert report.ok
-    assert groups == ["units", "flow", "volume", "mass", "positive", "code", "residual", "expectation"]
+    assert groups == [
+        "units",
+        "flow",
+        "volume",
+        "mass",
+        "positive",
+        "unknown",
+        "code",
+        "residual",
+        "expectation",
+    ]
     assert "cmax(one.Cp) = 10" in report.group("expectation")[0].text
 
 
@@ -131,3 +143,27 @@ def test_notes_of_the_data_come_with_the_simulation(tmp_path: Path) -> None:
     notes = pbpkc.load(write(tmp_path, STUDY)).simulate("data").notes
     assert [note.code for note in notes] == ["data-unused-column"]
     assert all(note.severity == "note" for note in notes)
+
+
+def test_one_text_is_one_setting(tmp_path: Path) -> None:
+    model = pbpkc.load(write(tmp_path, TINY))
+    one, listed = (model.simulate("one", times=[0, 5], set=s) for s in ("k = 3 1/h", ["k = 3 1/h"]))
+    assert one.observables["Cp"].tolist() == listed.observables["Cp"].tolist()
+    assert model.with_settings(set="k = 3 1/h").settings["set"] == ("k = 3 1/h",)
+    fitted = pbpkc.load(study(tmp_path)).fit(
+        starts=1, unmask="s = 0.2 mg/L", mask="k in (0.05, 2) [1/h]", start="v = 9 L"
+    )
+    assert [p["name"] for p in fitted.parameters] == ["k", "v"]
+    assert fitted.provenance["start"] == ["v = 9 L"]
+
+
+def test_no_times_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="times is empty"):
+        pbpkc.load(write(tmp_path, TINY)).simulate("one", times=[])
+
+
+def test_the_package_is_the_command() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pbpkc", "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "simulate" in ran.stdout

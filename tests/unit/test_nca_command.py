@@ -392,3 +392,43 @@ def test_wrong_usage(tmp_path: Path, options: tuple[str, ...], said: str) -> Non
 def test_absent_file_is_wrong_usage(tmp_path: Path) -> None:
     assert run(tmp_path / "absent.csv").exit_code == 2
     assert run(tmp_path).exit_code == 2
+
+
+@pytest.mark.parametrize("unit", ["h", "mg", "L", "%", "ppm", "1/h", "mg/h", "mg/kg", "K"])
+def test_a_concentration_is_a_mass_or_an_amount_per_volume(tmp_path: Path, unit: str) -> None:
+    result = run(write(tmp_path, rows()), "--conc-unit", unit)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not a unit of concentration" in result.stderr
+
+
+@pytest.mark.parametrize("unit", ["nM", "IU/mL", "ug/dL"])
+def test_concentrations_of_each_kind(tmp_path: Path, unit: str) -> None:
+    assert run(write(tmp_path, rows()), "--conc-unit", unit).exit_code == 0
+
+
+def test_the_data_are_not_overwritten(tmp_path: Path) -> None:
+    path = write(tmp_path, rows())
+    before = path.read_bytes()
+    result = run(path, "-o", str(tmp_path / "." / "study.csv"))
+    assert result.exit_code == 2
+    assert "would be overwritten" in result.stderr
+    assert path.read_bytes() == before
+
+
+def test_one_curve_is_not_several(tmp_path: Path) -> None:
+    assert "1 curve by ID;" in run(write(tmp_path, rows()[:8])).stdout
+
+
+def test_a_spread_beyond_all_numbers_is_not_determined() -> None:
+    from pbpkc.experiment.nca_table import _summarise
+
+    found = _summarise([1e-200, 1e200])
+    assert found.geometric_mean == pytest.approx(1)
+    assert math.isnan(found.geometric_cv_pct)
+
+
+def test_areas_beyond_all_numbers_are_not_determined() -> None:
+    found = nca([0, 1, 2, 3, 4], [0, 1.5e308, 1.2e308, 1e308, 0.7e308], dose=1)
+    assert math.isnan(found.auc_last)
+    assert found.cmax == 1.5e308
+    assert any("beyond all numbers" in note and "auc_last" in note for note in found.notes)

@@ -108,3 +108,44 @@ def test_sampling_times_hold_the_events() -> None:
         sampling_times(BoundRegimen(()))
     with pytest.raises(ValueError, match="2 or more"):
         sampling_times(bind(found.regimen, {}), 1)
+
+
+def warned(scenarios: str) -> list[str]:
+    return [d.code for d in model(scenarios).warnings if d.code != "unused"]
+
+
+def test_doses_at_the_very_end_are_given() -> None:
+    text = "scenario s { dose X 1 [mg] into gut at 0.1 [h] every 0.1 [h] count 3; run 0.3 [h] }\n"
+    text += "scenario i { dose X 1 [mg] into plasma at 0.1 [h] over 0.2 [h] fraction 1; run 0.3 [h] }\n"
+    assert warned(text) == []
+
+
+def test_a_dose_after_the_end_is_a_warning() -> None:
+    assert warned("scenario s { dose X 1 [mg] into gut at 2 [h]; run 1 [h] }\n") == ["dose-after-end"]
+    # With `fraction` the infusion by rate lasts 0.5 h, without it 1 h.
+    half = "scenario s { dose X 2 [mg] into plasma rate 2 [mg/h] fraction 0.5; run 0.6 [h] }\n"
+    assert warned(half) == []
+    assert warned(half.replace(" fraction 0.5", "")) == ["infusion-cut"]
+
+
+def test_nothing_is_said_of_times_that_are_estimated() -> None:
+    text = "scenario s { dose X 1 [mg] into gut at 1 [h] lag tlag; run 1 [h] }\n"
+    assert warned(text) == []
+    assert warned(text.replace("{ dose", "{ set tlag = 1 [h]; dose")) == ["dose-after-end"]
+
+
+def test_a_setting_that_reads_what_it_replaces_is_known_to_the_checks() -> None:
+    text = "scenario s { set BW = 0.5 * BW; dose X 1 [mg] into gut at BW / 35 [kg] * 2 [h]; run 1 [h] }\n"
+    assert warned(text) == ["dose-after-end"]
+
+
+def test_a_dose_before_the_run_is_refused_when_its_time_is_known() -> None:
+    with pytest.raises(SpecError, match="out-of-bounds"):
+        model("scenario s { dose X 1 [mg] into gut at 0 [h] - BW * 1 [h/kg]; run 1 [h] }\n")
+    found = experiment(model("scenario s { dose X 1 [mg] into gut at tlag - 0.4 [h]; run 1 [h] }\n"), "s")
+    assert bind(found.regimen, {"tlag": 0.5}).events[0].time == pytest.approx(0.1)
+    with pytest.raises(SpecError, match="before the run begins") as error:
+        bind(found.regimen, {"tlag": 0.2})
+    (diagnostic,) = error.value.diagnostics
+    assert diagnostic.code == "early-dose"
+    assert diagnostic.span is not None and diagnostic.span.text == "tlag - 0.4 [h]"
