@@ -116,6 +116,6 @@ def test_the_text_does_not_depend_on_the_seed_of_hashing() -> None:
 
 def test_the_circulation_is_simplified_in_a_moment() -> None:
     system = hand_systems.circulation()
-    start = time.perf_counter()
+    start = time.process_time()
     simplify(system)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
