@@ -282,6 +282,8 @@ def test_an_equal_run_takes_over_and_another_does_not(tmp_path: Path) -> None:
 #: The program, with a Ctrl-C that comes when two subjects are finished, however fast the machine is.
 INTERRUPTED = """
 import os, signal
+# A shell that runs in the background lets its children ignore Ctrl-C; this one shall hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pbpkc.infer.output import FitFolder
 put, done = FitFolder.put, []
 def counted(self, fit):
