@@ -60,8 +60,3 @@ def mask(model: Model, masks: Mapping[str, Mask], medians: Mapping[str, float]) 
     for name, new in masks.items():
         definitions[name] = replace(definitions[name], mask=new, kind="masked")
     return replace(held, definitions=MappingProxyType(definitions))
-
-
-def unmask(model: Model, names: Mapping[str, float]) -> Model:
-    """The model with masked parameters held at values (canonical units)."""
-    return hold(model, names)

@@ -105,8 +105,7 @@ def document(result: FitResult) -> Mapping[str, object]:
         "of the scaled parameters",
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
-        "plain "
-        "least squares, whose variances are multiplied by n / (n - p), of the normal distribution else",
+        "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution else",
         "time_unit": result.time_unit,
         "parameters": to_plain(result.parameters),
         "observables": to_plain(result.observables),
