@@ -34,6 +34,13 @@ FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit
     help="Folder for tables, plots and report.html.",
 )
 @click.option(
+    "--method",
+    metavar="NAME",
+    default="least-squares",
+    show_default=True,
+    help="What finds the estimate: least-squares (exact solves with exact sensitivities).",
+)
+@click.option(
     "--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori)."
 )
 @click.option(
@@ -92,6 +99,7 @@ def command(
     data: Path | None,
     scenario: str | None,
     output: Path | None,
+    method: str,
     map_: bool,
     mask: tuple[str, ...],
     unmask: tuple[str, ...],
@@ -125,7 +133,13 @@ def command(
     from pbpkc.jobs.loaded import load
     from pbpkc.solve.options import SolverOptions
 
-    options = FitOptions(method="map" if map_ else "ml", blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
+    options = FitOptions(
+        estimator="map" if map_ else "ml",
+        blq=blq,  # type: ignore[arg-type]  # click has checked the choices
+        starts=starts,
+        seed=seed,
+        workers=workers,
+    )
     solver_options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     outputs = [output / name for name in FILES] if output is not None else []
     demand_apart(outputs, [spec] if data is None else [spec, data])
@@ -140,7 +154,7 @@ def command(
         stores.append(FitFolder(output, resume))
         return stores[0]
 
-    job = FitJob(data, scenario, options, solver_options, start_)
+    job = FitJob(data, scenario, options, solver_options, start_, method)
     finished = 0
     try:
         with bar("fitting") as tell:

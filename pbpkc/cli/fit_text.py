@@ -18,7 +18,7 @@ def fit_text(result: FitResult) -> str:
         "id",
         *(f"{p['name']} [{p['unit']}]" for p in result.parameters),
         "n",
-        "-2 log post" if result.options.get("method") == "map" else "-2 log L",
+        "-2 log post" if result.options.get("estimator") == "map" else "-2 log L",
         "RSS",
         "outcome",
     ]

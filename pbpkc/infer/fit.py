@@ -7,7 +7,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -78,7 +78,9 @@ def fit(
         If a prior leaves nothing within the bounds (``map``).
     """
     options = options or FitOptions()
-    ParameterSpace(problem.parameters, with_priors=options.method == "map")  # refuses before any work is done
+    ParameterSpace(
+        problem.parameters, with_priors=options.estimator == "map"
+    )  # refuses before any work is done
     wall, cpu = time.perf_counter(), time.process_time()
     total = len(problem.subjects)
     fits: dict[str, SubjectFit] = {}
@@ -123,7 +125,7 @@ def fit(
         fits=ordered,
         parameters=tuple(_describe(parameter) for parameter in problem.parameters),
         observables=tuple({"name": o.name, "unit": o.unit} for o in problem.observables),
-        options=options.identity(),
+        options={"method": problem.method, "search": problem.search.name, **options.identity()},
         provenance={"fingerprint": problem.fingerprint, **problem.provenance},
         summary=summarise(problem.parameters, ordered),
         time_unit=problem.time_unit,
@@ -176,15 +178,7 @@ def _parallel(
 
 def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
     """The problem of one subject, so that no process is sent the data of all."""
-    return FitProblem(
-        problem.parameters,
-        (subject,),
-        problem.observables,
-        problem.fingerprint,
-        {},
-        problem.time_unit,
-        problem.time_factor,
-    )
+    return replace(problem, subjects=(subject,), provenance={})
 
 
 def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from pbpkc.infer.observations import BLQRule
 from pbpkc.infer.optimise import SearchOptions
 
-Method = Literal["ml", "map"]
+Estimator = Literal["ml", "map"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class FitOptions:
 
     Parameters
     ----------
-    method : {"ml", "map"}
+    estimator : {"ml", "map"}
         Maximum likelihood, or maximum a posteriori (the priors of the masked parameters added).
     starts : int
         Searches of one subject, see `pbpkc.infer.starts`.
@@ -39,7 +39,7 @@ class FitOptions:
         If a choice is not one of those listed.
     """
 
-    method: Method = "ml"
+    estimator: Estimator = "ml"
     starts: int = 3
     agree: int = 0
     seed: int = 0
@@ -48,7 +48,7 @@ class FitOptions:
     search: SearchOptions = field(default_factory=SearchOptions)
 
     def __post_init__(self) -> None:
-        for name, kinds in (("method", Method), ("blq", BLQRule)):
+        for name, kinds in (("estimator", Estimator), ("blq", BLQRule)):
             value = getattr(self, name)
             if value not in get_args(kinds):
                 raise ValueError(f"{name} is {value!r}; accepted are {', '.join(map(repr, get_args(kinds)))}")
@@ -60,7 +60,7 @@ class FitOptions:
     def identity(self) -> dict[str, str | int | float]:
         """What the result depends on: everything but the number of processes."""
         return {
-            "method": self.method,
+            "estimator": self.estimator,
             "starts": self.starts,
             "agree": self.agree,
             "seed": self.seed,

@@ -101,8 +101,8 @@ def document(result: FitResult) -> Mapping[str, object]:
         "versions": versions(),
         "options": to_plain(result.options),
         "outcome": result.outcome,
-        "objective": "minus twice the log likelihood; for method map plus minus twice the log prior density "
-        "of the scaled parameters",
+        "objective": "minus twice the log likelihood; for estimator map plus minus twice the log prior "
+        "density of the scaled parameters",
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
         "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution else",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.predictor import Predictor
+from pbpkc.infer.search import MultiStart, Search
 from pbpkc.infer.transform import FittedParameter
 from pbpkc.solve.output import versions
 
@@ -27,12 +28,16 @@ class FitSubject:
     identity : str
         Text that changes when anything the predictor depends on changes (doses, covariates, fixed
         parameters, solver options); used to tell whether a stored result is still good.
+    exact : Predictor, optional
+        The same on the exact model, where `predictor` is a faster approximation: its word counts at the
+        optimum.
     """
 
     id: str
     observations: Observations
     predictor: Predictor
     identity: str = ""
+    exact: Predictor | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class FitProblem:
     time_unit : str
     time_factor : float
         Hours in one time unit of reports.
+    search : Search
+        What looks for the optimum.
+    method : str
+        Name of the whole method, as the user chose it.
 
     Raises
     ------
@@ -74,6 +83,8 @@ class FitProblem:
     provenance: Mapping[str, object] = field(default_factory=dict)
     time_unit: str = "h"
     time_factor: float = 1.0
+    search: Search = field(default_factory=MultiStart)
+    method: str = "least-squares"
 
     def __post_init__(self) -> None:
         if not self.parameters:
@@ -91,6 +102,7 @@ class FitProblem:
             "versions": versions(),
             "fingerprint": self.fingerprint,
             "options": options.identity(),
+            "method": [self.method, self.search.name],
             "parameters": [
                 [p.name, p.unit.text, p.low, p.high, p.start, p.scale, _prior(p)] for p in self.parameters
             ],

@@ -146,6 +146,11 @@ class SubjectFit:
     search_objective : float
         The objective as the search saw it, before the reference solver's word.
     identifiability : Identifiability or None
+    bias : float
+        Largest difference between the fast model and the reference solver at the search's optimum, in
+        standard deviations of the noise; 0 where the search was on the exact model.
+    polished : int
+        Evaluations of the exact model that finished the fit because the bias mattered.
     """
 
     id: str
@@ -168,6 +173,8 @@ class SubjectFit:
     residual_sd: float
     search_objective: float
     identifiability: Identifiability | None
+    bias: float = 0.0
+    polished: int = 0
 
 
 @dataclass(frozen=True)

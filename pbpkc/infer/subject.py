@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,18 @@ from pbpkc.infer.identifiability import Identifiability, judge, sizes
 from pbpkc.infer.likelihood import evaluate, information_root, moments
 from pbpkc.infer.objective import Objective, scaled, scaled_noise
 from pbpkc.infer.observations import Scoring, obstacle, plan
-from pbpkc.infer.optimise import Evaluation, Optimum, minimise
+from pbpkc.infer.optimise import Evaluation, Optimum
 from pbpkc.infer.options import FitOptions
+from pbpkc.infer.polish import bias, polish
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
 from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.result import Matrix, StartRecord, SubjectFit, SubjectRow
 from pbpkc.infer.rows import estimate_rows, prediction_rows, start_record
-from pbpkc.infer.starts import starting_points, subject_seed
+from pbpkc.infer.search import Heard, Searched, best_of
+from pbpkc.infer.starts import subject_seed
 from pbpkc.infer.transform import ParameterSpace
 
 Array = NDArray[np.float64]
-
-#: Two searches found the same optimum when objective and scaled parameters agree within these.
-_SAME_OBJECTIVE = 1e-4
-_SAME_POINT = 1e-2
 
 #: Difference of minus twice the log likelihood at which two optima can be told apart (95 % point of
 #: chi-squared with one degree of freedom).
@@ -38,8 +36,6 @@ _NORMAL = 1.959963984540054
 
 #: The reference solver and the search may differ by this much in the objective before it is said.
 _AGREEMENT = 1e-3
-
-Heard = Callable[[int], None]
 
 
 def fit_subject(
@@ -61,7 +57,7 @@ def fit_subject(
     SubjectFit
         A subject that cannot be fitted is a result whose `outcome` is ``"failed"``.
     """
-    space = ParameterSpace(problem.parameters, with_priors=options.method == "map")
+    space = ParameterSpace(problem.parameters, with_priors=options.estimator == "map")
     scoring = plan(subject.observations, options.blq)
     seed = subject_seed(options.seed, subject.id)
     key = problem.key(subject, options)
@@ -73,20 +69,21 @@ def fit_subject(
         return _failed(subject, key, seed, scoring.count, (), failure)
 
     objective = Objective(space, subject.predictor, scoring)
-    searches = _search(space, objective, options, seed, heard)
-    starts = tuple(start_record(i + 1, begin, found, space) for i, (begin, found) in enumerate(searches))
-    best = _best([found for _, found in searches])
+    searches = problem.search(objective, options, seed, heard)
+    starts = tuple(start_record(i + 1, one.start, one.found, space) for i, one in enumerate(searches))
+    best = best_of([one.found for one in searches])
     if best is None:
-        first = searches[0][1]
+        first = searches[0].found
         return _failed(subject, key, seed, scoring.count, starts, Failure(first.reason, first.suggestion))
-    found = searches[best][1]
+    found = searches[best].found
+    decided = _decide(space, subject, scoring, found)
+    if isinstance(decided, Failure):
+        return _failed(subject, key, seed, scoring.count, starts, decided)
+    found, after, told = decided.found, decided.after, decided.notes
     end = found.end
     assert end is not None
     point = _at_rest(end, space)
     theta = space.to_natural(point)
-    after = _after(space, subject, scoring, point, theta)
-    if isinstance(after, Failure):
-        return _failed(subject, key, seed, scoring.count, starts, after)
 
     plain = _plain_least_squares(options, subject, scoring, theta, after.noise)
     structural = int(np.count_nonzero(subject.predictor.shapes_prediction))
@@ -101,7 +98,7 @@ def fit_subject(
     covariance = _covariance(space, theta, point, root) * inflation
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
-    notes = _notes(space, searches, best, end.value, after, verdict)
+    notes = [*told, *_notes(space, searches, end, after, verdict, subject.exact is None)]
     if plain and not freedom:
         notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
     converged = found.converged
@@ -113,7 +110,7 @@ def fit_subject(
         reason="" if converged else found.reason,
         suggestion="" if converged else found.suggestion,
         notes=tuple(notes),
-        estimates=estimate_rows(subject.id, space, point, searches[best][0], errors, quantile, verdict),
+        estimates=estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict),
         subject=SubjectRow(
             id=subject.id,
             n=scoring.count,
@@ -132,53 +129,11 @@ def fit_subject(
         quantile=quantile,
         degrees_of_freedom=freedom,
         residual_sd=math.sqrt(rss / freedom) if freedom else math.nan,
-        search_objective=end.value,
+        search_objective=decided.search_objective,
         identifiability=verdict,
+        bias=decided.bias,
+        polished=decided.polished,
     )
-
-
-def _search(
-    space: ParameterSpace, objective: Objective, options: FitOptions, seed: int, heard: Heard | None
-) -> list[tuple[Array, Optimum]]:
-    """Searches from every start, fewer where enough of them agree."""
-    searches: list[tuple[Array, Optimum]] = []
-    for point in starting_points(space, options.starts, seed):
-        found = minimise(objective, point, space.lower, space.upper, space.reach, options.search)
-        searches.append((point, found))
-        if heard is not None:
-            heard(len(searches))
-        if options.agree and _agreeing([found for _, found in searches]) >= options.agree:
-            break
-    return searches
-
-
-def _agreeing(found: list[Optimum]) -> int:
-    """How many searches converged to the best optimum found so far."""
-    best = _best(found)
-    if best is None or not found[best].converged:
-        return 0
-    top = found[best].end
-    assert top is not None
-    return sum(
-        one.converged
-        and one.end is not None
-        and one.end.value - top.value <= _SAME_OBJECTIVE
-        and bool(
-            np.all(np.abs(one.end.point - top.point) <= _SAME_POINT * np.maximum(1.0, np.abs(top.point)))
-        )
-        for one in found
-    )
-
-
-def _best(found: list[Optimum]) -> int | None:
-    """The search with the smallest objective; one that converged where several reach it."""
-    values = [math.inf if one.end is None else one.end.value for one in found]
-    lowest = min(values)
-    if math.isinf(lowest):
-        return None
-    # Rounding must not decide between equals: the first of those that converged is taken.
-    near = [i for i, value in enumerate(values) if value <= lowest + 1e-7 * max(1.0, abs(lowest))]
-    return next((i for i in near if found[i].converged), values.index(lowest))
 
 
 def _at_rest(end: Evaluation, space: ParameterSpace) -> Array:
@@ -188,6 +143,55 @@ def _at_rest(end: Evaluation, space: ParameterSpace) -> Array:
     """
     idle = (np.diag(end.curvature) == 0.0) & (end.gradient == 0.0)
     return np.where(idle, space.start, end.point)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """The optimum after the reference solver's word.
+
+    `bias` (against the noise) and `polished` are 0 where the search was on the exact model already;
+    `search_objective` is the search's own.
+    """
+
+    found: Optimum
+    after: _After
+    search_objective: float
+    bias: float
+    polished: int
+    notes: tuple[str, ...]
+
+
+def _decide(
+    space: ParameterSpace, subject: FitSubject, scoring: Scoring, found: Optimum
+) -> _Decided | Failure:
+    """Look at the optimum with the reference solver; go on with the exact model where the bias matters."""
+    assert found.end is not None
+    value = found.end.value
+    after = _look(space, subject, scoring, found)
+    if isinstance(after, Failure):
+        return after
+    if subject.exact is None:
+        return _Decided(found, after, value, 0.0, 0, ())
+    off = bias(scoring, after.search.value, after.reference, after.noise)
+    if not off.matters:
+        return _Decided(found, after, value, off.worst, 0, ())
+    better = polish(space, subject.exact, scoring, found.end.point)
+    if isinstance(better, Failure):
+        return Failure(f"the exact model failed at the estimate: {better.reason}", better.suggestion)
+    exactly = _look(space, replace(subject, predictor=subject.exact), scoring, better)
+    if isinstance(exactly, Failure):
+        return exactly
+    note = (
+        f"the fast model lies up to {off.worst:.2g} standard deviations of the noise from the reference "
+        f"solver at its optimum; {better.evaluations} exact evaluations finished the fit"
+    )
+    return _Decided(better, exactly, value, off.worst, better.evaluations, (note,))
+
+
+def _look(space: ParameterSpace, subject: FitSubject, scoring: Scoring, found: Optimum) -> _After | Failure:
+    assert found.end is not None
+    point = _at_rest(found.end, space)
+    return _after(space, subject, scoring, point, space.to_natural(point))
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,7 @@ def _plain_least_squares(
     every least-squares program does.
     """
     only_noise = np.flatnonzero(~np.asarray(subject.predictor.shapes_prediction, dtype=bool))
-    if options.method != "ml" or len(only_noise) != 1 or scoring.censored.any():
+    if options.estimator != "ml" or len(only_noise) != 1 or scoring.censored.any():
         return False
     if any(kind != "add" for kind in subject.observations.error):
         return False
@@ -271,30 +275,29 @@ def _rss(scoring: Scoring, prediction: Array) -> float:
 
 def _notes(
     space: ParameterSpace,
-    searches: list[tuple[Array, Optimum]],
-    best: int,
-    lowest: float,
+    searches: Sequence[Searched],
+    end: Evaluation,
     after: _After,
     verdict: Identifiability,
+    compare: bool,
 ) -> list[str]:
-    end = searches[best][1].end
-    assert end is not None
+    lowest = min(one.found.end.value for one in searches if one.found.end is not None)
     notes = [
         f"{name} ends at its {side} bound"
         for name, side in zip(space.names, space.at_bound(end.point), strict=True)
         if side != "no"
     ]
-    if abs(after.objective - lowest) > _AGREEMENT:
+    if compare and abs(after.objective - end.value) > _AGREEMENT:
         notes.append(
-            f"the reference solver gives an objective of {after.objective:.6g}, the search {lowest:.6g}: "
+            f"the reference solver gives an objective of {after.objective:.6g}, the search {end.value:.6g}: "
             "tighten the solver's rtol"
         )
     # What the data leave free differs between searches anyway, and the verdict says so.
     firm = np.array([v.identifiable for v in verdict.parameters])
     told: list[Array] = [end.point]
-    for number, (_, found) in enumerate(searches, start=1):
-        other = found.end
-        if other is None or not found.converged or other.value - lowest > _TELL_APART:
+    for number, one in enumerate(searches, start=1):
+        other = one.found.end
+        if other is None or not one.found.converged or other.value - lowest > _TELL_APART:
             continue
         # Ten per cent, on either scale, is more than two searches of one optimum ever differ by.
         size = np.where(space.log, 1.0, np.maximum(np.abs(end.point), 1e-300))
@@ -335,6 +338,8 @@ def _failed(
         residual_sd=math.nan,
         search_objective=math.nan,
         identifiability=None,
+        bias=0.0,
+        polished=0,
     )
 
 

@@ -20,6 +20,7 @@ from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.result import FitResult
 from pbpkc.jobs.individuals import individuals
+from pbpkc.jobs.methods import with_method
 from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
@@ -52,6 +53,7 @@ class FitJob:
     options: FitOptions = field(default_factory=FitOptions)
     solver: SolverOptions = field(default_factory=lambda: SolverOptions(rtol=FIT_RTOL))
     start: Sequence[str] = ()
+    method: str = "least-squares"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def fit(
         },
         variant=repr(sorted(unknowns.items())),
     )
+    problem = with_method(problem, job.method)
     store = open_store() if open_store is not None else None
     result = estimate(problem, job.options, progress, store)
     return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)

@@ -112,7 +112,8 @@ class LoadedModel(Spec):
         data: str | Path | None = None,
         *,
         scenario: str | None = None,
-        method: str = "ml",
+        method: str = "least-squares",
+        estimator: str = "ml",
         blq: str = "m3",
         start: str | Sequence[str] = (),
         starts: int = 3,
@@ -132,7 +133,9 @@ class LoadedModel(Spec):
             In place of the file the scenario names.
         scenario : str, optional
             Whose data block reads the file; the only one that has one if left out.
-        method : {"ml", "map"}
+        method : str
+            What finds the estimate, one of `pbpkc.jobs.methods.METHODS`.
+        estimator : {"ml", "map"}
             Maximum likelihood, or with the priors added.
         blq : {"m3", "drop", "half", "zero"}
             What a value below quantification counts as.
@@ -156,8 +159,8 @@ class LoadedModel(Spec):
         from pbpkc.jobs.fit import FitJob, fit
         from pbpkc.solve.options import SolverOptions
 
-        options = FitOptions(method=method, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
-        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start))
+        options = FitOptions(estimator=estimator, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method)
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
 
 

@@ -146,7 +146,7 @@ def _estimated(content: ReportContent) -> Iterator[str]:
     number = count(len(names), "parameter")
     verb = "was" if len(names) == 1 else "were"
     yield f"{number} {verb} estimated for {whom}: {listed(names)}."
-    method = _METHODS.get(str(result.options.get("method")), str(result.options.get("method")))
+    method = _METHODS.get(str(result.options.get("estimator")), str(result.options.get("estimator")))
     squares = any(math.isfinite(fit.residual_sd) for fit in result.fits)
     yield (
         f"The measurements are of {listed(measured)}; the method is {method}"

@@ -140,7 +140,7 @@ def _result(fits: tuple[SubjectFit, ...]) -> FitResult:
         fits=fits,
         parameters=parameters,
         observables=({"name": "Cp", "unit": "mg/L"},),
-        options={"method": "ml", "starts": 3, "seed": 0, "blq": "m3"},
+        options={"estimator": "ml", "starts": 3, "seed": 0, "blq": "m3"},
         provenance={
             "model": "demo", "spec": "demo.pbpk", "spec_sha256": "a" * 64, "fingerprint": "b" * 64,
             "data": "data.csv", "data_sha256": "c" * 64, "scenario": "study",

@@ -148,7 +148,7 @@ def test_with_the_priors_estimates_move_towards_them(tmp_path: Path) -> None:
     ml, with_prior = estimates(tmp_path / "ml"), estimates(tmp_path / "map")
     for name, median in (("k", 0.1), ("s", 0.5)):
         assert abs(with_prior["2", name] - median) < abs(ml["2", name] - median)
-    assert json.loads((tmp_path / "map" / "fit.json").read_text())["options"]["method"] == "map"
+    assert json.loads((tmp_path / "map" / "fit.json").read_text())["options"]["estimator"] == "map"
 
 
 def test_bounds_alone_keep_the_prior(tmp_path: Path) -> None:

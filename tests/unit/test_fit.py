@@ -251,7 +251,7 @@ def test_priors_pull_towards_their_medians_and_shrink_errors() -> None:
         for p in oral_parameters(start=(3.0, 0.04, 0.5, 0.05))
     )
     problem = synthetic(parameters=parameters)
-    free, pulled = fit(problem).fits[0], fit(problem, FitOptions(method="map")).fits[0]
+    free, pulled = fit(problem).fits[0], fit(problem, FitOptions(estimator="map")).fits[0]
     assert free.theta[0] < pulled.theta[0] < 3.0
     assert pulled.estimates[0].standard_error < free.estimates[0].standard_error
     # The objective is minus twice the log of likelihood times prior density of the log parameters.
@@ -283,7 +283,7 @@ def test_priors_make_intervals_where_data_cannot() -> None:
     problem = synthetic(parameters=parameters)
     subject = replace(problem.subjects[0], predictor=WithIdle(TIMES, 4.5, "prop"))
     problem = replace(problem, subjects=(subject,))
-    ml, posterior = (fit(problem, FitOptions(method=m)).fits[0] for m in ("ml", "map"))
+    ml, posterior = (fit(problem, FitOptions(estimator=m)).fits[0] for m in ("ml", "map"))
     assert math.isnan(ml.estimates[4].standard_error) and math.isnan(ml.estimates[4].ci_low)
     assert all(math.isfinite(row.standard_error) for row in ml.estimates[:4])
     assert posterior.estimates[4].standard_error == pytest.approx(0.4, rel=1e-6)
@@ -334,7 +334,7 @@ def test_progress_is_told_and_comes_to_its_end(specs: Path) -> None:
     [
         ({"starts": 0}, "starts is 0; accepted is an integer of at least 1"),
         ({"workers": 0}, "workers is 0"),
-        ({"method": "reml"}, "method is 'reml'; accepted are 'ml', 'map'"),
+        ({"estimator": "reml"}, "estimator is 'reml'; accepted are 'ml', 'map'"),
         ({"blq": "m2"}, "blq is 'm2'"),
         ({"seed": True}, "seed is True"),
     ],
@@ -356,7 +356,7 @@ def test_wrong_problems_are_refused() -> None:
             replace(
                 problem, parameters=(replace(problem.parameters[0], prior=prior), *problem.parameters[1:])
             ),
-            FitOptions(method="map"),
+            FitOptions(estimator="map"),
         )
 
 

@@ -96,7 +96,7 @@ def test_a_parameter_that_no_measurement_sees(tmp_path: Path) -> None:
 )
 def test_values_below_quantification_are_told(tmp_path: Path, rule: str, words: str) -> None:
     content, _ = told(tmp_path, "good")
-    options = {**content.result.options, "blq": rule, "method": "map"}
+    options = {**content.result.options, "blq": rule, "estimator": "map"}
     text = " ".join(verdict(replace(content, result=replace(content.result, options=options))).estimated)
     assert f"3 measurements lie below the limit of quantification and are {words}" in text
     assert "together with the priors of the spec" in text
