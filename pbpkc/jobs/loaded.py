@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pbpkc.check.report import CheckReport
+    from pbpkc.experiment.people import People
     from pbpkc.infer.result import FitResult
     from pbpkc.jobs.simulate import Simulation
 
@@ -62,6 +63,31 @@ class LoadedModel(Spec):
         settings = {key: (*self.settings.get(key, ()), *texts) for key, texts in typed.items()}
         return LoadedModel(self.path, model, self.given | given, settings)
 
+    def population(self, n: int = 100, seed: int = 0, name: str | None = None) -> People:
+        """Draw people from a population of the spec.
+
+        Person i depends on the seed and i alone, so the first 100 of 1000 are those of 100.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int
+            0 or more.
+        name : str, optional
+            Which population; the only one of the spec if left out.
+
+        Raises
+        ------
+        SpecError
+            If the spec has none, or its numbers allow none.
+        ValueError
+            For a name that is no population's, or none where there are several.
+        """
+        from pbpkc.jobs.population import population
+
+        return population(self, n, seed, name)
+
     def simulate(
         self,
         scenario: str | Sequence[str] | None = None,
@@ -72,6 +98,8 @@ class LoadedModel(Spec):
         solver: str = "lsoda",
         rtol: float = 1e-8,
         atol: float | Sequence[float] | None = None,
+        population: People | str | Path | None = None,
+        workers: int = 1,
     ) -> Simulation:
         """Run scenarios with the reference solver.
 
@@ -86,11 +114,16 @@ class LoadedModel(Spec):
         solver : {"lsoda", "bdf", "radau"}
         rtol, atol : float
             Tolerances; `atol` in the unit of each state.
+        population : People or path, optional
+            Run the scenarios for each of these people, as `population` gives them or writes them to a file.
+            Who cannot be run is in `not_run` of the result, whose `percentiles` are over the others.
+        workers : int
+            Processes for a population. The result is the same for any number.
 
         Raises
         ------
         SpecError
-            For a setting that does not fit, or a data file that cannot be read.
+            For a setting that does not fit, a file that cannot be read, or people none of whom can be run.
         ValueError
             For a scenario that does not exist, or times that do not fit.
         """
@@ -99,7 +132,14 @@ class LoadedModel(Spec):
 
         options = SolverOptions(method=solver, rtol=rtol, atol=atol)  # type: ignore[arg-type]
         names = [scenario] if isinstance(scenario, str) else scenario
-        return simulate(self.with_settings(set=set, unknown=unknown), names, times, options)
+        changed = self.with_settings(set=set, unknown=unknown)
+        if population is None:
+            return simulate(changed, names, times, options)
+        from pbpkc.experiment.people_file import read_people
+        from pbpkc.jobs.simulate_people import simulate_people
+
+        people = read_people(population, self.model) if isinstance(population, str | Path) else population
+        return simulate_people(changed, people, names, times, options, workers=workers)
 
     def check(self, *, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
         """Proofs, agreement of the generated code, expectations."""

@@ -92,6 +92,19 @@ def changed(
     return _before_scenarios(model, names) if names else model, names
 
 
+def with_values(model: Model, values: Mapping[str, float]) -> Model:
+    """The model with definitions held at numbers, as ``--set`` does it but without reading texts.
+
+    Parameters
+    ----------
+    model : Model
+    values : mapping of definition name to float
+        Canonical units. They come before what a scenario's ``set`` says of a name, unless the scenario
+        changes the value it finds.
+    """
+    return _before_scenarios(hold(model, values), values)
+
+
 def _outside(freed: Mapping[str, float | None], model: Model) -> Iterator[Diagnostic]:
     for name, value in freed.items():
         definition = model.definitions[name]

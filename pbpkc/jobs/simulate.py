@@ -27,6 +27,7 @@ from pbpkc.language.model import Model
 from pbpkc.language.units import Unit
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.output import Run
+from pbpkc.solve.percentiles import LEVELS, PercentileCurve, percentile_curves
 from pbpkc.solve.reference import simulate as solve
 from pbpkc.solve.trajectory import Trajectory
 
@@ -59,11 +60,21 @@ class SimulatedRun(Run):
 
 
 @dataclass(frozen=True)
+class NotRun:
+    """A person who was not run in a scenario, and why: a body that cannot be as the values say."""
+
+    scenario: str
+    id: str
+    problems: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True)
 class Simulation:
-    """What `simulate` gives: one `Run` for each scenario or individual.
+    """What `simulate` gives: one `Run` for each scenario, individual or person of a population.
 
     ``result.observables["Cp"]`` is the curve of an observable in the first run; `to_frame` holds all. `notes`
-    say what a reader should know of the data files and the numbers.
+    say what a reader should know of the data files and the numbers; `not_run` holds the people of a
+    population whose bodies cannot be.
     """
 
     model: Model
@@ -71,6 +82,7 @@ class Simulation:
     options: SolverOptions
     fingerprint: str
     notes: tuple[Diagnostic, ...] = ()
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def trajectory(self) -> Trajectory:
@@ -99,6 +111,21 @@ class Simulation:
         """Runs that the solver did not finish."""
         return tuple(r for r in self.runs if not r.trajectory.outcome.ok)
 
+    def percentiles(self, levels: Sequence[float] = LEVELS) -> tuple[PercentileCurve, ...]:
+        """Percentiles over the people, one for each scenario and observable.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            In %, rising.
+
+        Raises
+        ------
+        ValueError
+            For levels that do not fit, or people who were looked at at different times.
+        """
+        return percentile_curves(self.runs, levels)
+
     def to_frame(self, states: bool = False) -> pd.DataFrame:
         """All runs as one table: scenario, id, time, observables, and the states if asked for."""
         import pandas as pd
@@ -125,16 +152,8 @@ def simulate(
     `samples` is the number of evenly spaced times where none are given; `progress` is told how many of how
     many runs are done.
     """
-    if times is not None and not np.size(times):
-        raise ValueError("times is empty; accepted is one time or more in h, or None for an even grid")
     model = loaded.model
-    names = (
-        list(dict.fromkeys(scenarios))
-        if scenarios
-        else [s.name for s in model.scenarios.values() if s.data is None]
-    )
-    if not names:
-        raise ValueError("the spec has no written scenario to run; name one that reads data, or write one")
+    names = written_scenarios(model, scenarios, times)
     variants = Variants(loaded)
     work: list[Callable[[], SimulatedRun]] = []
     notes: list[Diagnostic] = []
@@ -158,8 +177,26 @@ def simulate(
         if progress is not None:
             progress(done + 1, len(work))
     for run in runs:
-        notes.extend(_not_numbers(run, model.time_unit))
+        notes.extend(not_numbers(run, model.time_unit))
     return Simulation(model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes))
+
+
+def written_scenarios(
+    model: Model, scenarios: Sequence[str] | None, times: ArrayLike | None
+) -> tuple[str, ...]:
+    """The scenarios to run, each once: those that are named, else all written ones.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or no time to look at them.
+    """
+    if times is not None and not np.size(times):
+        raise ValueError("times is empty; accepted is one time or more in h, or None for an even grid")
+    names = tuple(dict.fromkeys(scenarios or [s.name for s in model.scenarios.values() if s.data is None]))
+    if not names:
+        raise ValueError("the spec has no written scenario to run; name one that reads data, or write one")
+    return names
 
 
 def planned(model: Model, name: str) -> Experiment:
@@ -184,12 +221,19 @@ def bound_scenario(model: Model, variants: Variants, name: str) -> tuple[Compile
         As `planned`, and for a dose that has no value.
     """
     plan = planned(model, name)
-    return _bound(variants, plan.regimen, plan.overrides)
+    return bound_at(variants, plan.regimen, plan.overrides)
 
 
-def _bound(
+def bound_at(
     variants: Variants, regimen: Regimen, overrides: Mapping[str, float]
 ) -> tuple[CompiledModel, Array, BoundRegimen]:
+    """The equations in which what is set is a parameter, p, and the regimen as numbers.
+
+    Raises
+    ------
+    SpecError
+        For a dose that has no value.
+    """
     _, compiled = variants.for_settings(overrides)
     p = parameter_vector(compiled, overrides)
     return compiled, p, bind(regimen, {**named(compiled, p), **overrides})
@@ -205,14 +249,21 @@ def _run(
     options: SolverOptions,
     samples: int,
 ) -> SimulatedRun:
-    compiled, p, bound = _bound(variants, regimen, overrides)
+    compiled, p, bound = bound_at(variants, regimen, overrides)
     at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
-    as_given = replace(regimen, doses=tuple(replace(dose, lag=None, fraction=None) for dose in regimen.doses))
-    given = bind(as_given, {**named(compiled, p), **overrides}).events
+    given = as_given(compiled, p, regimen, overrides)
     return SimulatedRun(scenario, id, solve(compiled, p, bound, at, options), bound.events, given)
 
 
-def _not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
+def as_given(
+    compiled: CompiledModel, p: Array, regimen: Regimen, overrides: Mapping[str, float]
+) -> tuple[Event, ...]:
+    """The doses as they were administered: without lag, and whole."""
+    whole = replace(regimen, doses=tuple(replace(dose, lag=None, fraction=None) for dose in regimen.doses))
+    return bind(whole, {**named(compiled, p), **overrides}).events
+
+
+def not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
     """Observables that have no value although the solver finished."""
     found = run.trajectory
     if not found.outcome.ok:

@@ -282,6 +282,53 @@ class Scenario:
 
 
 @dataclass(frozen=True)
+class Variation:
+    """One line of a `population`: how a quantity differs between people.
+
+    Parameters
+    ----------
+    name : str
+        Of a covariate, param, masked parameter or attribute.
+    family : {"lognormal", "normal", "uniform", "beta", "halfnormal"}
+    arguments : mapping of str to Expr
+        By name, as written: ``median``, ``mean``, ``cv``, ``sdlog``, ``sd``, ``low``, ``high``, ``a``, ``b``.
+        Without ``median`` or ``mean`` the distribution is centred on the model's value. Spreads may read
+        params and masked parameters.
+    low, high : float
+        Bounds that truncate, canonical units: those of the line, else those of the covariate or the mask,
+        else infinite.
+    """
+
+    name: str
+    family: str
+    arguments: Mapping[str, Expr]
+    low: float
+    high: float
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """``correlate left, right = value``: of the normal scores of two varied quantities."""
+
+    left: str
+    right: str
+    value: Expr
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Population:
+    """How people differ; drawn from by `pbpkc.body.people`."""
+
+    name: str
+    doc: str
+    variations: tuple[Variation, ...]
+    correlations: tuple[Correlation, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class ValueCheck:
     """`check expression in (low, high) [unit]`; bounds canonical.
 
@@ -318,6 +365,7 @@ class Model:
     checks: tuple[ValueCheck, ...]
     files: tuple[SourceFile, ...]
     warnings: tuple[Diagnostic, ...]
+    populations: Mapping[str, Population] = field(default_factory=dict)
 
     @property
     def masked(self) -> tuple[Definition, ...]:

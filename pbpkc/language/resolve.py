@@ -19,7 +19,7 @@ from pbpkc.language.model import (
 from pbpkc.language.nodes import SyntaxTree
 from pbpkc.language.observables import read_observables
 from pbpkc.language.places import read_nodes, read_species
-from pbpkc.language.populations import check_populations
+from pbpkc.language.populations import read_populations
 from pbpkc.language.scenarios import ScenarioReader
 from pbpkc.language.scope import build_scope
 from pbpkc.language.source import Span
@@ -78,7 +78,7 @@ def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     scenarios = reader.read_all()
     states = list_states(table, arrows, reader.reasons, starts)
     demands, checks = read_checks(table, scenarios, {o.name: o for o in observables})
-    check_populations(table)
+    populations = read_populations(table)
     check_still(table, states, arrows, observables, scenarios.values(), checks)
     table.circulations.check_numbers()
     check_numbers(table, arrows, scenarios.values())
@@ -106,6 +106,7 @@ def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
         checks=checks,
         files=gathered.files,
         warnings=tuple(d for d in table.problems if d.severity != "error"),
+        populations=MappingProxyType(populations),
     )
 
 

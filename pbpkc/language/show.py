@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from pbpkc.language.evaluate import evaluate_definitions
@@ -16,6 +17,7 @@ from pbpkc.language.model import (
     Mask,
     Model,
     Observable,
+    Population,
     Prior,
     Scenario,
     Species,
@@ -97,6 +99,9 @@ def _lines(model: Model) -> Iterator[str]:
     )
     yield from _block("arrows", _aligned(_arrow(model, a) for a in model.arrows))
     yield from _block("observables", (line for o in model.observables for line in _observable(o)))
+    for people in model.populations.values():
+        title = _joined(f"population {people.name}", _quoted(people.doc))
+        yield from _block(title, _population(people, model))
     for scenario in model.scenarios.values():
         yield from _block(_joined(f"scenario {scenario.name}", _quoted(scenario.doc)), _scenario(scenario))
     checks = [", ".join(model.demands)] if model.demands else []
@@ -245,6 +250,16 @@ def _error(error: ErrorModel) -> str:
         return f"combined(prop = {to_text(error.proportional)}, add = {to_text(error.additive)})"
     arguments = (to_text(e) for e in (error.proportional, error.additive) if e is not None)
     return f"{error.kind}({', '.join(arguments)})"
+
+
+def _population(people: Population, model: Model) -> Iterator[str]:
+    for one in people.variations:
+        arguments = ", ".join(f"{word} = {to_text(value)}" for word, value in one.arguments.items())
+        allowed = f"in {_range(one.low, one.high, model.definitions[one.name].unit)}"
+        bounded = one.low > -inf or one.high < inf
+        yield _joined(one.name, "~", f"{one.family}({arguments})", allowed if bounded else "")
+    for pair in people.correlations:
+        yield f"correlate {pair.left}, {pair.right} = {to_text(pair.value)}"
 
 
 def _scenario(scenario: Scenario) -> Iterator[str]:
