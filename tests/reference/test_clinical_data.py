@@ -50,3 +50,11 @@ def test_paracetamol_is_ten_intravenous_and_twenty_one_oral_means(specs: Path) -
     # Rawlins 1977: 1 g over 15 min.
     infusion = table[(table["ID"] == 1) & (table["EVID"] == 1)].iloc[0]
     assert infusion["AMT"] / infusion["RATE"] * 60 == 15
+
+
+def test_intravenous_theophylline_is_two_means_of_their_infusions(specs: Path) -> None:
+    table = _read(specs / "data" / "theophylline_iv_means.csv")
+    assert table.groupby("ID")["DV"].count().tolist() == [20, 11]
+    infusions = table[table["EVID"] == 1]
+    assert (infusions["AMT"] / infusions["RATE"]).tolist() == [8, 0.5]
+    assert (infusions["AMT"] / infusions["WT"]).tolist()[1] == 4.5

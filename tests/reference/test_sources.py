@@ -51,9 +51,11 @@ def _without_source(statement: object) -> Iterator[str]:
 
 
 def test_there_are_specs() -> None:
-    assert {"theophylline_oral", "two_compartment_infusion", "paracetamol", "pollu", "robertson"} <= {
-        path.stem for path in SPECS
-    }
+    assert {
+        "theophylline_oral", "two_compartment_infusion", "paracetamol", "pollu", "robertson", "human_adult",
+        "paracetamol_iv", "paracetamol_iv_unknown", "paracetamol_oral",
+        "theophylline_iv", "theophylline_missing",
+    } <= {path.stem for path in SPECS}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
