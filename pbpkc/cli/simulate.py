@@ -47,6 +47,20 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
 )
 @click.option("--log", "log_scale", is_flag=True, help="Logarithmic concentration axis in the plot.")
 @click.option("--nca", "with_nca", is_flag=True, help="Non-compartmental figures of the simulated curves.")
+@click.option(
+    "--population",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run the people of a file that `pbpkc population` wrote; gives percentiles over them too.",
+)
+@click.option("--percentiles", metavar="LIST", help='Levels over the people [default: "5, 25, 50, 75, 95"].')
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes for a population; the result is the same for any number.",
+)
 @settings
 @solver(rtol=1e-8)
 @as_format
@@ -62,6 +76,9 @@ def command(
     plot: Path | None,
     log_scale: bool,
     with_nca: bool,
+    population: Path | None,
+    percentiles: str | None,
+    workers: int,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
     solver: str,
@@ -74,9 +91,14 @@ def command(
 
     Masked parameters are at the medians of their priors, unknown terms at their defaults, unless --set or
     --unknown says otherwise. Without -o the table goes to standard output.
+
+    With --population each scenario is run for every person of the file. -o FILE then holds all curves,
+    FILE.percentiles.csv their percentiles at each time, which go to standard output without -o, and the plot
+    shows them as bands.
     """
     from pbpkc.cli.progress import bar
     from pbpkc.cli.simulate_json import document
+    from pbpkc.cli.simulate_people import PeopleRun, read_levels, run_people
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.nca import nca_of
     from pbpkc.jobs.simulate import simulate
@@ -87,6 +109,9 @@ def command(
 
     if log_scale and plot is None:
         raise click.UsageError("--log is the scale of the plot: give --plot FILE with it")
+    if population is None and (percentiles is not None or workers > 1):
+        raise click.UsageError("--percentiles and --workers are for people: give --population FILE with them")
+    levels = read_levels(percentiles or "5, 25, 50, 75, 95")
     outputs = [output, output.with_name(f"{output.name}.json")] if output is not None else []
     outputs += [plot] if plot is not None else []
     demand_apart(outputs, [spec])
@@ -99,11 +124,27 @@ def command(
     demand_apart(outputs, files_read(loaded.model))
     loaded = loaded.with_settings(set=set_, unknown=unknown)
     warn(loaded.model.warnings)
+    kept = {"set": list(set_), "unknown": list(unknown), "times": times, "points": points, "solver": solver}
+    if population is not None:
+        run = PeopleRun(
+            population,
+            scenario,
+            output,
+            times,
+            points,
+            states,
+            plot,
+            log_scale,
+            with_nca,
+            levels,
+            workers,
+            format_,
+        )
+        ctx.exit(run_people(run, loaded, options, kept))
     at = read_times(loaded.model, times) if times is not None else None
     with bar("simulating") as tell:
         found = simulate(loaded, scenario, at, options, points, lambda done, total: tell(done, total, ""))
     warn(found.notes)
-    kept = {"set": list(set_), "unknown": list(unknown), "times": times, "points": points, "solver": solver}
     unit = loaded.model.time_unit
     if output is not None:
         write_runs(output, found.runs, loaded.compiled, unit, states, settings=kept)
@@ -126,9 +167,9 @@ def command(
         if output is None and plot is None and not with_nca:
             click.echo(runs_csv(found.runs, unit, states), nl=False)
     failed = found.failures
-    for run in failed:
-        name = f"{run.scenario} {run.id}".strip()
-        outcome = run.trajectory.outcome
+    for one in failed:
+        name = f"{one.scenario} {one.id}".strip()
+        outcome = one.trajectory.outcome
         problem = Diagnostic(
             "not-solved", f"'{name}' has no whole curve: {outcome.reason}", help=outcome.suggestion
         )

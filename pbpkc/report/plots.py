@@ -12,9 +12,11 @@ from pbpkc.language.model import Model
 from pbpkc.report.estimate_panels import estimate_grid, parameter_marks
 from pbpkc.report.fit_series import Curve, by_observable, fit_series
 from pbpkc.report.goodness_panels import goodness_grid
+from pbpkc.report.percentile_plot import percentile_figure
 from pbpkc.report.plot_style import Draw, picture
 from pbpkc.report.simulation_plot import Run, simulation_figure
 from pbpkc.report.time_panels import time_grid
+from pbpkc.solve.percentiles import PercentileCurve
 
 #: Endings of a plot's name, and the kind of file each means.
 KINDS = {".svg": "svg", ".png": "png"}
@@ -69,6 +71,37 @@ def write_simulation_plot(
     chosen = {name: units[name] for name in (observables or units)}
     drawn = simulation_figure(runs, chosen, model.time_unit, log, model.title or model.name)
     return _write(path, *drawn)
+
+
+def write_percentile_plot(
+    path: str | Path, model: Model, curves: Sequence[PercentileCurve], log: bool = False
+) -> Path:
+    """Draw percentiles over people: one panel an observable, one colour a scenario, a band a pair of levels.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.svg`` or ``.png``.
+    model : Model
+        Tells the units of its observables and of time.
+    curves : sequence of PercentileCurve
+    log : bool
+        Values on a logarithmic axis.
+
+    Raises
+    ------
+    ValueError
+        If the file's name ends in something else, or there is no curve.
+    OSError
+        If the file cannot be written; nothing is then left behind.
+    """
+    path = Path(path)
+    kind_of(path)
+    if not curves:
+        raise ValueError("curves is empty; at least one is needed, so somebody must have a whole curve")
+    there = {curve.observable for curve in curves}
+    units = {o.name: o.unit.text for o in model.observables if o.name in there}
+    return _write(path, *percentile_figure(curves, units, model.time_unit, log, model.title or model.name))
 
 
 def write_fit_plots(
