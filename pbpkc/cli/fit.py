@@ -8,12 +8,16 @@ import rich_click as click
 
 from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder, demand_apart, files_read
+from pbpkc.cli.profile_option import WithProfile, profile
 
 #: What -o writes whatever the data; the names of the plots depend on the observables.
-FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json", "report.html")
+FILES = (
+    *("estimates.csv", "subjects.csv", "predictions.csv", "profiles.csv"),
+    *("timing.json", "fit.json", "report.html"),
+)
 
 
-@click.command("fit")
+@click.command("fit", cls=WithProfile)
 @click.argument("spec", type=SPEC)
 @click.option(
     "--data",
@@ -43,6 +47,7 @@ FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit
 @click.option(
     "--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori)."
 )
+@profile
 @click.option(
     "--mask",
     multiple=True,
@@ -101,6 +106,7 @@ def command(
     output: Path | None,
     method: str,
     map_: bool,
+    profile: tuple[str, ...] | None,
     mask: tuple[str, ...],
     unmask: tuple[str, ...],
     blq: str,
@@ -139,6 +145,7 @@ def command(
         starts=starts,
         seed=seed,
         workers=workers,
+        profile=profile,
     )
     solver_options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     outputs = [output / name for name in FILES] if output is not None else []

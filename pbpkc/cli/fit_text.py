@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit
+from pbpkc.infer.result import EstimateRow, FitResult, Profile, SubjectFit
 
 
 def fit_text(result: FitResult) -> str:
@@ -44,6 +44,16 @@ def fit_text(result: FitResult) -> str:
         ]
         columns = ["parameter", "unit", "subjects", "determined", "mean", "value", "smallest", "largest"]
         lines += _table(columns, mean)
+    profiles = [
+        [fit.id, p.parameter, p.unit, _number(e.estimate), _interval(e.ci_low, e.ci_high), _profile(p)]
+        for fit in result.fits
+        for p in fit.profiles
+        for e in fit.estimates
+        if e.parameter == p.parameter
+    ]
+    if profiles:
+        head = ["id", "parameter", "unit", "estimate", "95 % by standard error", "95 % by profile"]
+        lines += ["", *_table(head, profiles)]
     told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
     if told:
         lines.append("")
@@ -75,6 +85,18 @@ def _estimate(row: EstimateRow | None) -> str:
     if not known or (row.identifiable != "yes" and row.ci_high > 1e4 * abs(row.ci_low)):
         return f"{_number(row.estimate)}{mark}"
     return f"{_number(row.estimate)}{mark} ({_number(row.ci_low)}, {_number(row.ci_high)})"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}" if low == low and high == high else "none"
+
+
+def _profile(profile: Profile) -> str:
+    """The interval, or the end that there is."""
+    low, high = _number(profile.low), _number(profile.high)
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else "open on both sides"
 
 
 def _number(value: float) -> str:

@@ -75,12 +75,14 @@ def fit(
     Raises
     ------
     ValueError
-        If a prior leaves nothing within the bounds (``map``).
+        If a prior leaves nothing within the bounds (``map``), or a profile is asked for of what is not
+        estimated.
     """
     options = options or FitOptions()
     ParameterSpace(
         problem.parameters, with_priors=options.estimator == "map"
     )  # refuses before any work is done
+    demand_profiles(problem, options)
     wall, cpu = time.perf_counter(), time.process_time()
     total = len(problem.subjects)
     fits: dict[str, SubjectFit] = {}
@@ -139,6 +141,20 @@ def fit(
     )
 
 
+def demand_profiles(problem: FitProblem, options: FitOptions) -> None:
+    """Refuse profiles of what is not estimated.
+
+    Raises
+    ------
+    ValueError
+        With the names that can be asked for.
+    """
+    lost = sorted(set(options.profile or ()) - {p.name for p in problem.parameters})
+    if lost:
+        accepted = ", ".join(p.name for p in problem.parameters)
+        raise ValueError(f"profile names {', '.join(lost)}; estimated are {accepted}")
+
+
 def _hear(
     progress: Callable[[Progress], None] | None,
     done: int,
@@ -149,8 +165,14 @@ def _hear(
     if progress is None:
         return None
     tell = progress
-    # A search counts for its share, short of the whole: the subject is done when its verdict is.
-    return lambda made: tell(Progress(done + made / (options.starts + 1), total, subject.id))
+    # A search counts for its share, as does each side of a profile, short of the whole: the subject is done
+    # when its verdict is.
+    sides = 0
+    if options.profile is not None:
+        shaping = np.count_nonzero(np.asarray(subject.predictor.shapes_prediction, dtype=bool))
+        sides = 2 * (len(options.profile) or int(shaping))
+    share = options.starts + sides + 1
+    return lambda made: tell(Progress(done + min(made / share, 0.99), total, subject.id))
 
 
 def _parallel(

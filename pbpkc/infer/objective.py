@@ -34,6 +34,8 @@ class Objective:
     space : ParameterSpace
     predictor : Predictor
     scoring : Scoring
+    held : tuple of int
+        Parameters that stay where they are asked for, even if only the error model reads them.
 
     Attributes
     ----------
@@ -44,11 +46,13 @@ class Objective:
     space: ParameterSpace
     predictor: Predictor
     scoring: Scoring
+    held: tuple[int, ...] = ()
     solves: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         # Indices of what only the error model reads.
-        self._noise_only = np.flatnonzero(~np.asarray(self.predictor.shapes_prediction, dtype=bool))
+        only = np.flatnonzero(~np.asarray(self.predictor.shapes_prediction, dtype=bool))
+        self._noise_only = np.setdiff1d(only, self.held)
 
     def predict(self, point: Array) -> Prediction | Failure:
         """Predictions at a scaled point, derivatives by the natural parameters."""

@@ -32,6 +32,9 @@ class FitOptions:
         Processes. The result is the same for any number.
     search : SearchOptions
         When a search stops.
+    profile : tuple of str, optional
+        Parameters whose profile likelihood is followed; empty: all that shape the prediction; None: no
+        profiles.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class FitOptions:
     blq: BLQRule = "m3"
     workers: int = 1
     search: SearchOptions = field(default_factory=SearchOptions)
+    profile: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, kinds in (("estimator", Estimator), ("blq", BLQRule)):
@@ -68,4 +72,5 @@ class FitOptions:
             "tolerance": self.search.tolerance,
             "resolution": self.search.resolution,
             "max_evaluations": self.search.max_evaluations,
+            **({} if self.profile is None else {"profile": ", ".join(self.profile) or "structural"}),
         }

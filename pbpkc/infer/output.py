@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -27,6 +27,9 @@ FORMAT = 1
 #: The files a finished fit leaves, in the order in which they are written; ``fit.json`` last, since its
 #: presence says that the others are there.
 FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json")
+
+#: Written where profiles were asked for.
+PROFILES = "profiles.csv"
 
 _PARTIAL = "partial"
 
@@ -70,7 +73,7 @@ class FitFolder:
         Returns
         -------
         tuple of Path
-            In the order of `FILES`.
+            In the order of `FILES`, ``profiles.csv`` before the last where profiles were asked for.
         """
         texts = {
             "estimates.csv": table(EstimateRow, result.estimates),
@@ -79,10 +82,14 @@ class FitFolder:
             "timing.json": _json(to_plain(result.timing)),
             "fit.json": _json(document(result)),
         }
+        names: tuple[str, ...] = FILES
+        if any(fit.profiles for fit in result.fits):
+            texts[PROFILES] = profile_table(result)
+            names = (*FILES[:-1], PROFILES, FILES[-1])
         # One at a time, so that the order holds.
-        for name in FILES:
+        for name in names:
             write_whole({self.path / name: texts[name]})
-        written = tuple(self.path / name for name in FILES)
+        written = tuple(self.path / name for name in names)
         folder = self.path / _PARTIAL
         if folder.is_dir():
             for left in folder.glob("*.json"):
@@ -105,7 +112,8 @@ def document(result: FitResult) -> Mapping[str, object]:
         "density of the scaled parameters",
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
-        "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution else",
+        "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution "
+        "else. Profiles end where the objective, the others at their best, has risen by the threshold",
         "time_unit": result.time_unit,
         "parameters": to_plain(result.parameters),
         "observables": to_plain(result.observables),
@@ -114,14 +122,34 @@ def document(result: FitResult) -> Mapping[str, object]:
     }
 
 
+def profile_table(result: FitResult) -> str:
+    """The points of all profiles as CSV: behind the profiled parameter, all parameters there.
+
+    Each parameter stands in its unit of ``estimates.csv``.
+    """
+    names = [str(parameter["name"]) for parameter in result.parameters]
+    rows = (
+        (fit.id, profile.parameter, point.value, profile.unit, point.objective_rise, *point.at)
+        for fit in result.fits
+        for profile in fit.profiles
+        for point in profile.points
+    )
+    return lines(["id", "parameter", "value", "unit", "objective_rise", *names], rows)
+
+
 def table(kind: type, rows: Iterable[object]) -> str:
     """Rows of one dataclass as CSV: numbers as Python prints them, nan as an empty cell."""
     names = [f.name for f in fields(kind)]
+    return lines(names, ([getattr(row, name) for name in names] for row in rows))
+
+
+def lines(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows under the names of their columns as CSV, as `table` writes them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow([_cell(getattr(row, name)) for name in names])
+        writer.writerow([_cell(value) for value in row])
     return text.getvalue()
 
 

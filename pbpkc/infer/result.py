@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +29,9 @@ class EstimateRow:
     identifiable : {"yes", "no"}
     scale : {"log", "natural"}
         Of the standard error.
+    profile_low, profile_high : float
+        95 % interval by profile likelihood, in `unit`; nan where it was not asked for, and where the profile
+        has no end on that side.
     """
 
     id: str
@@ -41,6 +45,8 @@ class EstimateRow:
     at_bound: str
     identifiable: str
     scale: str
+    profile_low: float = math.nan
+    profile_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,55 @@ class StartRecord:
     failures: int
 
 
+@dataclass(frozen=True)
+class ProfilePoint:
+    """One point of a profile.
+
+    `value` is in the parameter's unit, `objective_rise` above the optimum; `at` holds all parameters there,
+    each in its unit, in the order of the fit.
+    """
+
+    value: float
+    objective_rise: float
+    at: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The profile likelihood of one parameter, all others at their best.
+
+    Parameters
+    ----------
+    parameter, unit : str
+    threshold : float
+        Rise of the objective at which the 95 % interval ends: 3.84, or n ln(1 + t^2 / (n - p)) for plain
+        least squares.
+    low, high : float
+        Ends of the interval, in `unit`; nan where the profile does not reach the threshold on that side.
+    open_below, open_above : str
+        Why an end is missing, empty where it is there.
+    held_low, held_high : tuple of str
+        Other parameters that stand at a bound of theirs where the interval ends, and not at the optimum:
+        ``km at its upper bound``. The bound then sets this end as much as the data do.
+    points : tuple of ProfilePoint
+        By rising value, the optimum among them.
+    remade : bool
+        Whether a fast model's profile was made again on the exact model, because the two disagreed.
+    """
+
+    parameter: str
+    unit: str
+    threshold: float
+    low: float
+    high: float
+    open_below: str
+    open_above: str
+    held_low: tuple[str, ...]
+    held_high: tuple[str, ...]
+    points: tuple[ProfilePoint, ...]
+    remade: bool = False
+
+
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -151,6 +206,8 @@ class SubjectFit:
         standard deviations of the noise; 0 where the search was on the exact model.
     polished : int
         Evaluations of the exact model that finished the fit because the bias mattered.
+    profiles : tuple of Profile
+        Of the parameters for which they were asked.
     """
 
     id: str
@@ -175,6 +232,7 @@ class SubjectFit:
     identifiability: Identifiability | None
     bias: float = 0.0
     polished: int = 0
+    profiles: tuple[Profile, ...] = ()
 
 
 @dataclass(frozen=True)

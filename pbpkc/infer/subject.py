@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.infer.covariance import spread
+from pbpkc.infer.decide import After, Decided, at_rest, decide
 from pbpkc.infer.identifiability import Identifiability, judge, sizes
-from pbpkc.infer.likelihood import evaluate, information_root, moments
+from pbpkc.infer.likelihood import information_root
 from pbpkc.infer.objective import Objective, scaled, scaled_noise
 from pbpkc.infer.observations import Scoring, obstacle, plan
-from pbpkc.infer.optimise import Evaluation, Optimum
+from pbpkc.infer.optimise import Evaluation, minimise
 from pbpkc.infer.options import FitOptions
-from pbpkc.infer.polish import bias, polish
-from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
+from pbpkc.infer.predictor import Failure, Noise
 from pbpkc.infer.problem import FitProblem, FitSubject
-from pbpkc.infer.result import Matrix, StartRecord, SubjectFit, SubjectRow
+from pbpkc.infer.profile_subject import (
+    Profiled,
+    profile_subject,
+    threshold_of,
+    wanted,
+    with_intervals,
+    with_profiles,
+)
+from pbpkc.infer.result import Matrix, Profile, StartRecord, SubjectFit, SubjectRow
 from pbpkc.infer.rows import estimate_rows, prediction_rows, start_record
 from pbpkc.infer.search import Heard, Searched, best_of
 from pbpkc.infer.starts import subject_seed
@@ -36,6 +43,9 @@ _NORMAL = 1.959963984540054
 
 #: The reference solver and the search may differ by this much in the objective before it is said.
 _AGREEMENT = 1e-3
+
+#: Better optima met by profiles that are followed up; the search was no good where there are more.
+_MOST_BETTER = 3
 
 
 def fit_subject(
@@ -69,27 +79,49 @@ def fit_subject(
         return _failed(subject, key, seed, scoring.count, (), failure)
 
     objective = Objective(space, subject.predictor, scoring)
-    searches = problem.search(objective, options, seed, heard)
-    starts = tuple(start_record(i + 1, one.start, one.found, space) for i, one in enumerate(searches))
-    best = best_of([one.found for one in searches])
-    if best is None:
-        first = searches[0].found
-        return _failed(subject, key, seed, scoring.count, starts, Failure(first.reason, first.suggestion))
-    found = searches[best].found
-    decided = _decide(space, subject, scoring, found)
-    if isinstance(decided, Failure):
-        return _failed(subject, key, seed, scoring.count, starts, decided)
-    found, after, told = decided.found, decided.after, decided.notes
-    end = found.end
-    assert end is not None
-    point = _at_rest(end, space)
-    theta = space.to_natural(point)
+    searches = list(problem.search(objective, options, seed, heard))
+    profiles: tuple[Profile, ...] = ()
+    met: list[str] = []
+    while True:
+        starts = tuple(start_record(i + 1, one.start, one.found, space) for i, one in enumerate(searches))
+        best = best_of([one.found for one in searches])
+        if best is None:
+            first = searches[0].found
+            failure = Failure(first.reason, first.suggestion)
+            return _failed(subject, key, seed, scoring.count, starts, failure)
+        decided = decide(space, subject, scoring, searches[best].found)
+        if isinstance(decided, Failure):
+            return _failed(subject, key, seed, scoring.count, starts, decided)
+        found, after, told = decided.found, decided.after, [*decided.notes, *met]
+        end = found.end
+        assert end is not None
+        point = at_rest(end, space)
+        theta = space.to_natural(point)
 
-    plain = _plain_least_squares(options, subject, scoring, theta, after.noise)
-    structural = int(np.count_nonzero(subject.predictor.shapes_prediction))
-    freedom = max(scoring.count - structural, 0) if plain else 0
-    inflation = (scoring.count / freedom if freedom else math.nan) if plain else 1.0
-    quantile = _student(freedom) if plain else _NORMAL
+        plain = _plain_least_squares(options, subject, scoring, theta, after.noise)
+        structural = int(np.count_nonzero(subject.predictor.shapes_prediction))
+        freedom = max(scoring.count - structural, 0) if plain else 0
+        inflation = (scoring.count / freedom if freedom else math.nan) if plain else 1.0
+        quantile = _student(freedom) if plain else _NORMAL
+        if options.profile is None:
+            break
+        profiled = _profiles(space, subject, scoring, decided, options, freedom, quantile, heard)
+        profiles = profiled.profiles
+        if profiled.better is None:
+            break
+        if len(met) == _MOST_BETTER:
+            told.append(
+                f"the profile of {profiled.parameter} met a still lower objective; more starts may help"
+            )
+            break
+        lower = end.value - profiled.better.value
+        met.append(
+            f"the profile of {profiled.parameter} met an objective {lower:.3g} below that of every search; "
+            "the estimate is from there"
+        )
+        again = profiled.better.point
+        onwards = minimise(objective, again, space.lower, space.upper, space.reach, options.search)
+        searches.append(Searched(again, onwards))
 
     root = information_root(
         scoring, scaled(after.search, after.chain), scaled_noise(after.noise, after.chain)
@@ -98,6 +130,8 @@ def fit_subject(
     covariance = _covariance(space, theta, point, root) * inflation
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
+    rows = estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict)
+    verdict = with_profiles(verdict, profiles)
     notes = [*told, *_notes(space, searches, end, after, verdict, subject.exact is None)]
     if plain and not freedom:
         notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
@@ -110,7 +144,7 @@ def fit_subject(
         reason="" if converged else found.reason,
         suggestion="" if converged else found.suggestion,
         notes=tuple(notes),
-        estimates=estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict),
+        estimates=with_intervals(rows, profiles),
         subject=SubjectRow(
             id=subject.id,
             n=scoring.count,
@@ -133,106 +167,41 @@ def fit_subject(
         identifiability=verdict,
         bias=decided.bias,
         polished=decided.polished,
+        profiles=profiles,
     )
 
 
-def _at_rest(end: Evaluation, space: ParameterSpace) -> Array:
-    """The optimum, with parameters that nothing depends on back at the start of the spec.
+def _profiles(
+    space: ParameterSpace,
+    subject: FitSubject,
+    scoring: Scoring,
+    decided: Decided,
+    options: FitOptions,
+    freedom: int,
+    quantile: float,
+    heard: Heard | None,
+) -> Profiled:
+    """Profiles on the model that had the last word: the exact one where that had to finish the fit."""
+    assert decided.found.end is not None
+    exactly = subject.exact is not None and decided.polished > 0
+    predictor = subject.exact if exactly and subject.exact is not None else subject.predictor
+    shapes = np.asarray(subject.predictor.shapes_prediction, dtype=bool)
+    indices = wanted(options.profile or (), space, subject.predictor)
+    sides = 0
 
-    A search from elsewhere leaves them where it began, which would look like an estimate.
-    """
-    idle = (np.diag(end.curvature) == 0.0) & (end.gradient == 0.0)
-    return np.where(idle, space.start, end.point)
+    def side() -> None:
+        nonlocal sides
+        sides += 1
+        if heard is not None:
+            heard(options.starts + sides)
 
-
-@dataclass(frozen=True)
-class _Decided:
-    """The optimum after the reference solver's word.
-
-    `bias` (against the noise) and `polished` are 0 where the search was on the exact model already;
-    `search_objective` is the search's own.
-    """
-
-    found: Optimum
-    after: _After
-    search_objective: float
-    bias: float
-    polished: int
-    notes: tuple[str, ...]
-
-
-def _decide(
-    space: ParameterSpace, subject: FitSubject, scoring: Scoring, found: Optimum
-) -> _Decided | Failure:
-    """Look at the optimum with the reference solver; go on with the exact model where the bias matters."""
-    assert found.end is not None
-    value = found.end.value
-    after = _look(space, subject, scoring, found)
-    if isinstance(after, Failure):
-        return after
-    if subject.exact is None:
-        return _Decided(found, after, value, 0.0, 0, ())
-    off = bias(scoring, after.search.value, after.reference, after.noise)
-    if not off.matters:
-        return _Decided(found, after, value, off.worst, 0, ())
-    better = polish(space, subject.exact, scoring, found.end.point)
-    if isinstance(better, Failure):
-        return Failure(f"the exact model failed at the estimate: {better.reason}", better.suggestion)
-    exactly = _look(space, replace(subject, predictor=subject.exact), scoring, better)
-    if isinstance(exactly, Failure):
-        return exactly
-    note = (
-        f"the fast model lies up to {off.worst:.2g} standard deviations of the noise from the reference "
-        f"solver at its optimum; {better.evaluations} exact evaluations finished the fit"
-    )
-    return _Decided(better, exactly, value, off.worst, better.evaluations, (note,))
-
-
-def _look(space: ParameterSpace, subject: FitSubject, scoring: Scoring, found: Optimum) -> _After | Failure:
-    assert found.end is not None
-    point = _at_rest(found.end, space)
-    return _after(space, subject, scoring, point, space.to_natural(point))
-
-
-@dataclass(frozen=True)
-class _After:
-    """The optimum seen again: by the sensitivities (`search`) and by the reference solver."""
-
-    search: Prediction
-    reference: Array
-    noise: Noise
-    chain: Array
-    objective: float
-    sd: Array
-    mean: Array
-
-
-def _after(
-    space: ParameterSpace, subject: FitSubject, scoring: Scoring, point: Array, theta: Array
-) -> _After | Failure:
-    predictor: Predictor = subject.predictor
-    search = predictor.predict(theta)
-    if isinstance(search, Failure):
-        return search
-    reference = predictor.reference(theta)
-    if isinstance(reference, Failure):
-        return Failure(
-            f"the reference solver failed at the estimate: {reference.reason}", reference.suggestion
-        )
-    noise = predictor.noise(theta)
-    seen = Prediction(reference, search.derivative)
-    value = evaluate(scoring, seen, noise)
-    if isinstance(value, Failure):
-        return value
-    m = moments(scoring, reference, search.derivative, noise)
-    return _After(
-        search=search,
-        reference=reference,
-        noise=noise,
-        chain=space.chain(theta),
-        objective=value.value + space.penalty(point)[0],
-        sd=m.sd,
-        mean=m.mean,
+    return profile_subject(
+        Objective(space, predictor, scoring),
+        None if exactly else subject.exact,
+        decided.found.end,
+        indices,
+        [threshold_of(bool(shapes[i]), scoring.count, freedom, quantile) for i in indices],
+        side,
     )
 
 
@@ -277,7 +246,7 @@ def _notes(
     space: ParameterSpace,
     searches: Sequence[Searched],
     end: Evaluation,
-    after: _After,
+    after: After,
     verdict: Identifiability,
     compare: bool,
 ) -> list[str]:

@@ -15,7 +15,7 @@ from pbpkc.experiment.data import Dataset
 from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.assemble import FIT_RTOL, assemble
-from pbpkc.infer.fit import Progress, Store
+from pbpkc.infer.fit import Progress, Store, demand_profiles
 from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.result import FitResult
@@ -109,7 +109,7 @@ def fit(
     SpecError
         For problems in the spec's data block or the file.
     ValueError
-        For a scenario that does not exist or has no data block.
+        For a scenario that does not exist or has no data block, and a profile of what is not estimated.
     """
     dataset = individuals(loaded, job.scenario, job.data)
     starts, notes = _starts(loaded.model, dataset, job.start)
@@ -130,6 +130,7 @@ def fit(
         variant=repr(sorted(unknowns.items())),
     )
     problem = with_method(problem, job.method)
+    demand_profiles(problem, job.options)
     store = open_store() if open_store is not None else None
     result = estimate(problem, job.options, progress, store)
     return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)

@@ -164,6 +164,7 @@ class LoadedModel(Spec):
         unknown: str | Sequence[str] = (),
         rtol: float = 1e-10,
         workers: int = 1,
+        profile: bool | str | Sequence[str] = False,
     ) -> FitResult:
         """Estimate the masked parameters of each subject of a data file.
 
@@ -189,6 +190,8 @@ class LoadedModel(Spec):
             Of the solver.
         workers : int
             Processes. The result is the same for any number.
+        profile : bool, str or sequence of str
+            Whose profile likelihood is followed: True for all that shape the prediction, or names.
 
         Raises
         ------
@@ -199,7 +202,15 @@ class LoadedModel(Spec):
         from pbpkc.jobs.fit import FitJob, fit
         from pbpkc.solve.options import SolverOptions
 
-        options = FitOptions(estimator=estimator, blq=blq, starts=starts, seed=seed, workers=workers)  # type: ignore[arg-type]
+        names = (() if profile else None) if isinstance(profile, bool) else _texts(profile)
+        options = FitOptions(
+            estimator=estimator,  # type: ignore[arg-type]
+            blq=blq,  # type: ignore[arg-type]
+            starts=starts,
+            seed=seed,
+            workers=workers,
+            profile=names,
+        )
         job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method)
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
 

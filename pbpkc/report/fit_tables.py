@@ -8,17 +8,18 @@ from statistics import median
 
 from pbpkc.infer.result import FitResult, SubjectFit
 from pbpkc.language.model import Model
-from pbpkc.report.quantities import NOTHING, figures, interval, percent, unit_text, with_unit
+from pbpkc.report.quantities import NOTHING, figures, interval, percent, profile_words, unit_text, with_unit
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An estimate: value, interval below it, and whether it counts."""
+    """An estimate: value, interval below it, whether it counts, and the interval of its profile."""
 
     value: str
     interval: str
     determined: bool
     at_bound: str
+    profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def fit_tables(result: FitResult, model: Model) -> FitTables:
 
 
 def _subject(fit: SubjectFit) -> SubjectLine:
+    profiles = {profile.parameter: profile_words(profile) for profile in fit.profiles}
     return SubjectLine(
         id=fit.id,
         outcome=fit.outcome,
@@ -128,6 +130,7 @@ def _subject(fit: SubjectFit) -> SubjectLine:
             Cell(
                 figures(row.estimate), interval(row.ci_low, row.ci_high),
                 row.identifiable == "yes", row.at_bound if row.at_bound != "no" else "",
+                profiles.get(row.parameter, ""),
             )
             for row in fit.estimates
         ),

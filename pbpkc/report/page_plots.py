@@ -28,7 +28,14 @@ from pbpkc.report.goodness_panels import (
 )
 from pbpkc.report.plot_style import GUIDE, INK, PAPER, SERIES, SHADE, Draw, picture, shown_on
 from pbpkc.report.plots import MOST_SUBJECTS
-from pbpkc.report.quantities import bracketed, figures, interval, plain_number, with_unit
+from pbpkc.report.profile_panels import (
+    MOST_PROFILED,
+    PROFILE_MARKS,
+    ProfilePanel,
+    profile_panel,
+    profile_panels,
+)
+from pbpkc.report.quantities import bracketed, figures, interval, plain_number, profile_words, with_unit
 from pbpkc.report.time_panels import CENSORED_MARKS, OBSERVED_MARKS, frames, time_panel
 
 #: Colours of the palette and the style-sheet variables that stand for them in a page.
@@ -39,6 +46,9 @@ VARIABLES: Mapping[str, str] = {
 
 #: Inches of a panel among many, of one by itself, of one of goodness of fit, and width of one of estimates.
 _SMALL, _LARGE, _GOODNESS, _ESTIMATES = (2.9, 1.8), (7.2, 3.4), (3.2, 2.7), 2.9
+
+#: Of a profile.
+_PROFILE = (3.0, 2.1)
 
 #: Groups of marks in an SVG and what is said of each of their marks.
 Words = Mapping[str, Sequence[str]]
@@ -70,6 +80,7 @@ class PagePlots:
     goodness: tuple[PlotGroup, ...]
     estimates: tuple[Plot, ...]
     below: bool
+    profiles: tuple[PlotGroup, ...] = ()
 
 
 def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
@@ -89,6 +100,9 @@ def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
         if len(result.fits) > 1
         else (),
         below=any(one.censored_time.size for one in series),
+        profiles=tuple(
+            _profiles(id, panels) for id, panels in list(profile_panels(result).items())[:MOST_PROFILED]
+        ),
     )
 
 
@@ -201,6 +215,23 @@ def _estimates(parameter: ParameterMarks) -> Plot:
     name = f"estimates of {parameter.parameter}"
     drawn = _inline(estimate_panel(parameter), size, f"estimate-{parameter.parameter}", name, words)
     return Plot(parameter.parameter, (("", drawn),))
+
+
+def _profiles(id: str, panels: Sequence[ProfilePanel]) -> PlotGroup:
+    plots = []
+    for panel in panels:
+        found = panel.profile
+        said = [
+            f"{with_unit(plain_number(p.value), found.unit)}: "
+            f"{plain_number(p.objective_rise, 3)} above the optimum"
+            for p in panel.shown
+        ]
+        name = f"profile of {found.parameter} in subject {id}"
+        drawn = _inline(
+            profile_panel(panel), _PROFILE, f"profile-{id}-{found.parameter}", name, {PROFILE_MARKS: said}
+        )
+        plots.append(Plot(f"{found.parameter}: {profile_words(found)}", (("", drawn),)))
+    return PlotGroup(f"Subject {id}", "", tuple(plots))
 
 
 # ------------------------------------------------------------- SVG for a page

@@ -14,6 +14,7 @@ from pbpkc.report.fit_series import Curve, by_observable, fit_series
 from pbpkc.report.goodness_panels import goodness_grid
 from pbpkc.report.percentile_plot import percentile_figure
 from pbpkc.report.plot_style import Draw, picture
+from pbpkc.report.profile_panels import profile_grid, profile_panels
 from pbpkc.report.simulation_plot import Run, simulation_figure
 from pbpkc.report.time_panels import time_grid
 from pbpkc.solve.percentiles import PercentileCurve
@@ -112,8 +113,8 @@ def write_fit_plots(
     Parameters
     ----------
     folder : path
-        Where the files go: ``time``, ``time_log``, ``goodness``, ``goodness_log``, ``estimates`` with the
-        ending of their kind.
+        Where the files go: ``time``, ``time_log``, ``goodness``, ``goodness_log``, ``estimates``, and
+        ``profiles`` where there are some, with the ending of their kind.
     result : FitResult
     dataset : Dataset
         That was fitted.
@@ -139,6 +140,9 @@ def write_fit_plots(
             drawn[f"goodness{ending}"] = goodness_grid(groups, log, title)
     if result.outcome != "failed":
         drawn["estimates"] = estimate_grid(parameter_marks(result, MOST_SUBJECTS), title)
+    profiles = list(profile_panels(result).values())
+    if profiles:
+        drawn["profiles"] = profile_grid(profiles, title)
     return tuple(_write(folder / f"{name}.{kind}", *what) for name, what in drawn.items())
 
 

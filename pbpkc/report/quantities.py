@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from pbpkc.infer.result import Profile
+
 #: What stands where there is no number.
 NOTHING = "–"
 
@@ -53,6 +55,18 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     if 0.0 < low < high / _WIDEST:
         return "wider than 10,000-fold"
     return f"{figures(low, digits)} to {figures(high, digits)}"
+
+
+def profile_words(profile: Profile, digits: int = 3) -> str:
+    """``1.31 to 2.42``, ``at least 1.31``, ``open on both sides``: the interval of a profile."""
+    low, high = math.isfinite(profile.low), math.isfinite(profile.high)
+    if low and high:
+        return f"{figures(profile.low, digits)} to {figures(profile.high, digits)}"
+    if low or high:
+        return (
+            f"at least {figures(profile.low, digits)}" if low else f"at most {figures(profile.high, digits)}"
+        )
+    return "open on both sides"
 
 
 def percent(fraction: float) -> str:

@@ -70,7 +70,7 @@ def verdict(content: ReportContent) -> Verdict:
         facts=tuple(_facts(content, there, opens)),
         estimated=tuple(_estimated(content)),
         can=tuple(_can(content.model, result, there, opens)),
-        cannot=tuple(_cannot(there, opens)),
+        cannot=(*_cannot(there, opens), *_open_profiles(there)),
         beware=tuple(_beware(content)),
     )
 
@@ -237,6 +237,18 @@ def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[st
             best, worst = percent(bounds[0]), percent(bounds[-1])
             spread = best if worst == best else f"{best} to {worst}"
             yield f"{name}: its standard error is at best {spread} of its value{place}{_LIMIT}."
+
+
+def _open_profiles(there: list[SubjectFit]) -> Iterator[str]:
+    """What profiles leave open, whether or not the standard error called it determined."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for fit in there:
+        for p in fit.profiles:
+            for side, why in (("below", p.open_below), ("above", p.open_above)):
+                if why:
+                    found.setdefault((p.parameter, side, why), []).append(fit.id)
+    for (name, side, why), where in found.items():
+        yield f"{name} is not bounded {side}{_place(where, len(there))}: {why}."
 
 
 def _place(where: list[str], total: int) -> str:

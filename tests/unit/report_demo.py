@@ -7,7 +7,7 @@ at its bound, the third has no estimate. Names and titles hold what must not wor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from pbpkc.infer.result import (
     EstimateRow,
     FitResult,
     PredictionRow,
+    Profile,
+    ProfilePoint,
     SubjectFit,
     SubjectRow,
     SummaryRow,
@@ -189,9 +191,10 @@ def _good(dataset: Dataset, k: int, id: str) -> SubjectFit:
 
 
 def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
+    nan = math.nan
     rows = (
         EstimateRow(id, "vmax", 700.0, "umol/h", 9.0, 1e-5, 5e10, 40.0, "no", "no", "log"),
-        EstimateRow(id, "km", 1000.0, "umol/L", math.nan, math.nan, math.nan, 30.0, "upper", "no", "log"),
+        EstimateRow(id, "km", 1000.0, "umol/L", nan, nan, nan, 30.0, "upper", "no", "log"),
         EstimateRow(id, "s", 10.5, "%", 0.3, 5.832, 18.9, 10.0, "no", "yes", "log"),
     )
     verdicts = (
@@ -199,8 +202,14 @@ def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
         Verdict("km", False, math.nan, "the data leave it free together with others"),
         Verdict("s", True, 0.3, ""),
     )
+    why = "the profile stays below 3.84 up to the bound, 1000 umol/L"
+    profile = Profile(
+        "km", "umol/L", 3.84, 20.0, nan, "", why, (), (),
+        tuple(ProfilePoint(x, rise, (x, x, 10.5)) for x, rise in ((15.0, 7.0), (20.0, 3.84), (1000.0, 0.0))),
+    )  # fmt: skip
     pair = Combination("vmax / km", "product", (("vmax", 1.0), ("km", -1.0)), 0.7, "L/h", 0.1, 0.5754, 0.8516)
-    return _fit(dataset, k, id, rows, Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",)))
+    found = Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",))
+    return replace(_fit(dataset, k, id, rows, found), profiles=(profile,))
 
 
 def _failed(dataset: Dataset, k: int, id: str) -> SubjectFit:

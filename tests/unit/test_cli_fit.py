@@ -151,6 +151,36 @@ def test_with_the_priors_estimates_move_towards_them(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "map" / "fit.json").read_text())["options"]["estimator"] == "map"
 
 
+def test_profiles_of_all_and_of_some(tmp_path: Path) -> None:
+    study(tmp_path)
+    # The spec behind --profile is not a name.
+    ran = call("fit", "--profile", "model.pbpk", "--starts", "1", "-o", "out", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    rows = table(tmp_path / "out" / "profiles.csv")
+    assert {row["parameter"] for row in rows} == {"k", "v"}
+    for row in table(tmp_path / "out" / "estimates.csv"):
+        if row["parameter"] != "s":
+            assert float(row["profile_low"]) < float(row["estimate"]) < float(row["profile_high"])
+        else:
+            assert row["profile_low"] == row["profile_high"] == ""
+    assert "95 % by profile" in ran.out
+    assert (tmp_path / "out" / "profiles.svg").exists()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Profile likelihoods" in page and "profile of k in subject 2" in page
+    some = call("fit", "model.pbpk", "--starts", "1", "--profile", "s,v", "--format", "json", cwd=tmp_path)
+    found = some.json()
+    assert [p["parameter"] for p in found["subjects"][0]["profiles"]] == ["v", "s"]
+    assert found["options"]["profile"] == "s, v"
+
+
+def test_a_profile_of_what_is_not_estimated(tmp_path: Path) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", "--profile", "q", "-o", "out", cwd=tmp_path)
+    assert ran.code == 2
+    assert "profile names q; estimated are k, v, s" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_bounds_alone_keep_the_prior(tmp_path: Path) -> None:
     found = call(
         "fit", study(tmp_path), "--mask", "k in (0.05, 2) [1/h]", "--starts", "1", "--map", "--format", "json"

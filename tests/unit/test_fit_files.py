@@ -37,7 +37,8 @@ def test_the_files_have_the_columns_that_were_promised(specs: Path, tmp_path: Pa
     for name, header in (
         (
             "estimates",
-            "id parameter estimate unit standard_error ci_low ci_high start at_bound identifiable scale",
+            "id parameter estimate unit standard_error ci_low ci_high start at_bound identifiable scale "
+            "profile_low profile_high",
         ),
         ("subjects", "id n objective rss starts converged reason"),
         ("predictions", "id time observable dv pred residual weighted_residual cens"),
@@ -174,5 +175,23 @@ def test_a_subject_reads_back_as_it_was(specs: Path) -> None:
 def test_tables_as_pandas(specs: Path) -> None:
     frames = fit(few(specs, 2)).to_frames()
     assert set(frames) == {"estimates", "subjects", "predictions", "summary"}
-    assert frames["estimates"].shape == (8, 11) and frames["summary"].loc[0, "parameter"] == "ka"
+    assert frames["estimates"].shape == (8, 13) and frames["summary"].loc[0, "parameter"] == "ka"
     assert frames["predictions"]["pred"].dtype == float
+
+
+def test_profiles_are_a_table_of_their_own(specs: Path, tmp_path: Path) -> None:
+    result = fit(few(specs, 2), FitOptions(profile=("ka", "v"), starts=1))
+    written = [path.name for path in FitFolder(tmp_path).write(result)]
+    assert written == [*FILES[:-1], "profiles.csv", "fit.json"]
+    with (tmp_path / "profiles.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["id", "parameter", "value", "unit", "objective_rise", "ka", "cl", "v", "s"]
+    assert {(row["id"], row["parameter"]) for row in rows} == {(i, p) for i in "12" for p in ("ka", "v")}
+    assert all(row["value"] == row[row["parameter"]] for row in rows)
+    for one in result.fits:
+        for profile in one.profiles:
+            here = [r for r in rows if (r["id"], r["parameter"]) == (one.id, profile.parameter)]
+            assert [float(r["objective_rise"]) for r in here] == [p.objective_rise for p in profile.points]
+            # The point of the optimum is the estimate.
+            (best,) = (r for r in here if float(r["objective_rise"]) == 0.0)
+            assert float(best["cl"]) == pytest.approx(one.estimates[1].estimate, rel=1e-12)

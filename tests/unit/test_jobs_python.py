@@ -100,6 +100,15 @@ def test_fit_is_the_fit_of_the_command(tmp_path: Path) -> None:
     ] == written
 
 
+def test_fit_with_profiles(tmp_path: Path) -> None:
+    model = pbpkc.load(study(tmp_path))
+    for asked, names in ((True, ["k", "v"]), ("v", ["v"]), (["s", "k"], ["k", "s"]), (False, [])):
+        found = model.fit(starts=1, profile=asked).fits[0]
+        assert [profile.parameter for profile in found.profiles] == names
+    with pytest.raises(ValueError, match="profile names q; estimated are k, v, s"):
+        model.fit(profile="q")
+
+
 def test_fit_of_another_file(tmp_path: Path) -> None:
     spec = study(tmp_path)
     other = write(tmp_path, (tmp_path / "study.csv").read_text().replace("8.9", "9.9"), "other.csv")

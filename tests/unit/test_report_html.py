@@ -166,8 +166,9 @@ def test_equations_data_and_provenance(page: Page, content: ReportContent) -> No
 
 def test_every_measurement_can_be_pointed_at(html: str) -> None:
     # Two scales, twelve measurements and three below quantification; eight points in each goodness panel,
-    # of which the first has two scales; six estimates.
-    assert html.count("</title></use>") == 2 * (12 + 3) + 4 * 8 + 6
+    # of which the first has two scales; six estimates;
+    # three points of a profile.
+    assert html.count("</title></use>") == 2 * (12 + 3) + 4 * 8 + 6 + 3
 
 
 def test_the_same_content_gives_the_same_bytes(content: ReportContent, html: str) -> None:

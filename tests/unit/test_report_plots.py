@@ -162,7 +162,7 @@ def test_a_fit_is_drawn_to_the_same_bytes(content: ReportContent, tmp_path: Path
         for kind in ("svg", "png"):
             write_fit_plots(tmp_path / folder, content.result, content.dataset, content.curves, kind)
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
-    stems = ("estimates", "goodness", "goodness_log", "time", "time_log")
+    stems = ("estimates", "goodness", "goodness_log", "profiles", "time", "time_log")
     assert names == sorted(f"{stem}.{kind}" for stem in stems for kind in ("svg", "png"))
     for name in names:
         one, two = ((tmp_path / folder / name).read_bytes() for folder in ("a", "b"))
@@ -177,6 +177,7 @@ def test_every_measurement_is_drawn(content: ReportContent, tmp_path: Path) -> N
     assert _marks(tmp_path / "time.svg", "observed") == 3 * 4
     assert _marks(tmp_path / "time.svg", "censored") == 3
     assert _marks(tmp_path / "time_log.svg", "observed") == 3 * 4
+    assert _marks(tmp_path / "profiles.svg", "profile") == 3
     # Two subjects have predictions; three panels.
     assert _marks(tmp_path / "goodness.svg", "observed") == 3 * 2 * 4
 

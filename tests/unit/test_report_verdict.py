@@ -47,6 +47,7 @@ def test_what_is_not_determined_is_said_with_the_combination_that_is(tmp_path: P
         "vmax: its standard error is at best 900\u00a0% of its value; "
         "up to 50\u00a0% would count as determined.",
         "km: the data leave it free together with others.",
+        "km is not bounded above: the profile stays below 3.84 up to the bound, 1000 umol/L.",
     )
     # The estimates of what is not determined are not offered as findings.
     assert not any(sentence.startswith(("vmax (", "km (")) for sentence in found.can)
