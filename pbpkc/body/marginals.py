@@ -72,6 +72,32 @@ class Marginal:
                 )
         return max(low, self.low), min(high, self.high)
 
+    @property
+    def kept(self) -> float:
+        """The share of the distribution that lies within the bounds, in (0, 1]."""
+        a, (low, high) = self.prior.arguments, self.range
+        match self.prior.family:
+            case "uniform":
+                return (high - low) / (a["high"] - a["low"])
+            case "beta":
+                return float(betainc(a["a"], a["b"], high) - betainc(a["a"], a["b"], low))
+        start, end = self._standard()
+        # In the upper tail 1 - Phi loses all digits, so the interval is mirrored to the lower one.
+        if start > 0.0:
+            start, end = -end, -start
+        share = float(ndtr(end) - ndtr(start))
+        return 2.0 * share if self.prior.family == "halfnormal" else share
+
+    def _standard(self) -> tuple[float, float]:
+        """The ends of the range as scores of the normal distribution that the family is made of."""
+        a, (low, high) = self.prior.arguments, self.range
+        if self.prior.family == "lognormal":
+            low, high = (math.log(x) if x > 0.0 else -math.inf for x in (low, high))
+            middle, sd = math.log(a["median"]), a["sdlog"]
+        else:
+            middle, sd = a.get("mean", 0.0), a["sd"]
+        return (low - middle) / sd, (high - middle) / sd
+
     def from_scores(self, scores: ArrayLike) -> Array:
         """The values at scores of the standard normal distribution, in canonical units and the same shape.
 
@@ -82,13 +108,9 @@ class Marginal:
         a, (low, high) = self.prior.arguments, self.range
         match self.prior.family:
             case "lognormal":
-                ends = (math.log(x / a["median"]) / a["sdlog"] if x > 0.0 else -math.inf for x in (low, high))
-                value = a["median"] * np.exp(a["sdlog"] * truncated_scores(z, *ends))
-            case "normal":
-                ends = ((x - a["mean"]) / a["sd"] for x in (low, high))
-                value = a["mean"] + a["sd"] * truncated_scores(z, *ends)
-            case "halfnormal":
-                value = a["sd"] * truncated_scores(z, low / a["sd"], high / a["sd"])
+                value = a["median"] * np.exp(a["sdlog"] * truncated_scores(z, *self._standard()))
+            case "normal" | "halfnormal":
+                value = a.get("mean", 0.0) + a["sd"] * truncated_scores(z, *self._standard())
             case "uniform":
                 value = low * ndtr(-z) + high * ndtr(z)
             case _:

@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 #: times the number of quantities.
 _LEAST_EIGENVALUE = 1e-12
 
+#: Bounds that leave less of a distribution than this were meant for another one.
+_LEAST_KEPT = 1e-6
+
 
 @dataclass(frozen=True)
 class JointDistribution:
@@ -202,12 +205,16 @@ def _marginal(one: Variation, number: Callable[[str], float]) -> Marginal:
     prior = _prior(one.family, given)
     if prior.arguments.get("sd") == 0.0:
         raise _Refused("its cv is relative to a mean of 0", "write sd = ... in place of cv = ...")
+    help = (
+        "move the bounds or the distribution; without bounds on its line those of its mask or covariate hold"
+    )
     try:
-        return Marginal(one.name, prior, one.low, one.high)
+        found = Marginal(one.name, prior, one.low, one.high)
     except ValueError:
-        raise _Refused(
-            "its bounds leave nothing of its distribution", "move the bounds or the distribution"
-        ) from None
+        raise _Refused("its bounds leave nothing of its distribution", help) from None
+    if found.kept < _LEAST_KEPT:
+        raise _Refused(f"its bounds leave {found.kept:.1g} of its distribution", help)
+    return found
 
 
 def _prior(family: str, given: Mapping[str, float]) -> Prior:

@@ -86,6 +86,13 @@ def test_a_tail_is_drawn_exactly(low: float, high: float) -> None:
     assert one.from_scores(z) == pytest.approx(stats.truncnorm(low, high).ppf(stats.norm.cdf(z)), rel=1e-6)
 
 
+@pytest.mark.parametrize("family", CASES)
+def test_the_share_that_bounds_keep(family: str) -> None:
+    prior, known, low, high = CASES[family]
+    assert Marginal("x", prior, low, high).kept == pytest.approx(known.cdf(high) - known.cdf(low), rel=1e-9)
+    assert Marginal("x", prior).kept == pytest.approx(1.0, rel=1e-12)
+
+
 def test_no_number_leaves_the_bounds() -> None:
     for prior, _, low, high in CASES.values():
         values = Marginal("x", prior, low, high).from_scores([-40.0, -8.0, 8.0, 40.0])
@@ -195,6 +202,7 @@ def test_a_pair_left_out_is_named_too(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("fx ~ uniform(0, 1) in (2, 3)", "its bounds leave nothing of its distribution"),
+        ("cl ~ lognormal(5000 [L/h], cv = 20 [%])", "its bounds leave 4e-87 of its distribution"),
         ("fx ~ lognormal(cv = 1 - 2 * fx)", "its cv is 0"),
         ("BW ~ normal(cv = 15 [%]); fx ~ beta(2, 2); correlate BW, fx = 2 * fx", "it is 1"),
         (
