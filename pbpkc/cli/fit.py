@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from pbpkc.cli.method_options import method_options
 from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder, demand_apart, files_read
 from pbpkc.cli.profile_option import WithProfile, profile
@@ -37,13 +38,7 @@ FILES = (
     callback=as_folder,
     help="Folder for tables, plots and report.html.",
 )
-@click.option(
-    "--method",
-    metavar="NAME",
-    default="least-squares",
-    show_default=True,
-    help="What finds the estimate: least-squares (exact solves with exact sensitivities).",
-)
+@method_options
 @click.option(
     "--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori)."
 )
@@ -105,6 +100,8 @@ def command(
     scenario: str | None,
     output: Path | None,
     method: str,
+    budget: int | None,
+    population: int | None,
     map_: bool,
     profile: tuple[str, ...] | None,
     mask: tuple[str, ...],
@@ -137,6 +134,7 @@ def command(
     from pbpkc.infer.output import FitFolder, document
     from pbpkc.jobs.fit import FitJob, fit
     from pbpkc.jobs.loaded import load
+    from pbpkc.jobs.methods import MethodOptions
     from pbpkc.solve.options import SolverOptions
 
     options = FitOptions(
@@ -161,7 +159,7 @@ def command(
         stores.append(FitFolder(output, resume))
         return stores[0]
 
-    job = FitJob(data, scenario, options, solver_options, start_, method)
+    job = FitJob(data, scenario, options, solver_options, start_, method, MethodOptions(budget, population))
     finished = 0
     try:
         with bar("fitting") as tell:

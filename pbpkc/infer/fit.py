@@ -161,7 +161,7 @@ def _hear(
     total: int,
     subject: FitSubject,
     options: FitOptions,
-) -> Callable[[int], None] | None:
+) -> Callable[[float], None] | None:
     if progress is None:
         return None
     tell = progress

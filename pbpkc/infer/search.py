@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 SAME_OBJECTIVE = 1e-4
 SAME_POINT = 1e-2
 
-Heard = Callable[[int], None]
+Heard = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Search(Protocol):
         seed : int
             Of the subject.
         heard : callable, optional
-            To be called with the number of searches made, after each.
+            To be called with the number of searches made, after each (a part of one counts).
         """
         ...
 

@@ -20,7 +20,7 @@ from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.result import FitResult
 from pbpkc.jobs.individuals import individuals
-from pbpkc.jobs.methods import with_method
+from pbpkc.jobs.methods import MethodOptions, with_method
 from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
@@ -45,7 +45,7 @@ class FitJob:
     """What is to be fitted and how; see `pbpkc.jobs.loaded.LoadedModel.fit` for the fields.
 
     `start` holds texts such as ``"ka = 4 [1/h]"``: where the first search begins, moved to the nearer bound
-    if outside.
+    if outside. `choices` are those that only some methods read.
     """
 
     data: str | Path | None = None
@@ -54,6 +54,7 @@ class FitJob:
     solver: SolverOptions = field(default_factory=lambda: SolverOptions(rtol=FIT_RTOL))
     start: Sequence[str] = ()
     method: str = "least-squares"
+    choices: MethodOptions = field(default_factory=MethodOptions)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def fit(
         },
         variant=repr(sorted(unknowns.items())),
     )
-    problem = with_method(problem, job.method)
+    problem = with_method(problem, job.method, job.choices, job.options)
     demand_profiles(problem, job.options)
     store = open_store() if open_store is not None else None
     result = estimate(problem, job.options, progress, store)

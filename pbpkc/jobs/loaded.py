@@ -153,6 +153,8 @@ class LoadedModel(Spec):
         *,
         scenario: str | None = None,
         method: str = "least-squares",
+        budget: int | None = None,
+        population: int | None = None,
         estimator: str = "ml",
         blq: str = "m3",
         start: str | Sequence[str] = (),
@@ -176,6 +178,8 @@ class LoadedModel(Spec):
             Whose data block reads the file; the only one that has one if left out.
         method : str
             What finds the estimate, one of `pbpkc.jobs.methods.METHODS`.
+        budget, population : int, optional
+            Choices that only some methods read; see `pbpkc.jobs.methods.MethodOptions`.
         estimator : {"ml", "map"}
             Maximum likelihood, or with the priors added.
         blq : {"m3", "drop", "half", "zero"}
@@ -200,6 +204,7 @@ class LoadedModel(Spec):
         """
         from pbpkc.infer.options import FitOptions
         from pbpkc.jobs.fit import FitJob, fit
+        from pbpkc.jobs.methods import MethodOptions
         from pbpkc.solve.options import SolverOptions
 
         names = (() if profile else None) if isinstance(profile, bool) else _texts(profile)
@@ -211,7 +216,8 @@ class LoadedModel(Spec):
             workers=workers,
             profile=names,
         )
-        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method)
+        choices = MethodOptions(budget, population)
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices)
         return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
 
 

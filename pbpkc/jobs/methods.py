@@ -6,22 +6,87 @@ data determine. They differ in what predicts during the search and in what searc
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
+
+from pbpkc.infer.differences import SCIPY_DEFAULT, WithDifferences
+from pbpkc.infer.evolution import Evolution, demand_cma
+from pbpkc.infer.objective import Objective
+from pbpkc.infer.observations import plan
+from pbpkc.infer.options import FitOptions
 from pbpkc.infer.problem import FitProblem
-
-#: What `--method` accepts, with the line its help shows.
-METHODS = {
-    "least-squares": "exact solves with exact sensitivities, bounded Fisher scoring",
-}
+from pbpkc.infer.transform import ParameterSpace
+from pbpkc.infer.trust_region import TrustRegion, not_least_squares
+from pbpkc.jobs.method_names import METHODS, READ_BY
 
 
-def with_method(problem: FitProblem, method: str) -> FitProblem:
+@dataclass(frozen=True)
+class MethodOptions:
+    """Choices that only some methods read; None: as the method has it by default.
+
+    Parameters
+    ----------
+    budget : int, optional
+        Solves of one search of ``cma-es``.
+    population : int, optional
+        Points of a generation of ``cma-es``.
+    """
+
+    budget: int | None = None
+    population: int | None = None
+
+
+def with_method(
+    problem: FitProblem,
+    method: str,
+    choices: MethodOptions | None = None,
+    options: FitOptions | None = None,
+) -> FitProblem:
     """The problem as a method sees it.
+
+    Parameters
+    ----------
+    problem : FitProblem
+    method : str
+        One of `METHODS`.
+    choices : MethodOptions, optional
+    options : FitOptions, optional
+        Of the fit to come, which may not suit every method.
 
     Raises
     ------
     ValueError
-        For a method that does not exist.
+        For a method that does not exist, a choice that it does not read, a package that it lacks, or
+        data of which it can fit no subject.
     """
+    choices, options = choices or MethodOptions(), options or FitOptions()
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; accepted are {', '.join(METHODS)}")
+    for field in fields(choices):
+        if getattr(choices, field.name) is not None and method not in READ_BY[field.name]:
+            by = ", ".join(READ_BY[field.name])
+            raise ValueError(f"{field.name} is a choice of {by}; the method is {method!r}")
+    problem = replace(problem, method=method)
+    match method:
+        case "finite-differences":
+            return replace(problem, search=WithDifferences())
+        case "finite-differences-default":
+            return replace(problem, search=WithDifferences(SCIPY_DEFAULT))
+        case "trust-region" | "trust-region-default":
+            _demand_least_squares(problem, options)
+            return replace(problem, search=TrustRegion("exact" if method == "trust-region" else "2-point"))
+        case "cma-es":
+            demand_cma()
+            return replace(problem, search=Evolution(choices.budget, choices.population))
     return problem
+
+
+def _demand_least_squares(problem: FitProblem, options: FitOptions) -> None:
+    """Refuse before any work where no subject's likelihood is a sum of squares; single ones say it later."""
+    space = ParameterSpace(problem.parameters, with_priors=options.estimator == "map")
+    found = None
+    for subject in problem.subjects:
+        scoring = plan(subject.observations, options.blq)
+        found = not_least_squares(Objective(space, subject.predictor, scoring))
+        if found is None:
+            return
+    raise ValueError(f"method is {problem.method!r}: {found}")

@@ -21,7 +21,13 @@ def _pins() -> dict[str, str]:
 
 def _requirements() -> list[str]:
     groups = PROJECT["dependency-groups"]
-    return [*PROJECT["project"]["dependencies"], *groups["test"], *groups["lint"]]
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    return [
+        *PROJECT["project"]["dependencies"],
+        *(text for extra in extras for text in extra),
+        *groups["test"],
+        *groups["lint"],
+    ]
 
 
 @pytest.mark.parametrize("text", _requirements())

@@ -1,0 +1,19 @@
+"""The methods of a fit by name, apart from what they need, so that a help page can list them."""
+
+from __future__ import annotations
+
+#: What `--method` accepts, with the line its help shows.
+METHODS = {
+    "least-squares": "exact solves with exact sensitivities, bounded Fisher scoring from several starts",
+    "finite-differences": "the same with derivatives by differences over a sound step (1e-3)",
+    "finite-differences-default": "the same over SciPy's default step, below the solver's error: a trap",
+    "trust-region": "SciPy's trf from the given start, exact sensitivities (for MATLAB's lsqcurvefit)",
+    "trust-region-default": "the same with everything as SciPy has it by default, 2-point differences",
+    "cma-es": "an evolution strategy, then Fisher scoring (needs pip install 'pbpkc[fit]')",
+}
+
+#: Methods that read each further choice.
+READ_BY = {
+    "budget": ("cma-es",),
+    "population": ("cma-es",),
+}
