@@ -18,7 +18,13 @@ _MARKS = {"held": "held", "violated": "FAILED", "warning": "warning", "note": "n
 @as_format
 @click.pass_context
 def command(
-    ctx: click.Context, spec: str, torch: bool, set_: tuple[str, ...], unknown: tuple[str, ...], format_: str
+    ctx: click.Context,
+    spec: str,
+    torch: bool,
+    set_: tuple[str, ...],
+    unknown: tuple[str, ...],
+    learn: tuple[str, ...],
+    format_: str,
 ) -> None:
     """Prove balances, check units, code and expectations of a spec.
 
@@ -29,7 +35,7 @@ def command(
     from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load
 
-    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    loaded = load(spec).with_settings(set=set_, unknown=unknown, learn=learn)
     with status("checking") as tell:
         report = loaded.check(torch=torch, progress=tell)
     if format_ == "json":

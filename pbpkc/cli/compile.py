@@ -36,6 +36,7 @@ def command(
     timings: bool,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
+    learn: tuple[str, ...],
 ) -> None:
     """Write the generated numpy and torch modules, or print a stage.
 
@@ -55,7 +56,7 @@ def command(
     demand_apart(outputs, [spec])
     loaded = load(spec)
     demand_apart(outputs, files_read(loaded.model))
-    loaded = loaded.with_settings(set=set_, unknown=unknown)
+    loaded = loaded.with_settings(set=set_, unknown=unknown, learn=learn)
     warn(loaded.model.warnings)
     if emit != "model":
         with status("compiling"):

@@ -115,6 +115,7 @@ def command(
     report: bool,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
+    learn: tuple[str, ...],
     solver: str,
     rtol: float,
     atol: float | None,
@@ -150,7 +151,7 @@ def command(
     demand_apart(outputs, [spec] if data is None else [spec, data])
     loaded = load(spec)
     demand_apart(outputs, files_read(loaded.model))
-    loaded = loaded.with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown)
+    loaded = loaded.with_settings(set=set_, mask=mask, unmask=unmask, unknown=unknown, learn=learn)
     warn(loaded.model.warnings)
     stores: list[FitFolder] = []
 

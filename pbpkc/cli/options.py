@@ -52,7 +52,14 @@ def as_format(command: Command) -> Command:
 
 
 def settings(command: Command) -> Command:
-    """``--set`` and ``--unknown``."""
+    """``--set``, ``--unknown`` and ``--learn``."""
+    command = click.option(
+        "--learn",
+        multiple=True,
+        metavar="NAME[=FORM]",
+        help="Give an unknown term a form whose coefficients are masked parameters: basis (a curve of 8 "
+        "coefficients) or network (10 weights); both keep range, anchors and direction. Repeatable.",
+    )(command)
     command = click.option(
         "--unknown",
         multiple=True,

@@ -19,7 +19,9 @@ from pbpkc.cli.options import SPEC, print_json, problems_as_json, settings, warn
 )
 @settings
 @problems_as_json
-def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+def command(
+    spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, ...], learn: tuple[str, ...]
+) -> None:
     """Print the equations as text, LaTeX or a table.
 
     Text and table use the names of the spec; every parameter stands with its unit and source.
@@ -31,7 +33,7 @@ def command(spec: str, format_: str, set_: tuple[str, ...], unknown: tuple[str, 
     from pbpkc.report.equations import equations_table, equations_text
     from pbpkc.report.equations_latex import equations_latex
 
-    loaded = load(spec).with_settings(set=set_, unknown=unknown)
+    loaded = load(spec).with_settings(set=set_, unknown=unknown, learn=learn)
     warn(loaded.model.warnings)
     with status("compiling"):
         system = loaded.stages.lowered

@@ -81,6 +81,7 @@ def command(
     workers: int,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
+    learn: tuple[str, ...],
     solver: str,
     rtol: float,
     atol: float | None,
@@ -122,9 +123,16 @@ def command(
         kind_of(plot)  # refuses a name that is no plot's before anything is computed
     loaded = load(spec)
     demand_apart(outputs, files_read(loaded.model))
-    loaded = loaded.with_settings(set=set_, unknown=unknown)
+    loaded = loaded.with_settings(set=set_, unknown=unknown, learn=learn)
     warn(loaded.model.warnings)
-    kept = {"set": list(set_), "unknown": list(unknown), "times": times, "points": points, "solver": solver}
+    kept = {
+        "set": list(set_),
+        "unknown": list(unknown),
+        **({"learn": list(learn)} if learn else {}),
+        "times": times,
+        "points": points,
+        "solver": solver,
+    }
     if population is not None:
         run = PeopleRun(
             population,

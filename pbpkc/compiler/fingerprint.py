@@ -60,7 +60,9 @@ def _parameter(p: Parameter) -> str:
     if p.mask is not None:
         prior = p.mask.prior
         shape = "flat" if prior is None else f"{prior.family} {sorted(prior.arguments.items())!r}"
-        mask = f"masked {shape} in ({p.mask.low!r}, {p.mask.high!r}) {p.mask.scale}"
+        mask = (
+            f"masked {shape} in ({p.mask.low!r}, {p.mask.high!r}) {p.mask.scale}{' counted' * p.mask.counted}"
+        )
     return f"parameter {p.name} {p.symbol} {p.kind} {float(p.value)!r} {p.unit} {p.bounds!r} {mask}"
 
 

@@ -98,6 +98,8 @@ def _mask(mask: Mask) -> dict[str, Any]:
         "low": float(mask.low),
         "high": float(mask.high),
         "scale": mask.scale,
+        # Said only where it is so: a spec cannot write it.
+        **({"counted": True} if mask.counted else {}),
     }
 
 

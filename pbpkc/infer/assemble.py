@@ -162,6 +162,7 @@ def _parameter(entry: Mapping[str, Any], starts: Mapping[str, float]) -> FittedP
         scale=mask["scale"],
         prior=None if prior is None else Prior(prior["family"], dict(prior["arguments"])),
         doc=entry["doc"],
+        counted=bool(mask.get("counted", False)),
     )
 
 

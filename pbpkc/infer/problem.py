@@ -123,4 +123,5 @@ class FitProblem:
 
 def _prior(parameter: FittedParameter) -> list[object] | None:
     prior = parameter.prior
-    return None if prior is None else [prior.family, sorted(prior.arguments.items())]
+    counted = ["counted"] if parameter.counted else []
+    return None if prior is None else [prior.family, sorted(prior.arguments.items()), *counted]

@@ -43,8 +43,10 @@ class FittedParameter:
         units. A start outside the bounds is moved to the nearer one.
     scale : {"log", "natural"}
     prior : Prior, optional
-        Canonical units. Maximum likelihood uses it for nothing but `start`.
+        Canonical units. Maximum likelihood uses it for nothing but `start`, unless it is `counted`.
     doc : str
+    counted : bool
+        Whether the prior counts in maximum likelihood too.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class FittedParameter:
     scale: str = "log"
     prior: Prior | None = None
     doc: str = ""
+    counted: bool = False
 
     def __post_init__(self) -> None:
         if self.scale not in ("log", "natural"):
@@ -95,7 +98,8 @@ class ParameterSpace:
     ----------
     parameters : tuple of FittedParameter
     with_priors : bool
-        Maximum a posteriori: bounds are cut to the support of each prior, and `penalty` counts.
+        Maximum a posteriori: bounds are cut to the support of each prior, and `penalty` counts. Without,
+        that holds for the parameters whose prior is counted anyway.
 
     Raises
     ------
@@ -117,7 +121,7 @@ class ParameterSpace:
 
     def _limit(self, parameter: FittedParameter) -> tuple[float, float]:
         low, high = parameter.low, parameter.high
-        if self.with_priors and parameter.prior is not None:
+        if (self.with_priors or parameter.counted) and parameter.prior is not None:
             start, end = support(parameter.prior)
             if parameter.prior.family == "beta":
                 start, end = start + _INSIDE, end - _INSIDE
@@ -223,13 +227,12 @@ class ParameterSpace:
             be negative (the tail of a lognormal prior on a natural scale).
         """
         value, gradient, curvature = 0.0, np.zeros(self.size), np.zeros(self.size)
-        if self.with_priors:
-            for i, parameter in enumerate(self.parameters):
-                if parameter.prior is not None:
-                    # The declared bounds truncate, not those cut a little shorter for the search.
-                    bounds = parameter.low, parameter.high
-                    density = log_density(parameter.prior, parameter.scale, *bounds, float(point[i]))
-                    value -= 2.0 * density.value
-                    gradient[i] = -2.0 * density.slope
-                    curvature[i] = -2.0 * density.curvature
+        for i, parameter in enumerate(self.parameters):
+            if parameter.prior is not None and (self.with_priors or parameter.counted):
+                # The declared bounds truncate, not those cut a little shorter for the search.
+                bounds = parameter.low, parameter.high
+                density = log_density(parameter.prior, parameter.scale, *bounds, float(point[i]))
+                value -= 2.0 * density.value
+                gradient[i] = -2.0 * density.slope
+                curvature[i] = -2.0 * density.curvature
         return value, gradient, curvature

@@ -125,6 +125,7 @@ def fit(
         provenance={
             "spec": str(loaded.path),
             **{key: list(loaded.settings.get(key, ())) for key in ("set", "mask", "unmask", "unknown")},
+            **({"learn": list(loaded.settings["learn"])} if loaded.settings.get("learn") else {}),
             "start": list(job.start),
             "spec_sha256": hashlib.sha256("\0".join(f.text for f in loaded.model.files).encode()).hexdigest(),
         },

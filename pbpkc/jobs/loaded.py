@@ -30,6 +30,7 @@ class LoadedModel(Spec):
         mask: str | Sequence[str] = (),
         unmask: str | Sequence[str] = (),
         unknown: str | Sequence[str] = (),
+        learn: str | Sequence[str] = (),
     ) -> LoadedModel:
         """The same spec with values, masks or unknown terms changed for this run.
 
@@ -43,6 +44,8 @@ class LoadedModel(Spec):
             ``"vmax_sult"`` (held at the median of its prior) or ``"vmax_sult = 400 [umol/h/kg^0.75]"``.
         unknown : str or sequence of str
             ``"paps = exp(-c / 300 [umol/L])"``.
+        learn : str or sequence of str
+            ``"paps = basis"``: the unknown term gets a form with coefficients that are masked parameters.
 
         Raises
         ------
@@ -56,12 +59,13 @@ class LoadedModel(Spec):
             "mask": _texts(mask),
             "unmask": _texts(unmask),
             "unknown": _texts(unknown),
+            "learn": _texts(learn),
         }
-        model, given = changed(self.model, *typed.values())
+        model, given, learned = changed(self.model, *typed.values())
         if model is self.model:
             return self
         settings = {key: (*self.settings.get(key, ()), *texts) for key, texts in typed.items()}
-        return LoadedModel(self.path, model, self.given | given, settings)
+        return LoadedModel(self.path, model, self.given | given, settings, self.learned + learned)
 
     def population(self, n: int = 100, seed: int = 0, name: str | None = None) -> People:
         """Draw people from a population of the spec.
@@ -164,6 +168,7 @@ class LoadedModel(Spec):
         unmask: str | Sequence[str] = (),
         set: str | Sequence[str] = (),
         unknown: str | Sequence[str] = (),
+        learn: str | Sequence[str] = (),
         rtol: float = 1e-10,
         workers: int = 1,
         profile: bool | str | Sequence[str] = False,
@@ -188,7 +193,7 @@ class LoadedModel(Spec):
             Where the first search begins, ``"ka = 4 [1/h]"``; medians of the priors if left out.
         starts, seed : int
             Starting points per subject; the seed belongs to the subject.
-        mask, unmask, set, unknown : str or sequence of str
+        mask, unmask, set, unknown, learn : str or sequence of str
             As in `with_settings`.
         rtol : float
             Of the solver.
@@ -218,7 +223,8 @@ class LoadedModel(Spec):
         )
         choices = MethodOptions(budget, population)
         job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices)
-        return fit(self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown), job).result
+        changed = self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown, learn=learn)
+        return fit(changed, job).result
 
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:

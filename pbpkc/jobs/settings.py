@@ -8,6 +8,8 @@ from math import inf
 from types import MappingProxyType
 from typing import TypeVar
 
+from pbpkc.compiler.missing import Learned
+from pbpkc.compiler.missing.learn_option import learn
 from pbpkc.compiler.specialise import hold, mask
 from pbpkc.jobs.feasible import infeasible
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
@@ -50,8 +52,12 @@ def changed(
     masks: Sequence[str] = (),
     unmask: Sequence[str] = (),
     unknown: Sequence[str] = (),
-) -> tuple[Model, frozenset[str]]:
-    """The model with the texts of ``--set --mask --unmask --unknown`` applied.
+    learned: Sequence[str] = (),
+) -> tuple[Model, frozenset[str], tuple[Learned, ...]]:
+    """The model with the texts of ``--set --mask --unmask --unknown --learn`` applied.
+
+    A form that is learned begins at the form that ``--unknown`` gives, and its coefficients can be named by
+    the other options.
 
     A name that is set and masked is estimated, and its search begins at the value. What a run says of a
     name comes before what a scenario's ``set`` says of it, unless the scenario changes the value it finds
@@ -62,16 +68,22 @@ def changed(
     Model
     frozenset of str
         The names that were set, masked or unmasked.
+    tuple of Learned
+        The unknown terms that were given a form to learn.
 
     Raises
     ------
     OptionError
         With all that do not fit.
     """
+    forms: tuple[Learned, ...] = ()
+    if learned:
+        given = _read(model, (), (), (), unknown)
+        model, forms = learn(_with_defaults(model, given.forms), learned)
+        unknown = ()
     typed = _read(model, set, masks, unmask, unknown)
     original = model
-    if typed.forms:
-        model = replace(model, unknowns=MappingProxyType({**model.unknowns, **typed.forms}))
+    model = _with_defaults(model, typed.forms)
     held = {name: nominal(model, name) if value is None else value for name, value in typed.freed.items()}
     held |= typed.values
     if held:
@@ -89,7 +101,13 @@ def changed(
     notes = tuple(_outside(typed.freed, original))
     if notes:
         model = replace(model, warnings=(*model.warnings, *notes))
-    return _before_scenarios(model, names) if names else model, names
+    return _before_scenarios(model, names) if names else model, names, forms
+
+
+def _with_defaults(model: Model, forms: Mapping[str, Unknown]) -> Model:
+    if not forms:
+        return model
+    return replace(model, unknowns=MappingProxyType({**model.unknowns, **forms}))
 
 
 def with_values(model: Model, values: Mapping[str, float]) -> Model:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pbpkc.compiler.driver import Compiled
+    from pbpkc.compiler.missing import Learned
     from pbpkc.compiler.module import GeneratedModule
     from pbpkc.compiler.system import System
     from pbpkc.language.model import Model
@@ -31,13 +32,16 @@ class Spec:
     given : frozenset of str
         Names whose value, mask or unmasking comes from this run and not from the spec.
     settings : mapping of str to tuple of str
-        What the run changed, as it was typed: ``set``, ``mask``, ``unmask``, ``unknown``.
+        What the run changed, as it was typed: ``set``, ``mask``, ``unmask``, ``unknown``, ``learn``.
+    learned : tuple of Learned
+        Unknown terms that have a form with coefficients in this run.
     """
 
     path: Path
     model: Model
     given: frozenset[str] = frozenset()
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    learned: tuple[Learned, ...] = ()
 
     @cached_property
     def stages(self) -> Compiled:

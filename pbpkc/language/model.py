@@ -30,12 +30,17 @@ class Prior:
 
 @dataclass(frozen=True)
 class Mask:
-    """What makes a parameter estimated: prior, bounds (canonical units) and scale."""
+    """What makes a parameter estimated: prior, bounds (canonical units) and scale.
+
+    `counted`: the prior counts in every estimate, also of maximum likelihood. So it is for coefficients of
+    a learned form, which the data need not determine one by one.
+    """
 
     prior: Prior | None
     low: float
     high: float
     scale: str  # "log" | "natural"
+    counted: bool = False
 
 
 @dataclass(frozen=True)
