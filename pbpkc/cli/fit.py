@@ -102,6 +102,8 @@ def command(
     method: str,
     budget: int | None,
     population: int | None,
+    model: Path | None,
+    head: str | None,
     map_: bool,
     profile: tuple[str, ...] | None,
     mask: tuple[str, ...],
@@ -160,7 +162,15 @@ def command(
         stores.append(FitFolder(output, resume))
         return stores[0]
 
-    job = FitJob(data, scenario, options, solver_options, start_, method, MethodOptions(budget, population))
+    job = FitJob(
+        data,
+        scenario,
+        options,
+        solver_options,
+        start_,
+        method,
+        MethodOptions(budget, population, model, head),
+    )
     finished = 0
     try:
         with bar("fitting") as tell:

@@ -29,7 +29,7 @@ def fit_text(result: FitResult) -> str:
         rows.append(
             [fit.id, *cells, str(subject.n), _number(subject.objective), _number(subject.rss), fit.outcome]
         )
-    lines = _table(head, rows)
+    lines = table(head, rows)
     if result.estimates:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
     if len(result.fits) > 1 and result.summary:
@@ -43,7 +43,7 @@ def fit_text(result: FitResult) -> str:
             for s in result.summary
         ]
         columns = ["parameter", "unit", "subjects", "determined", "mean", "value", "smallest", "largest"]
-        lines += _table(columns, mean)
+        lines += table(columns, mean)
     profiles = [
         [fit.id, p.parameter, p.unit, _number(e.estimate), _interval(e.ci_low, e.ci_high), _profile(p)]
         for fit in result.fits
@@ -53,7 +53,7 @@ def fit_text(result: FitResult) -> str:
     ]
     if profiles:
         head = ["id", "parameter", "unit", "estimate", "95 % by standard error", "95 % by profile"]
-        lines += ["", *_table(head, profiles)]
+        lines += ["", *table(head, profiles)]
     told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
     if told:
         lines.append("")
@@ -103,7 +103,8 @@ def _number(value: float) -> str:
     return "" if value != value else f"{value:.4g}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows under their heads, in columns as wide as their widest cell."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import rich_click as click
@@ -26,6 +27,17 @@ def method_options(command: Command) -> Command:
         type=click.IntRange(10),
         metavar="N",
         help="cma-es: solves of a search [default: 150 a parameter].",
+    )(command)
+    command = click.option(
+        "--head",
+        metavar="NAME",
+        help="mi-pinn: galerkin, or least-squares (a physics-informed pseudo-inverse) [default: galerkin].",
+    )(command)
+    command = click.option(
+        "--model",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="mi-pinn: the trained model, from pbpkc meta-train.",
     )(command)
     return click.option(
         "--method",

@@ -65,7 +65,7 @@ class CompiledPredictor:
 
     def predict(self, theta: Array) -> Prediction | Failure:
         """Predictions and their derivatives by the masked parameters."""
-        p = self._all(theta)
+        p = self.all_parameters(theta)
         key = p[self._solved].tobytes()
         if self._last is None or self._last[0] != key:
             self._last = (key, self._solve(p))
@@ -91,7 +91,7 @@ class CompiledPredictor:
 
     def noise(self, theta: Array) -> Noise:
         """Arguments of the error model of each observation."""
-        p = self._all(theta)
+        p = self.all_parameters(theta)
         c = self.compiled.prepare(p)
         value = np.asarray(self.compiled.noise(p, c), dtype=float)[self.observable]
         slope = self.compiled.d_noise_dp_dense(p, self.columns.tolist(), c)[self.observable]
@@ -99,7 +99,7 @@ class CompiledPredictor:
 
     def reference(self, theta: Array) -> Array | Failure:
         """Predictions of the reference solver without sensitivities, shape (n,)."""
-        p = self._all(theta)
+        p = self.all_parameters(theta)
         regimen = self.bound(p)
         if isinstance(regimen, Failure):
             return regimen
@@ -120,7 +120,13 @@ class CompiledPredictor:
         except SpecError as error:
             return Failure(error.diagnostics[0].message, "narrow the bounds of the parameters it reads")
 
-    def _all(self, theta: Array) -> Array:
+    @property
+    def regimen_moves(self) -> bool:
+        """Whether doses or their times depend on masked parameters."""
+        return bool(self._read)
+
+    def all_parameters(self, theta: Array) -> Array:
+        """All leaf parameters, shape (P,), with the masked ones in their places."""
         p = self.base.copy()
         p[self.columns] = theta
         return p

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.options import FitOptions
@@ -13,6 +16,8 @@ from pbpkc.infer.predictor import Predictor
 from pbpkc.infer.search import MultiStart, Search
 from pbpkc.infer.transform import FittedParameter
 from pbpkc.solve.output import versions
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class FitSubject:
     exact : Predictor, optional
         The same on the exact model, where `predictor` is a faster approximation: its word counts at the
         optimum.
+    remarks : callable, optional
+        What to say of an estimate, shape (k,), canonical units: sentences for the notes.
     """
 
     id: str
@@ -38,6 +45,7 @@ class FitSubject:
     predictor: Predictor
     identity: str = ""
     exact: Predictor | None = None
+    remarks: Callable[[Array], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)

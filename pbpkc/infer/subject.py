@@ -132,7 +132,11 @@ def fit_subject(
     rss = _rss(scoring, after.reference)
     rows = estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict)
     verdict = with_profiles(verdict, profiles)
-    notes = [*told, *_notes(space, searches, end, after, verdict, subject.exact is None)]
+    notes = [
+        *told,
+        *(subject.remarks(theta) if subject.remarks is not None else ()),
+        *_notes(space, searches, end, after, verdict, subject.exact is None),
+    ]
     if plain and not freedom:
         notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
     converged = found.converged

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pbpkc.check.report import CheckReport
+    from pbpkc.engines.mipinn.training import TrainingOptions
     from pbpkc.experiment.people import People
     from pbpkc.infer.result import FitResult
+    from pbpkc.jobs.meta_train import MetaTrained
     from pbpkc.jobs.simulate import Simulation
 
 
@@ -151,6 +153,40 @@ class LoadedModel(Spec):
 
         return check(self, torch=torch, progress=progress)
 
+    def meta_train(
+        self,
+        output: str | Path | None = None,
+        *,
+        scenario: str | Sequence[str] = (),
+        dose_range: tuple[float, float] = (0.5, 2.0),
+        infusion_range: tuple[float, float] = (1.0, 1.0),
+        options: TrainingOptions | None = None,
+    ) -> MetaTrained:
+        """Train a fast model on the family of tasks that the spec describes.
+
+        Parameters
+        ----------
+        output : path, optional
+            Where the model is written, for ``fit(method="mi-pinn", model=...)``.
+        scenario : str or sequence of str
+            Patterns of doses; all written scenarios if left out.
+        dose_range, infusion_range : (float, float)
+            Factors on amounts, and on the lengths of infusions.
+        options : TrainingOptions, optional
+
+        Raises
+        ------
+        ValueError
+            For a scenario that does not exist.
+        TrainingError
+            If too many tasks of the family cannot be solved.
+        """
+        from pbpkc.engines.mipinn.training import TrainingOptions as Default
+        from pbpkc.jobs.meta_train import MetaTrainJob, meta_train
+
+        job = MetaTrainJob(_texts(scenario), dose_range, infusion_range, options or Default())
+        return meta_train(self, job, None if output is None else Path(output))
+
     def fit(
         self,
         data: str | Path | None = None,
@@ -159,6 +195,8 @@ class LoadedModel(Spec):
         method: str = "least-squares",
         budget: int | None = None,
         population: int | None = None,
+        model: str | Path | None = None,
+        head: str | None = None,
         estimator: str = "ml",
         blq: str = "m3",
         start: str | Sequence[str] = (),
@@ -183,7 +221,7 @@ class LoadedModel(Spec):
             Whose data block reads the file; the only one that has one if left out.
         method : str
             What finds the estimate, one of `pbpkc.jobs.methods.METHODS`.
-        budget, population : int, optional
+        budget, population, model, head : optional
             Choices that only some methods read; see `pbpkc.jobs.methods.MethodOptions`.
         estimator : {"ml", "map"}
             Maximum likelihood, or with the priors added.
@@ -221,7 +259,7 @@ class LoadedModel(Spec):
             workers=workers,
             profile=names,
         )
-        choices = MethodOptions(budget, population)
+        choices = MethodOptions(budget, population, None if model is None else Path(model), head)
         job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices)
         changed = self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown, learn=learn)
         return fit(changed, job).result

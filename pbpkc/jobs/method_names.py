@@ -5,6 +5,7 @@ from __future__ import annotations
 #: What `--method` accepts, with the line its help shows.
 METHODS = {
     "least-squares": "exact solves with exact sensitivities, bounded Fisher scoring from several starts",
+    "mi-pinn": "a trained model (--model FILE of pbpkc meta-train), decided by the reference solver",
     "finite-differences": "the same with derivatives by differences over a sound step (1e-3)",
     "finite-differences-default": "the same over SciPy's default step, below the solver's error: a trap",
     "trust-region": "SciPy's trf from the given start, exact sensitivities (for MATLAB's lsqcurvefit)",
@@ -16,4 +17,6 @@ METHODS = {
 READ_BY = {
     "budget": ("cma-es",),
     "population": ("cma-es",),
+    "model": ("mi-pinn",),
+    "head": ("mi-pinn",),
 }

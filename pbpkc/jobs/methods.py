@@ -7,6 +7,7 @@ data determine. They differ in what predicts during the search and in what searc
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from pbpkc.infer.differences import SCIPY_DEFAULT, WithDifferences
 from pbpkc.infer.evolution import Evolution, demand_cma
@@ -17,6 +18,7 @@ from pbpkc.infer.problem import FitProblem
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.infer.trust_region import TrustRegion, not_least_squares
 from pbpkc.jobs.method_names import METHODS, READ_BY
+from pbpkc.jobs.trained_method import with_trained
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,16 @@ class MethodOptions:
         Solves of one search of ``cma-es``.
     population : int, optional
         Points of a generation of ``cma-es``.
+    model : Path, optional
+        File of the trained model of ``mi-pinn``.
+    head : {"galerkin", "least-squares"}, optional
+        What solves with it.
     """
 
     budget: int | None = None
     population: int | None = None
+    model: Path | None = None
+    head: str | None = None
 
 
 def with_method(
@@ -74,6 +82,8 @@ def with_method(
         case "trust-region" | "trust-region-default":
             _demand_least_squares(problem, options)
             return replace(problem, search=TrustRegion("exact" if method == "trust-region" else "2-point"))
+        case "mi-pinn":
+            return with_trained(problem, choices.model, choices.head or "galerkin")
         case "cma-es":
             demand_cma()
             return replace(problem, search=Evolution(choices.budget, choices.population))

@@ -297,6 +297,34 @@ class NumpyModule:
         """Lower limits of quantification in the observables' units, nan for none, shape (..., O)."""
         return self._of(self._lloq, p, c)
 
+    def columns(
+        self, quantity: str, t: Value, y: Columns, p: Columns, u: Columns, c: Any, dc: Any = None
+    ) -> tuple[Value, ...]:
+        """One quantity in the form the generated code gives it, entry by entry.
+
+        For callers that know what varies: an entry is a float where everything it reads is, so that states
+        given as floats cost next to nothing beside those given as arrays.
+
+        Parameters
+        ----------
+        quantity : str
+            ``rhs``, ``jacobian``, ``d_rhs_dp``, ``observe``, ``d_observe_dy``, ``d_observe_dp``.
+        t : float or array
+        y, p, u : sequence of (float or array)
+            Entries of the states, parameters and inputs; arrays of one shape or such that broadcast.
+        c, dc : tuple
+            As `prepare` and `prepare_derivatives` gave them, with axes that broadcast to those of `y`.
+        """
+        function = getattr(self, f"_{quantity}")
+        more = () if dc is None else (dc,)
+        with np.errstate(all="ignore"):
+            try:
+                values: tuple[Value, ...] = function(t, y, p, u, c, *more)
+            except (ArithmeticError, ValueError):  # Python's floats raise where numpy gives inf or nan
+                columns = [[np.asarray(x, dtype=float) for x in group] for group in (y, p, u)]
+                values = function(np.asarray(t, dtype=float), *columns, *(_numpy(x) for x in (c, *more)))
+        return values
+
     def _at(
         self,
         function: Callable[..., tuple[Value, ...]],

@@ -1,0 +1,155 @@
+"""A trained model as a file: safetensors with one JSON text beside the arrays.
+
+The file says what it was trained for. It is read without executing anything, and refused where it is
+damaged, of another version, or of other equations than those at hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from pbpkc.engines.mipinn.basis import Basis
+from pbpkc.engines.mipinn.grid import Grid
+from pbpkc.engines.mipinn.trained import KindModel, Memory, TrainedModel, equations_of
+from pbpkc.experiment.whole_file import write_whole
+from pbpkc.language.diagnostics import Diagnostic, SpecError
+from pbpkc.runtime.compiled import CompiledModel
+
+Array = NDArray[np.float64]
+
+#: Of the file.
+FORMAT = 1
+
+_NAME = "pbpkc.mipinn"
+
+
+def write(path: Path, trained: TrainedModel) -> None:
+    """Write a trained model; the file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    arrays: dict[str, Array] = {}
+    kinds = []
+    for number, (kind, one) in enumerate(sorted(trained.kinds.items())):
+        kinds.append({"kind": kind, "given": dict(one.given), "degree": one.basis.grid.degree})
+        arrays |= {
+            f"{number}.edges": one.basis.grid.edges,
+            f"{number}.branch": one.basis.branch.astype(np.int64),
+            f"{number}.features": one.basis.features,
+            f"{number}.weight": one.basis.weight,
+            f"{number}.scale": one.basis.scale,
+            f"{number}.memory.keys": one.memory.keys,
+            f"{number}.memory.size": one.memory.size,
+            f"{number}.memory.w": one.memory.w,
+        }
+    head = {
+        "what": _NAME,
+        "format": FORMAT,
+        "equations": trained.equations,
+        "fingerprint": trained.fingerprint,
+        "model": trained.model,
+        "kinds": kinds,
+        "varied": {name: list(value) for name, value in trained.varied.items()},
+        "fixed": dict(trained.fixed),
+        "record": trained.record,
+    }
+    # One entry, because the order of several is not the same in every run.
+    text = json.dumps(head, sort_keys=True, allow_nan=True)
+    content = save({name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}, {_NAME: text})
+    write_whole({Path(path): content})
+
+
+def read(path: Path) -> TrainedModel:
+    """A trained model from its file.
+
+    Raises
+    ------
+    SpecError
+        If the file is damaged, of another version, or no such file.
+    OSError
+        If it cannot be read.
+    """
+    content = Path(path).read_bytes()
+    try:
+        size = int.from_bytes(content[:8], "little")
+        told = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        head = json.loads(told[_NAME])
+    except (ValueError, KeyError, AttributeError, UnicodeDecodeError):
+        raise _refused(
+            path, "is not a trained model", "give the FILE that `pbpkc meta-train -o FILE` wrote"
+        ) from None
+    if head.get("format") != FORMAT:
+        raise _refused(
+            path,
+            f"has format {head.get('format')!r}; this version reads format {FORMAT}",
+            "train it again with this version: pbpkc meta-train SPEC -o FILE",
+        )
+    try:
+        arrays = load(content)
+        kinds = {str(k["kind"]): _kind(arrays, number, k) for number, k in enumerate(head["kinds"])}
+        return TrainedModel(
+            equations=str(head["equations"]),
+            fingerprint=str(head["fingerprint"]),
+            model=str(head["model"]),
+            kinds=kinds,
+            varied={n: (float(a), float(b), bool(c)) for n, (a, b, c) in head["varied"].items()},
+            fixed={n: float(v) for n, v in head["fixed"].items()},
+            record=head["record"],
+        )
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise _refused(path, "is damaged", "copy it again, or train it again") from None
+
+
+def demand_fit(trained: TrainedModel, compiled: CompiledModel, path: Path) -> None:
+    """Refuse a trained model of other equations.
+
+    Raises
+    ------
+    SpecError
+        Saying whether it is another model, or another form of the same.
+    """
+    if trained.equations == equations_of(compiled):
+        return
+    name = str(compiled.manifest["model"])
+    if trained.model != name:
+        raise _refused(
+            path,
+            f"was trained for the model '{trained.model}', not for '{name}'",
+            f"train one for this spec: pbpkc meta-train SPEC -o {path}",
+        )
+    raise _refused(
+        path,
+        f"was trained for other equations of the model '{name}'",
+        "train it with the spec and the --mask, --learn and --unknown of this fit; values, priors and bounds "
+        "may differ",
+    )
+
+
+def _kind(arrays: Mapping[str, Array], number: int, told: Mapping[str, object]) -> KindModel:
+    def take(name: str) -> Array:
+        return arrays[f"{number}.{name}"]
+
+    grid = Grid(take("edges"), int(str(told["degree"])))
+    basis = Basis(grid, take("branch").astype(np.intp), take("features"), take("weight"), take("scale"))
+    if basis.features.shape[2] != len(grid.nodes) or basis.features.shape[0] <= int(basis.branch.max()):
+        raise ValueError("features do not fit the grid")
+    given: Mapping[str, tuple[float, float]] = told["given"]  # type: ignore[assignment]
+    return KindModel(
+        basis,
+        Memory(take("memory.keys"), take("memory.size"), take("memory.w")),
+        {name: (float(low), float(high)) for name, (low, high) in given.items()},
+    )
+
+
+def _refused(path: Path, what: str, help: str) -> SpecError:
+    return SpecError([Diagnostic("trained-model", f"'{path}' {what}", help=help)])

@@ -1,0 +1,295 @@
+"""A trained model at work: whole runs, segment after segment, for one task or several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.engines.mipinn.heads import Forcing, Head, Solved, make_head
+from pbpkc.engines.mipinn.kinds import infusion_targets, kind_of
+from pbpkc.engines.mipinn.segment_plan import SegmentPlan, segment_plan
+from pbpkc.engines.mipinn.structure import needed_states, structure
+from pbpkc.engines.mipinn.tasks import Bound, bound
+from pbpkc.engines.mipinn.trained import TrainedModel
+from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.solve.timeline import Segment
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+#: Training tasks whose solution is tried as a start before a solve is given up.
+TRIES = 4
+
+
+class Unseen(Exception):
+    """A segment of a kind, or a length, that training never saw; the text says which."""
+
+
+class NotSolved(Exception):
+    """The head found no solution; the text says where."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """States at the samples of a run.
+
+    Parameters
+    ----------
+    y : array, shape (B, T, S)
+        States that were not solved for stay at the start of their segment.
+    dy : array, shape (B, T, S, k), optional
+    """
+
+    y: Array
+    dy: Array | None
+
+
+@dataclass
+class FastModel:
+    """A trained model, ready to solve for what some observables need.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+    trained : TrainedModel
+    observables : sequence of int or None
+        Indices; None solves for every state.
+    columns : array of int, shape (k,)
+        Parameters to differentiate by.
+    head : str
+        ``galerkin`` or ``least-squares``.
+    """
+
+    compiled: CompiledModel
+    trained: TrainedModel
+    observables: Sequence[int] | None
+    columns: Index
+    head: str = "galerkin"
+    _plans: dict[str, SegmentPlan] = field(default_factory=dict, init=False, repr=False)
+    _last: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        every = np.arange(len(self.compiled.state_names), dtype=np.intp)
+        states = every if self.observables is None else needed_states(self.compiled, self.observables)
+        self.structure = structure(self.compiled, states)
+        self.solver: Head = make_head(self.head, self.compiled, self.structure, self.columns)
+        self.targets = infusion_targets(self.compiled.manifest["inputs"])
+
+    def kinds(self, segments: Sequence[Segment]) -> list[str]:
+        """The kind of each segment."""
+        names = self.compiled.state_names
+        return [kind_of(s, k == 0, self.targets, names) for k, s in enumerate(segments)]
+
+    def demand_seen(self, segments: Sequence[Segment]) -> None:
+        """Refuse segments of a kind or length that training never saw.
+
+        Raises
+        ------
+        Unseen
+            Saying what training did see.
+        """
+        for kind, segment in zip(self.kinds(segments), segments, strict=True):
+            if segment.t1 > segment.t0:
+                self._demand(kind, segment.t1 - segment.t0)
+
+    def _demand(self, kind: str, length: float) -> None:
+        known = self.trained.kinds
+        if kind not in known:
+            raise Unseen(f"training saw no segment '{kind}'; it saw: {'; '.join(sorted(known))}")
+        trained = known[kind].basis.grid.length
+        if length > trained * (1.0 + 1e-9):
+            raise Unseen(
+                f"a segment '{kind}' lasts {length:.6g} h; training followed such a segment for "
+                f"{trained:.6g} h"
+            )
+
+    def plan(self, kind: str, length: float) -> SegmentPlan:
+        """The integrals for a segment, made once for each kind.
+
+        Raises
+        ------
+        Unseen
+            If training had no such segment, or none as long.
+        """
+        self._demand(kind, length)
+        if kind not in self._plans:
+            self._plans[kind] = segment_plan(self.trained.kinds[kind].basis, self.structure)
+        return self._plans[kind]
+
+    def run(
+        self,
+        p: Array,
+        timelines: Sequence[Sequence[Segment]],
+        times: Array,
+        y0: Array,
+        dy0: Array | None = None,
+        warm: bool = False,
+    ) -> Curve:
+        """Solve runs of tasks whose events fall on the same times.
+
+        Parameters
+        ----------
+        p : array, shape (B, P), canonical units
+        timelines : sequence of B sequences of Segment
+            From `pbpkc.solve.timeline.timeline` with the same `times`.
+        times : array, shape (T,), h
+        y0 : array, shape (B, S)
+            States before the first segment's events.
+        dy0 : array, shape (B, S, k), optional
+            Their derivatives by the columns; without it no derivatives are computed.
+        warm : bool
+            Begin the iteration at the solution of the last call, which fits a search that moves slowly.
+
+        Raises
+        ------
+        Unseen
+            If a segment is of a kind or length that training never saw.
+        NotSolved
+            If a head does not converge.
+        """
+        count, states = len(p), len(self.compiled.state_names)
+        binding = bound(self.compiled, p, dy0 is not None)
+        y = y0.copy()
+        dy = None if dy0 is None else dy0.copy()
+        values = np.empty((count, len(times), states))
+        slopes = None if dy is None else np.empty((count, len(times), states, dy.shape[-1]))
+        lead = timelines[0]
+        inside = self.structure.states
+        for number, (kind, segment) in enumerate(zip(self.kinds(lead), lead, strict=True)):
+            sides = [line[number] for line in timelines]
+            y, dy = _jumped(y, dy, sides)
+            wanted = times[segment.samples] - segment.t0
+            length = segment.t1 - segment.t0
+            rate = _rates(sides, states, None if dy is None else dy.shape[-1])
+            u = np.array([s.u for s in sides])
+            extra = np.array([np.zeros(states) if s.extra is None else s.extra for s in sides])
+            shift = None if dy is None else _moved(sides, dy.shape[-1])
+            values[:, segment.samples] = y[:, None]
+            if dy is not None and slopes is not None:
+                slopes[:, segment.samples] = dy[:, None]
+            if length <= 0.0:
+                continue
+            if self._rests(kind) and not np.any(y):
+                continue
+            plan = self.plan(kind, length)
+            forcing = Forcing(np.full(count, segment.t0), y, u, segment.slope, extra, rate)
+            solved = self._solve(plan, kind, number, binding, forcing, dy, warm)
+            last = np.array([length])
+            at_end = plan.features_at(last)[..., 0]
+            end = (solved.w * at_end).sum(-1) * plan.scale
+            if len(wanted):
+                phi = plan.features_at(wanted)
+                curve = plan.scale[:, None] * (solved.w[:, :, None, :] @ phi)[:, :, 0]
+                values[:, segment.samples, inside] = y[:, None, inside] + np.swapaxes(curve, 1, 2)
+            if dy is not None and slopes is not None and solved.dw is not None:
+                if len(wanted):
+                    d = plan.scale[:, None, None] * (np.swapaxes(phi, 1, 2) @ solved.dw)  # (B, n, T, k)
+                    if shift is not None:
+                        slope = (
+                            plan.scale[:, None] * (solved.w[:, :, None, :] @ plan.slopes_at(wanted))[:, :, 0]
+                        )
+                        d = d - slope[..., None] * shift[:, None, None]
+                    slopes[:, segment.samples, inside] = dy[:, None, inside] + np.swapaxes(d, 1, 2)
+                dy = dy.copy()
+                dy[:, inside] += plan.scale[:, None] * np.einsum("nk,bnkm->bnm", at_end, solved.dw)
+                after = (
+                    None
+                    if number + 1 == len(lead)
+                    else _moved([t[number + 1] for t in timelines], dy.shape[-1])
+                )
+                if after is not None or shift is not None:
+                    difference = (0.0 if after is None else after) - (0.0 if shift is None else shift)
+                    slope = plan.scale * (solved.w * plan.slopes_at(last)[..., 0]).sum(-1)
+                    dy[:, inside] += slope[..., None] * np.asarray(difference)[:, None]
+            y = y.copy()
+            y[:, inside] += end
+        return Curve(values, slopes)
+
+    def _rests(self, kind: str) -> bool:
+        """Whether nothing moved in such a segment in all of training."""
+        known = self.trained.kinds.get(kind)
+        return known is not None and not np.any(known.basis.features)
+
+    def _solve(
+        self,
+        plan: SegmentPlan,
+        kind: str,
+        number: int,
+        binding: Bound,
+        forcing: Forcing,
+        dy: Array | None,
+        warm: bool,
+    ) -> Solved:
+        key = kind, number
+        shape = binding.count, self.structure.size, plan.mass.shape[1]
+        # None is the last solution, a number the rank of a remembered task in nearness.
+        starts: list[int | None] = list(range(TRIES))
+        if warm and key in self._last and self._last[key].shape == shape:
+            starts.insert(0, None)
+        for rank in starts:
+            guess = self._last[key] if rank is None else self._recalled(kind, binding.p, forcing, rank)
+            solved = self.solver.solve(plan, binding, forcing, guess, dy)
+            if solved.converged.all() and np.isfinite(solved.w).all():
+                self._last[key] = solved.w
+                return solved
+            if not self.solver.iterates:
+                break
+        wrong = np.flatnonzero(~solved.converged).tolist() or [0]
+        raise NotSolved(
+            f"the {self.head} head found no solution in the segment '{kind}' that begins at "
+            f"{float(forcing.t0[wrong[0]]):.6g} h"
+        )
+
+    def _recalled(self, kind: str, p: Array, forcing: Forcing, rank: int) -> Array:
+        """Coefficients of the training task of a rank in nearness, in proportion to what is in the body."""
+        memory = self.trained.kinds[kind].memory
+        length = self.trained.kinds[kind].basis.grid.length
+        index = self.compiled.parameter_index
+        found = np.empty((len(p), self.structure.size, memory.w.shape[-1]))
+        for i in range(len(p)):
+            size = size_of(forcing.y0[i], forcing.u[i], forcing.extra[i], self.targets, length)
+            key = self.trained.key(p[i], index, size)
+            near = np.argsort(np.sum((memory.keys - key) ** 2, axis=1), kind="stable")
+            best = near[min(rank, len(near) - 1)]
+            known = float(memory.size[best])
+            found[i] = memory.w[best][self.structure.states] * (size / known if known > 0.0 else 1.0)
+        return found
+
+
+def size_of(y0: Array, u: Array, extra: Array, targets: Sequence[str], length: float) -> float:
+    """What a segment has to do with: all that is there at its beginning, and all that flows in."""
+    flows = sum(abs(float(u[k])) for k, target in enumerate(targets) if target)
+    return float(np.abs(y0).sum()) + (flows + float(np.abs(extra).sum())) * length
+
+
+def _jumped(y: Array, dy: Array | None, sides: Sequence[Segment]) -> tuple[Array, Array | None]:
+    """States and derivatives after the boluses at the beginning of a segment."""
+    if not any(e.kind == "bolus" for side in sides for e in side.events):
+        return y, dy
+    y = y.copy()
+    dy = None if dy is None else dy.copy()
+    for i, side in enumerate(sides):
+        for event in side.events:
+            if event.kind == "bolus":
+                y[i, event.state] += event.value
+                if dy is not None and event.d_value is not None:
+                    dy[i, event.state] += event.d_value
+    return y, dy
+
+
+def _moved(sides: Sequence[Segment], count: int) -> Array | None:
+    """Derivatives of the time at which a segment begins, shape (B, k), None where it is fixed."""
+    found = [next((e.d_time for e in side.events if e.d_time is not None), None) for side in sides]
+    if all(one is None for one in found):
+        return None
+    return np.array([np.zeros(count) if one is None else one for one in found])
+
+
+def _rates(sides: Sequence[Segment], states: int, count: int | None) -> Array | None:
+    """Derivatives of the infusions, shape (B, S, k)."""
+    if count is None or all(side.d_rate is None for side in sides):
+        return None
+    return np.array([np.zeros((states, count)) if s.d_rate is None else s.d_rate.T for s in sides])

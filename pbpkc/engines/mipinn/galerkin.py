@@ -1,0 +1,277 @@
+"""The Galerkin head: coefficients whose residual is orthogonal to the features.
+
+With y_i = y_i(0) + scale_i w_i . phi_i the residual of equation i, scaled, is projected on its own features
+in the weighted inner product of the basis:
+
+    int psi_i (w_i . phi_i' - f_i(t, y, p, u) / scale_i) ds = 0.
+
+Equations that are linear with constant coefficients become blocks made of integrals that were computed once;
+what only they read is eliminated before anything is iterated (`elimination`). The others are integrated
+numerically and solved by Newton's method with the generated Jacobian. The sensitivities are those of the
+head's own equations, from the factors at hand: exact derivatives of what the head computes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.engines.mipinn.elimination import Eliminated, Plan, eliminate, plan
+from pbpkc.engines.mipinn.forcing import Forcing, Solved
+from pbpkc.engines.mipinn.reads import Reads
+from pbpkc.engines.mipinn.segment_plan import SegmentPlan
+from pbpkc.engines.mipinn.structure import Structure
+from pbpkc.engines.mipinn.tasks import Bound, constants, stacked
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+#: Newton's method stops when a step changes the coefficients by less, relative to the largest of a task.
+TOLERANCE = 1e-7
+MAX_ITERATIONS = 25
+HALVINGS = 6
+
+
+class GalerkinHead:
+    """Solves segments of one structure.
+
+    Parameters
+    ----------
+    structure : Structure
+    reads : Reads
+        Entries of d rhs / d p for the parameters to differentiate by.
+    """
+
+    name = "galerkin"
+
+    def __init__(self, structure: Structure, reads: Reads) -> None:
+        self.structure = structure
+        self.reads = reads
+        s = structure
+        self.plan: Plan = plan(s.size, s.rows, s.cols, s.core)
+        # Couplings that the iteration handles: a curved equation and a state it reads with a coefficient
+        # that may change.
+        self.live = np.flatnonzero(s.curved[s.rows] & s.steering[s.cols])
+        self.fixed = np.flatnonzero(~(s.curved[s.rows] & s.steering[s.cols]))
+        self.curved = np.flatnonzero(s.curved)
+        self.iterates = bool(len(self.curved))
+        self.steering = np.flatnonzero(s.steering)
+        where = np.full(s.size, -1)
+        where[self.plan.core] = np.arange(len(self.plan.core))
+        self.core_curved, self.core_steering = where[self.curved], where[self.steering]
+        self.live_row, self.live_col = where[s.rows[self.live]], where[s.cols[self.live]]
+        self._states = s.states.tolist()
+        self._fixed_entries = s.entries[self.fixed].tolist()
+        self._live_entries = s.entries[self.live].tolist()
+        self._diagonal = np.flatnonzero(s.rows == s.cols)
+
+    def solve(
+        self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
+    ) -> Solved:
+        """Coefficients, and their derivatives where `dy0` is given.
+
+        Parameters
+        ----------
+        at : SegmentPlan
+        bound : Bound
+            B tasks.
+        forcing : Forcing
+        guess : array, shape (n, K) or (B, n, K)
+            Where Newton's method begins.
+        dy0 : array, shape (B, S, k), optional
+            Derivatives of ``forcing.y0`` by the columns of `reads`.
+        """
+        s, b = self.structure, bound.count
+        k = at.mass.shape[1]
+        y0, u0 = bound.entries(forcing.y0), bound.entries(forcing.u)
+        t0 = float(forcing.t0[0]) if b == 1 else forcing.t0[:, None]
+        begin = bound.evaluate("rhs", t0, y0, u0)
+        start = (constants([begin[i] for i in self._states], b) + forcing.extra[:, s.states]) / at.scale
+        values = bound.evaluate("jacobian", t0, y0, u0)
+        constant = constants([0.0 if e < 0 else values[e] for e in self._fixed_entries], b)
+
+        blocks = np.zeros((b, self.plan.slots, k, k))
+        ratio = constant * (at.scale[s.cols] / at.scale[s.rows])[self.fixed]
+        blocks[:, self.fixed] = -ratio[..., None, None] * at.coupling[self.fixed]
+        blocks[:, self._diagonal] += at.stiffness
+        right = start[..., None] * at.mass
+        right[:, self.curved] = 0.0
+        gone = eliminate(self.plan, blocks)
+        reduced, parts = gone.reduce(right[..., None])
+        matrix = gone.core()
+        core = self.plan.core
+        c = len(core)
+        offset = reduced[..., 0][:, core].reshape(b, c * k)
+
+        if len(self.curved):
+            begin_at = np.broadcast_to(guess, (b, s.size, k))[:, core]
+            x, final, converged, iterations = self._newton(
+                at, bound, forcing, y0, u0, matrix, offset, begin_at
+            )
+        else:
+            x = np.asarray(np.linalg.solve(matrix, offset[..., None])[..., 0]) if c else offset
+            converged, iterations, final = np.ones(b, bool), 0, matrix
+        full = np.empty((b, s.size, k, 1))
+        full[..., 0][:, core] = x.reshape(b, c, k)
+        w = gone.expand(full, parts)[..., 0]
+        dw = None
+        if dy0 is not None:
+            dw = self._sensitivities(at, bound, forcing, y0, u0, w, dy0, gone, final, constant)
+        return Solved(w, dw, converged, iterations)
+
+    # ---- the iteration
+
+    def _curves(self, at: SegmentPlan, forcing: Forcing, y0: list[Any], w: Array, states: Index) -> list[Any]:
+        """Entries of y with some states as curves (B, Q), the others at their start."""
+        y = list(y0)
+        curves = at.scale[states][:, None] * (w[:, :, None, :] @ at.phi[states])[:, :, 0]
+        for place, state in enumerate(self.structure.states[states].tolist()):
+            y[state] = forcing.y0[:, state : state + 1] + curves[:, place]
+        return y
+
+    def _inputs(self, at: SegmentPlan, forcing: Forcing, u0: list[Any]) -> tuple[Any, list[Any]]:
+        """Time and inputs along the segment; an input that does not run stays a number."""
+        u = list(u0)
+        for k in np.flatnonzero(forcing.slope).tolist():
+            u[k] = forcing.u[:, k : k + 1] + forcing.slope[k] * at.since
+        return forcing.t0[:, None] + at.since, u
+
+    def _newton(
+        self,
+        at: SegmentPlan,
+        bound: Bound,
+        forcing: Forcing,
+        y0: list[Any],
+        u0: list[Any],
+        matrix: Array,
+        offset: Array,
+        guess: Array,
+    ) -> tuple[Array, Array, NDArray[np.bool_], int]:
+        """Coefficients of the core (B, c K), the last matrix, which tasks converged, and the iterations."""
+        s, b = self.structure, bound.count
+        c, k, q = len(self.plan.core), at.mass.shape[1], len(at.since)
+        t, u = self._inputs(at, forcing, u0)
+        rows = s.states[self.curved]
+        places = rows.tolist()
+        test = at.test[self.curved] / at.scale[self.curved, None, None]
+        extra = (forcing.extra[:, rows] / at.scale[self.curved])[..., None] * at.mass[self.curved]
+        live_rows, live_cols = s.rows[self.live], s.cols[self.live]
+        left = at.test[live_rows]
+        right = (
+            np.swapaxes(at.phi[live_cols], -1, -2)
+            * (at.scale[live_cols] / at.scale[live_rows])[:, None, None]
+        )
+        floor = 1e-12 * np.linalg.norm(offset, axis=-1)
+
+        def curves(x: Array) -> list[Any]:
+            w = x.reshape(b, c, k)[:, self.core_steering]
+            return self._curves(at, forcing, y0, w, self.steering)
+
+        def residual(x: Array, y: list[Any]) -> Array:
+            values = bound.evaluate("rhs", t, y, u)
+            f = stacked([values[i] for i in places], (b, q))
+            value = ((matrix @ x[..., None])[..., 0] - offset).reshape(b, c, k)
+            value[:, self.core_curved] -= (test @ f[..., None])[..., 0] + extra
+            return value.reshape(b, c * k)
+
+        def slope(y: list[Any]) -> Array:
+            values = bound.evaluate("jacobian", t, y, u)
+            j = stacked([0.0 if e < 0 else values[e] for e in self._live_entries], (b, q))
+            full = matrix.copy()
+            # One pair of states has one coupling, so nothing is added twice.
+            full.reshape(b, c, k, c, k)[:, self.live_row, :, self.live_col] -= np.moveaxis(
+                (left * j[:, :, None, :]) @ right, 1, 0
+            )
+            return full
+
+        x = guess.reshape(b, c * k)
+        y = curves(x)
+        r = residual(x, y)
+        size = np.linalg.norm(r, axis=-1)
+        done = np.zeros(b, dtype=bool)
+        iterations = 0
+        while True:
+            iterations += 1
+            j = slope(y)
+            try:
+                step = np.linalg.solve(j, r[..., None])[..., 0]
+            except np.linalg.LinAlgError:
+                break
+            change = np.abs(step).max(-1)
+            done = change <= TOLERANCE * np.maximum(np.abs(x).max(-1), 1e-300)
+            if done.all():
+                # The step is taken, and by then the error is the square of it: no need to look again.
+                x = x - step
+                break
+            if iterations == MAX_ITERATIONS:
+                break
+            shorten = np.ones((b, 1))
+            for _ in range(HALVINGS):
+                trial = x - shorten * step
+                y = curves(trial)
+                r = residual(trial, y)
+                now = np.linalg.norm(r, axis=-1)
+                # A residual at rounding level may wander; only a real increase shortens the step.
+                worse = ~(now <= 2.0 * np.maximum(size, floor))
+                if not worse.any():
+                    break
+                shorten = np.where(worse[:, None], 0.25 * shorten, shorten)
+            x, size = trial, now
+        return x, j, done & np.isfinite(size), iterations
+
+    # ---- derivatives
+
+    def _sensitivities(
+        self,
+        at: SegmentPlan,
+        bound: Bound,
+        forcing: Forcing,
+        y0: list[Any],
+        u0: list[Any],
+        w: Array,
+        dy0: Array,
+        gone: Eliminated,
+        final: Array,
+        constant: Array,
+    ) -> Array:
+        """Derivatives of the coefficients, shape (B, n, K, k)."""
+        s, b, q = self.structure, bound.count, len(at.since)
+        k = at.mass.shape[1]
+        t, u = self._inputs(at, forcing, u0)
+        count = dy0.shape[-1]
+        right = np.zeros((b, s.size, k, count))
+        reads = self.reads
+        if len(reads.entries):
+            y = self._curves(at, forcing, y0, w[:, reads.states], reads.states)
+            values = bound.evaluate("d_rhs_dp", t, y, u)
+            f = stacked([values[e] for e in reads.entries.tolist()], (b, q))
+            projected = (at.test[reads.rows] @ f[..., None])[..., 0] / at.scale[reads.rows, None]
+            # An equation has one entry for a parameter, so nothing is added twice.
+            right[:, reads.rows, :, reads.places] += np.moveaxis(projected, 1, 0)
+        if forcing.d_rate is not None:
+            inflow = forcing.d_rate[:, s.states] / at.scale[:, None]
+            right += inflow[:, :, None, :] * at.mass[..., None]
+        if np.any(dy0):
+            inner = dy0[:, s.states]
+            matrix = np.zeros((b, s.size, s.size))
+            matrix[:, s.rows[self.fixed], s.cols[self.fixed]] = constant
+            right += ((matrix @ inner) / at.scale[:, None])[:, :, None, :] * at.mass[..., None]
+            if len(self.live):
+                y = self._curves(at, forcing, y0, w[:, self.steering], self.steering)
+                values = bound.evaluate("jacobian", t, y, u)
+                j = stacked([0.0 if e < 0 else values[e] for e in self._live_entries], (b, q))
+                rows = s.rows[self.live]
+                moved = (at.test[rows] @ j[..., None]) * inner[:, s.cols[self.live], None, :]
+                moved /= at.scale[rows, None, None]
+                first = np.flatnonzero(np.diff(rows, prepend=-1))
+                right[:, rows[first]] += np.add.reduceat(moved, first, axis=1)
+        reduced, parts = gone.reduce(right)
+        core = self.plan.core
+        c = len(core)
+        full = np.empty_like(right)
+        if c:
+            x = np.linalg.solve(final, reduced[:, core].reshape(b, c * k, count))
+            full[:, core] = x.reshape(b, c, k, count)
+        return gone.expand(full, parts)

@@ -1,0 +1,49 @@
+"""Kinds of segments: what begins one and what runs in it decide its features.
+
+After every bolus into the stomach a body does the same thing, whichever bolus of a course it is and whatever
+it holds already. So features belong to a kind, not to a place in a schedule, and a schedule that was never
+seen is solved with what was learned as long as its kinds were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.solve.timeline import Segment
+
+Array = NDArray[np.float64]
+
+
+def kind_of(segment: Segment, first: bool, inputs: Sequence[str], states: Sequence[str]) -> str:
+    """The kind of a segment, in words.
+
+    Parameters
+    ----------
+    segment : Segment
+    first : bool
+        Whether it begins the run.
+    inputs : sequence of str
+        Target of each input that is an infusion, an empty text for others.
+    states : sequence of str
+    """
+    begun = {states[e.state] for e in segment.events if e.kind == "bolus" and e.value != 0.0}
+    running = {inputs[k] for k in np.flatnonzero(segment.u).tolist() if inputs[k]}
+    if segment.extra is not None:
+        running |= {states[i] for i in np.flatnonzero(segment.extra).tolist()}
+    switched = any(e.kind != "bolus" for e in segment.events)
+    words = [f"bolus into {', '.join(sorted(begun))}"] if begun else []
+    if running:
+        words.append(f"infusion into {', '.join(sorted(running))}")
+    elif switched:
+        words.append("after an infusion")
+    if not words:
+        words.append("start" if first else "continued")
+    return "; ".join(words)
+
+
+def infusion_targets(inputs: Sequence[dict[str, object]]) -> tuple[str, ...]:
+    """Target of each of the manifest's inputs that is an infusion, an empty text for others."""
+    return tuple(str(i["target"]) if i["kind"] == "infusion" else "" for i in inputs)

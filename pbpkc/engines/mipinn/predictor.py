@@ -1,0 +1,135 @@
+"""Stage 2: a subject's predictions from a trained model, in the place of the reference solver's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen
+from pbpkc.engines.mipinn.range_check import outside
+from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.infer.compiled_predictor import CompiledPredictor
+from pbpkc.infer.predictor import Failure, Noise, Prediction
+from pbpkc.solve.timeline import Segment, timeline
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class FastPredictor:
+    """A `Predictor` on a trained model.
+
+    Parameters
+    ----------
+    exact : CompiledPredictor
+        The same subject on the reference solver: its doses, samples, and the word at the optimum.
+    fast : FastModel
+        Differentiating by ``exact.columns`` where these shape the prediction. Shared by the subjects of a
+        fit.
+    """
+
+    exact: CompiledPredictor
+    fast: FastModel
+    _last: tuple[bytes, Prediction | Failure] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+    _line: tuple[BoundRegimen, tuple[Segment, ...]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+
+    @property
+    def shapes_prediction(self) -> NDArray[np.bool_]:
+        """As of the exact predictor."""
+        return self.exact.shapes_prediction
+
+    def predict(self, theta: Array) -> Prediction | Failure:
+        """Predictions and their derivatives by the masked parameters."""
+        p = self.exact.all_parameters(theta)
+        solved = self.exact.columns[self.exact.shapes_prediction]
+        key = p[solved].tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._solve(p, solved))
+        return self._last[1]
+
+    def noise(self, theta: Array) -> Noise:
+        """Arguments of the error model of each observation."""
+        return self.exact.noise(theta)
+
+    def reference(self, theta: Array) -> Array | Failure:
+        """Predictions of the reference solver."""
+        return self.exact.reference(theta)
+
+    def demand_seen(self) -> None:
+        """Refuse doses and times of a kind that training never saw, before any work is done.
+
+        Raises
+        ------
+        Unseen
+            Saying what training did see.
+        """
+        p = self.exact.base
+        found = self._timeline(p, self.exact.columns[self.exact.shapes_prediction])
+        if not isinstance(found, Failure):  # a dose without a value is told with the subject's fit
+            self.fast.demand_seen(found[1])
+
+    def remarks(self, theta: Array) -> tuple[str, ...]:
+        """What a reader should know of the place of an estimate in the training range."""
+        regimen = self.exact.bound(self.exact.all_parameters(theta))
+        return (
+            ()
+            if isinstance(regimen, Failure)
+            else outside(self.fast.trained, self.fast.compiled, self.exact.all_parameters(theta), regimen)
+        )
+
+    def _timeline(
+        self, p: Array, solved: NDArray[np.int64]
+    ) -> tuple[BoundRegimen, tuple[Segment, ...]] | Failure:
+        if self._line is not None:
+            return self._line
+        regimen = self.exact.bound(p)
+        if isinstance(regimen, Failure):
+            return regimen
+        compiled = self.fast.compiled
+        regimen = regimen.by([compiled.parameter_names[column] for column in solved])
+        line = timeline(
+            regimen, self.exact.time, compiled.manifest["inputs"], compiled.state_names, self.exact.order
+        )
+        if not self.exact.regimen_moves:
+            self._line = regimen, line
+        return regimen, line
+
+    def _solve(self, p: Array, solved: NDArray[np.int64]) -> Prediction | Failure:
+        found = self._timeline(p, solved)
+        if isinstance(found, Failure):
+            return found
+        regimen, line = found
+        compiled, times = self.fast.compiled, self.exact.time
+        y0 = np.array(compiled.initial_state(p), dtype=float)
+        dy0 = np.asarray(compiled.d_initial_dp_dense(p, solved.tolist()), dtype=float)
+        for start in regimen.starts:
+            y0[start.state] = start.value
+            dy0[start.state] = 0.0 if start.d_value is None else start.d_value
+        try:
+            curve = self.fast.run(p[None], [line], times, y0[None], dy0[None], warm=True)
+        except (Unseen, NotSolved) as error:
+            return Failure(str(error), "train on a family that holds it, or fit with --method least-squares")
+        assert curve.dy is not None
+        y, dy = curve.y[0], curve.dy[0]
+        u = np.concatenate([s.inputs_at(times[s.samples]) for s in line])
+        columns = solved.tolist()
+        c = compiled.prepare(p)
+        with np.errstate(all="ignore"):
+            value = np.asarray(compiled.observe(times, y, p, u, c), dtype=float)
+            by_state = compiled.d_observe_dy_dense(times, y, p, u, c)
+            by_parameter = compiled.d_observe_dp_dense(times, y, p, u, columns, c)
+        rows = np.arange(len(times))
+        seen = self.exact.observable
+        slope = np.einsum("ts,tsk->tk", by_state[rows, seen], dy) + by_parameter[rows, seen]
+        derivative = np.zeros((len(times), len(self.exact.columns)))
+        derivative[:, self.exact.shapes_prediction] = slope
+        return Prediction(value[rows, seen], derivative)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_last": None, "_line": None}

@@ -1,0 +1,75 @@
+"""Where a task lies outside of what a model was trained on, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.engines.mipinn.kinds import infusion_targets, kind_of
+from pbpkc.engines.mipinn.trained import TrainedModel
+from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.solve.timeline import timeline
+
+Array = NDArray[np.float64]
+
+#: Numbers that differ by less are the same.
+ROUNDING = 1e-9
+
+
+def outside(
+    trained: TrainedModel, compiled: CompiledModel, p: Array, regimen: BoundRegimen
+) -> tuple[str, ...]:
+    """What of a task training did not see; empty where all of it lies inside.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    compiled : CompiledModel
+    p : array, shape (P,), canonical units
+    regimen : BoundRegimen
+    """
+    found = []
+    entries = compiled.manifest["parameters"]
+    for entry, value in zip(entries, p.tolist(), strict=True):
+        name = str(entry["name"])
+        factor, unit = float(entry["factor"]), str(entry["unit"])
+        shown = "" if unit == "1" else f" {unit}"
+        if name in trained.varied:
+            low, high, _ = trained.varied[name]
+            if not low * (1.0 - ROUNDING) - 1e-300 <= value <= high * (1.0 + ROUNDING) + 1e-300:
+                found.append(
+                    f"{name} = {value / factor:.4g}{shown} lies outside its training range, "
+                    f"{low / factor:.4g} to {high / factor:.4g}{shown}"
+                )
+        elif name in trained.fixed and not np.isclose(value, trained.fixed[name], rtol=ROUNDING, atol=0.0):
+            found.append(
+                f"{name} = {value / factor:.4g}{shown} is not the {trained.fixed[name] / factor:.4g}{shown} "
+                "of training"
+            )
+    return (*found, *_doses(trained, compiled, regimen))
+
+
+def _doses(trained: TrainedModel, compiled: CompiledModel, regimen: BoundRegimen) -> list[str]:
+    found: dict[str, None] = {}
+    targets = infusion_targets(compiled.manifest["inputs"])
+    names = compiled.state_names
+    for number, segment in enumerate(
+        timeline(regimen, np.zeros(0), compiled.manifest["inputs"], names, end=regimen.last_event)
+    ):
+        kind = kind_of(segment, number == 0, targets, names)
+        known = trained.kinds.get(kind)
+        if known is None:
+            continue  # refused when it is solved
+        for event in segment.events:
+            limits = known.given.get(names[event.state])
+            if event.kind == "stop" or limits is None or event.value == 0.0:
+                continue
+            if not limits[0] * (1.0 - ROUNDING) <= event.value <= limits[1] * (1.0 + ROUNDING):
+                what = "a dose" if event.kind == "bolus" else "an infusion"
+                unit = "umol" if event.kind == "bolus" else "umol/h"
+                found[
+                    f"{what} of {event.value:.4g} {unit} into {names[event.state]} lies outside the training "
+                    f"range, {limits[0]:.4g} to {limits[1]:.4g} {unit}"
+                ] = None
+    return list(found)

@@ -1,0 +1,196 @@
+"""Train a model on the family of tasks that a spec describes (stage 1 of MI-PINN)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pbpkc.body.people import JointDistribution, independent, joint_distribution
+from pbpkc.engines.mipinn import checkpoint
+from pbpkc.engines.mipinn.family import Family, Pattern, parameter_ranges
+from pbpkc.engines.mipinn.partial import PartialFolder
+from pbpkc.engines.mipinn.snapshots import SOLVER
+from pbpkc.engines.mipinn.trained import equations_of
+from pbpkc.engines.mipinn.training import Stage, Training, TrainingOptions, train
+from pbpkc.experiment.data import Dataset
+from pbpkc.experiment.regimen import Regimen, bind
+from pbpkc.experiment.scenario import find_scenario, parameter_vector
+from pbpkc.jobs.individuals import individuals
+from pbpkc.jobs.simulate import named, planned
+from pbpkc.jobs.variants import Variants
+from pbpkc.solve.output import versions
+
+if TYPE_CHECKING:
+    from pbpkc.jobs.spec import Spec
+    from pbpkc.runtime.compiled import CompiledModel
+
+
+@dataclass(frozen=True)
+class MetaTrainJob:
+    """What is trained and how.
+
+    Parameters
+    ----------
+    scenarios : sequence of str
+        Patterns of doses; all written ones where empty. One that reads data gives a pattern an individual.
+    dose_range, infusion_range : (float, float)
+        Factors on amounts, and on the lengths of infusions.
+    options : TrainingOptions
+    """
+
+    scenarios: Sequence[str] = ()
+    dose_range: tuple[float, float] = (0.5, 2.0)
+    infusion_range: tuple[float, float] = (1.0, 1.0)
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __post_init__(self) -> None:
+        for name in ("dose_range", "infusion_range"):
+            low, high = getattr(self, name)
+            if not 0.0 < low <= high < float("inf"):
+                raise ValueError(
+                    f"{name} is ({low:g}, {high:g}); accepted are two factors above 0, the smaller one first"
+                )
+
+
+@dataclass(frozen=True)
+class MetaTrained:
+    """A finished training with the equations it is for, and the names of what was left out of the family."""
+
+    training: Training
+    compiled: CompiledModel
+    family: Family
+    reused: int
+
+
+def meta_train(
+    loaded: Spec,
+    job: MetaTrainJob,
+    output: Path | None = None,
+    resume: bool = True,
+    progress: Callable[[Stage], None] | None = None,
+) -> MetaTrained:
+    """Train, and write the model where `output` is given.
+
+    Parameters
+    ----------
+    loaded : Spec
+    job : MetaTrainJob
+    output : Path, optional
+        The file; trajectories of a stopped training are kept in ``FILE.partial`` until it is written.
+    resume : bool
+        Whether such trajectories are taken over.
+    progress : callable, optional
+
+    Raises
+    ------
+    SpecError
+        For a scenario that cannot be bound.
+    ValueError
+        For a scenario that does not exist, or one without an end.
+    TrainingError
+        If too many tasks of the family cannot be solved.
+    """
+    compiled, family = family_of(loaded, job)
+    partial = None
+    if output is not None:
+        partial = PartialFolder(output.with_name(output.name + ".partial"), _key(compiled, family, job))
+        if not resume:
+            partial.remove()
+            partial = PartialFolder(partial.path, partial.key)
+    reused = 0 if partial is None else partial.count
+    training = train(compiled, family, job.options, progress, partial)
+    if output is not None and partial is not None:
+        checkpoint.write(output, training.model)
+        partial.remove()
+    return MetaTrained(training, compiled, family, reused)
+
+
+def family_of(loaded: Spec, job: MetaTrainJob) -> tuple[CompiledModel, Family]:
+    """The equations and the family of tasks that a spec describes."""
+    model = loaded.model
+    names = list(job.scenarios) or [s.name for s in model.scenarios.values() if s.data is None]
+    if not names:
+        raise ValueError(
+            "the spec has no written scenario to train on; name one that reads data, with --scenario"
+        )
+    gathered: list[tuple[str, Regimen, dict[str, float], Dataset | None]] = []
+    for name in dict.fromkeys(names):
+        if find_scenario(model, name).data is None:
+            plan = planned(model, name)
+            gathered.append((name, plan.regimen, dict(plan.overrides), None))
+        else:
+            dataset = individuals(loaded, name, scored=False)
+            for one in dataset.subjects:
+                overrides = {**dataset.overrides, **one.covariates}
+                gathered.append((f"{name}:{one.id}", one.regimen, overrides, dataset))
+    every: dict[str, float] = {}
+    for _, _, overrides, _ in gathered:
+        every |= overrides
+    _, compiled = Variants(loaded).for_settings(every)
+    patterns = tuple(
+        Pattern(name, regimen, overrides, _end(compiled, name, regimen, overrides))
+        for name, regimen, overrides, _ in gathered
+    )
+    ranges = parameter_ranges(compiled)
+    people = _people(loaded, compiled, {r.name for r in ranges})
+    # A covariate that every individual brings with it is varied all the same: the next one is another person.
+    brought = {name for p in patterns for name in p.overrides} & {
+        r.name for r in ranges if r.why == "covariate"
+    }
+    patterns = tuple(
+        replace(p, overrides={k: v for k, v in p.overrides.items() if k not in brought}) for p in patterns
+    )
+    return compiled, Family(ranges, patterns, job.dose_range, job.infusion_range, people)
+
+
+def _end(compiled: CompiledModel, name: str, regimen: Regimen, overrides: dict[str, float]) -> float:
+    p = parameter_vector(compiled, overrides)
+    bound = bind(regimen, {**named(compiled, p), **overrides})
+    end = bound.last_event if bound.end is None else bound.end
+    if not end > bound.begin:
+        raise ValueError(f"scenario '{name}' has no end; give it a `run`, such as: run 24 [h]")
+    return float(end)
+
+
+def _people(loaded: Spec, compiled: CompiledModel, taken: set[str]) -> JointDistribution | None:
+    """What populations of the spec vary beyond masked parameters and covariates, each by itself."""
+    found = {}
+    for population in loaded.model.populations.values():
+        for one in joint_distribution(loaded.model, population).marginals:
+            if one.name not in taken and one.name in compiled.parameter_index:
+                found[one.name] = one
+    return independent(found.values()) if found else None
+
+
+def _key(compiled: CompiledModel, family: Family, job: MetaTrainJob) -> str:
+    """Hash of everything the trajectories depend on."""
+    material = {
+        "equations": equations_of(compiled),
+        "parameters": compiled.parameters().tolist(),
+        "ranges": [asdict(r) for r in family.ranges],
+        "patterns": [
+            [p.name, str(p.regimen.doses), p.end, sorted(p.overrides.items())] for p in family.patterns
+        ],
+        "people": None if family.people is None else [asdict(m) for m in family.people.marginals],
+        "dose": family.dose,
+        "infusion": family.infusion,
+        "seed": job.options.seed,
+        "tasks": job.options.tasks + job.options.held_out,
+        "solver": asdict(SOLVER),
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(material, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def estimated_memory(compiled: CompiledModel, job: MetaTrainJob) -> float:
+    """Bytes that trajectories and their decomposition need, about."""
+    states = len(compiled.state_names)
+    nodes = 8 * 20
+    count = job.options.tasks
+    return float(np.float64(8.0) * count * states * nodes * 6)

@@ -1,0 +1,251 @@
+"""A trained model against the reference solver: values, derivatives, other schedules, refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mipinn_case import OPTIONS, SPEC, loaded, rows, trained, write
+
+from pbpkc import load
+from pbpkc.engines.mipinn import checkpoint
+from pbpkc.engines.mipinn.family import draw_task
+from pbpkc.engines.mipinn.fast import FastModel, Unseen
+from pbpkc.engines.mipinn.predictor import FastPredictor
+from pbpkc.engines.mipinn.selection import hold_out, judge_task
+from pbpkc.infer.compiled_predictor import CompiledPredictor
+from pbpkc.infer.predictor import Prediction
+from pbpkc.language.diagnostics import SpecError
+from pbpkc.solve.options import SolverOptions
+from pbpkc.solve.timeline import timeline
+
+TIMES = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 24.0])
+
+
+def predictors(
+    scenario: str, head: str = "galerkin", **training: object
+) -> tuple[FastPredictor, CompiledPredictor]:
+    family, made = trained(scenario, **training)  # type: ignore[arg-type]
+    compiled = loaded().compiled
+    pattern = family.patterns[0]
+    columns = np.array([compiled.parameter_index[n] for n in ("ka", "vmax", "s")])
+    exact = CompiledPredictor(
+        compiled, compiled.parameters(), columns, pattern.regimen, TIMES,
+        np.zeros(len(TIMES), dtype=np.int64), np.arange(len(TIMES)) + 10, SolverOptions(rtol=1e-10),
+    )  # fmt: skip
+    solved = columns[exact.shapes_prediction].astype(np.intp)
+    return FastPredictor(exact, FastModel(compiled, made.model, [0], solved, head)), exact
+
+
+@pytest.mark.parametrize("scenario", ["po", "iv", "qid"])
+def test_values_and_derivatives_are_those_of_the_reference_solver(scenario: str) -> None:
+    fast, exact = predictors(scenario)
+    base = exact.base[exact.columns]
+    for factor in (1.0, 0.6, 1.9):
+        theta = base * np.array([factor, 1.0 / factor, 1.0])
+        a, b = fast.predict(theta), exact.predict(theta)
+        assert isinstance(a, Prediction) and isinstance(b, Prediction)
+        assert np.max(np.abs(a.value / b.value - 1.0)) < 1e-4
+        # An infusion into the blood leaves nothing for absorption to do.
+        size = np.abs(b.derivative).max(0)
+        moves = size > 0.0
+        assert moves.tolist() == [scenario != "iv", True, False]
+        assert np.max(np.abs(a.derivative - b.derivative)[:, moves] / size[moves]) < 1e-3
+        assert not a.derivative[:, ~moves].any()
+
+
+def test_derivatives_are_those_of_what_the_head_computes() -> None:
+    fast, exact = predictors("po")
+    theta = exact.base[exact.columns] * np.array([1.3, 0.8, 1.0])
+    here = fast.predict(theta)
+    assert isinstance(here, Prediction)
+    for k in range(2):
+        step = np.zeros(3)
+        step[k] = 1e-4 * theta[k]
+        up, down = fast.predict(theta + step), fast.predict(theta - step)
+        assert isinstance(up, Prediction) and isinstance(down, Prediction)
+        difference = (up.value - down.value) / (2.0 * step[k])
+        scale = np.abs(difference).max()
+        assert np.max(np.abs(difference - here.derivative[:, k])) < 2e-6 * scale
+
+
+def test_the_least_squares_head_solves_the_same_problem_less_well() -> None:
+    galerkin, exact = predictors("po")
+    squares, _ = predictors("po", "least-squares")
+    theta = exact.base[exact.columns] * 1.2
+    truth = exact.predict(theta)
+    assert isinstance(truth, Prediction)
+    errors = []
+    for one in (galerkin, squares):
+        found = one.predict(theta)
+        assert isinstance(found, Prediction)
+        errors.append(float(np.max(np.abs(found.value / truth.value - 1.0))))
+    assert errors[0] < errors[1] < 1e-2
+
+
+def test_several_tasks_side_by_side_are_each_as_alone() -> None:
+    family, made = trained("po")
+    compiled = loaded().compiled
+    fast = FastModel(compiled, made.model, None, np.zeros(0, dtype=np.intp))
+    tasks = [draw_task(family, compiled, 100 + i, 5) for i in range(3)]
+    lines = [timeline(t.regimen, TIMES, compiled.manifest["inputs"], compiled.state_names) for t in tasks]
+    p = np.array([t.p for t in tasks])
+    y0 = np.zeros((3, len(compiled.state_names)))
+    together = fast.run(p, lines, TIMES, y0).y
+    for i in range(3):
+        alone = fast.run(p[i : i + 1], lines[i : i + 1], TIMES, y0[:1]).y
+        assert np.allclose(together[i], alone[0], rtol=1e-6, atol=1e-6)
+
+
+def test_doses_that_training_never_gave_are_solved_and_said() -> None:
+    """Seven doses two hours apart, trained on three six hours apart: the kinds of segments are the same."""
+    fast, exact = predictors("qid")
+    many = replace(exact.regimen, doses=tuple(replace(d, every=2.0, count=7) for d in exact.regimen.doses))
+    other = replace(exact, regimen=many)
+    moved = FastPredictor(other, fast.fast)
+    theta = exact.base[exact.columns]
+    moved.demand_seen()
+    a, b = moved.predict(theta), other.predict(theta)
+    assert isinstance(a, Prediction) and isinstance(b, Prediction)
+    assert np.max(np.abs(a.value / b.value - 1.0)) < 1e-3
+    tripled = replace(
+        exact, regimen=replace(many, doses=tuple(replace(d, amount=30000.0) for d in many.doses))
+    )
+    assert any("outside the training range" in r for r in FastPredictor(tripled, fast.fast).remarks(theta))
+
+
+def test_infusions_of_other_lengths_are_solved_after_training_for_them() -> None:
+    fast, exact = predictors("iv", infusion=(0.5, 3.0))
+    for length in (0.6, 2.4):
+        regimen = replace(
+            exact.regimen, doses=tuple(replace(d, duration=length) for d in exact.regimen.doses)
+        )
+        other = replace(exact, regimen=regimen)
+        theta = exact.base[exact.columns]
+        a, b = FastPredictor(other, fast.fast).predict(theta), other.predict(theta)
+        assert isinstance(a, Prediction) and isinstance(b, Prediction)
+        assert np.max(np.abs(a.value / b.value - 1.0)) < 1e-3
+
+
+def test_segments_that_training_never_saw_are_refused() -> None:
+    po, _ = predictors("po")
+    _, iv = predictors("iv")
+    with pytest.raises(
+        Unseen, match=r"saw no segment 'infusion into central.X'; it saw: bolus into gut.X; start"
+    ):
+        FastPredictor(iv, po.fast).demand_seen()
+    long = FastPredictor(
+        CompiledPredictor(
+            iv.compiled, iv.base, iv.columns, po.exact.regimen, np.array([40.0]),
+            np.zeros(1, dtype=np.int64), np.array([9]), iv.solver,
+        ),
+        po.fast,
+    )  # fmt: skip
+    with pytest.raises(Unseen, match=r"lasts 39.8 h; training followed such a segment for 23.8 h"):
+        long.demand_seen()
+
+
+def test_held_out_errors_fall_with_the_number_of_features() -> None:
+    _, made = trained("po")
+    few, many = made.tried
+    assert many.median < 0.2 * few.median
+    assert many.median < 1e-4
+    assert not many.failed and made.model.record["stagnates"] is False
+
+
+def test_a_task_depends_on_its_number_and_the_seed_alone() -> None:
+    family, _ = trained("po")
+    compiled = loaded().compiled
+    a, b = draw_task(family, compiled, 3, 1), draw_task(family, compiled, 3, 1)
+    assert np.array_equal(a.p, b.p) and a.regimen == b.regimen
+    assert not np.array_equal(a.p, draw_task(family, compiled, 3, 2).p)
+    low, high = compiled.parameter_index["ka"], 20.0
+    drawn = [draw_task(family, compiled, n, 1).p[low] for n in range(50)]
+    assert min(drawn) >= 0.05 and max(drawn) <= high and max(drawn) / min(drawn) > 8.0
+
+
+def test_a_file_holds_all_and_is_the_same_every_time(tmp_path: Path) -> None:
+    _, made = trained("po")
+    for name in ("a", "b"):
+        checkpoint.write(tmp_path / name, made.model)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    again = checkpoint.read(tmp_path / "a")
+    assert again.varied == made.model.varied and again.fixed == made.model.fixed
+    assert again.record == json.loads(json.dumps(made.model.record))
+    compiled = loaded().compiled
+    held = hold_out(compiled, draw_task(trained("po")[0], compiled, 77, 0))
+    assert not isinstance(held, str)
+    errors = [
+        judge_task(FastModel(compiled, m, None, np.zeros(0, dtype=np.intp)), held)[0]
+        for m in (again, made.model)
+    ]
+    assert np.array_equal(*errors)
+
+
+def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    _, made = trained("po")
+    path = tmp_path / "x.mipinn"
+    checkpoint.write(path, made.model)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SpecError, match="is damaged"):
+        checkpoint.read(path)
+    path.write_bytes(b"hello, this is no model")
+    with pytest.raises(SpecError, match="is not a trained model"):
+        checkpoint.read(path)
+    path.write_bytes(content.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
+    with pytest.raises(SpecError, match="has format 7; this version reads format 1"):
+        checkpoint.read(path)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = write(folder)
+    other.write_text(SPEC.replace("at 8 [L/h]", "at 9 [L/h] * BW / 70 [kg]"))
+    with pytest.raises(SpecError, match="was trained for other equations of the model 'saturable'"):
+        checkpoint.demand_fit(made.model, load(other).compiled, path)
+    other.write_text(SPEC.replace("model saturable", "model another"))
+    with pytest.raises(SpecError, match="was trained for the model 'saturable', not for 'another'"):
+        checkpoint.demand_fit(made.model, load(other).compiled, path)
+    other.write_text(SPEC.replace("cv = 50 [%])        in (0.05, 20)", "cv = 90 [%])        in (0.01, 50)"))
+    checkpoint.demand_fit(made.model, load(other).compiled, path)
+
+
+def test_a_fit_on_a_trained_model_is_the_fit_of_the_solver(tmp_path: Path) -> None:
+    compiled = loaded().compiled
+    truth = compiled.parameters()
+    truth[compiled.parameter_index["vmax"]] *= 1.5
+    _, exact = predictors("po")
+    values = exact.reference(truth[exact.columns])
+    assert isinstance(values, np.ndarray)
+    noisy = values * np.exp(0.05 * np.random.default_rng(3).standard_normal(len(values)))
+    path = write(tmp_path, rows(200.0, TIMES.tolist(), noisy))
+    checkpoint.write(tmp_path / "m", trained("po")[1].model)
+    model = load(path)
+    slow = model.fit()
+    quick = model.fit(method="mi-pinn", model=tmp_path / "m")
+    assert quick.outcome == "done" and quick.options["method"] == "mi-pinn"
+    assert np.allclose(quick.fits[0].theta, slow.fits[0].theta, rtol=1e-4)
+    assert quick.fits[0].bias < 0.01 and quick.fits[0].polished == 0
+    assert quick.subjects[0].objective == pytest.approx(slow.subjects[0].objective, abs=1e-5)
+
+
+def test_a_poor_model_is_polished_by_the_exact_one(tmp_path: Path) -> None:
+    """With four features the fast model is wrong by far more than the noise: the solver finishes the fit."""
+    from pbpkc.engines.mipinn.training import Candidates, gather
+
+    family, _ = trained("po")
+    compiled = loaded().compiled
+    poor = Candidates(compiled, family, gather(compiled, family, OPTIONS), OPTIONS).model(1, 4)
+    checkpoint.write(tmp_path / "poor", poor)
+    _, exact = predictors("po")
+    values = exact.reference(exact.base[exact.columns])
+    assert isinstance(values, np.ndarray)
+    noisy = values * np.exp(0.01 * np.random.default_rng(4).standard_normal(len(values)))
+    model = load(write(tmp_path, rows(200.0, TIMES.tolist(), noisy)))
+    slow = model.fit()
+    quick = model.fit(method="mi-pinn", model=tmp_path / "poor")
+    assert quick.fits[0].bias > 1.0 / 3.0 and quick.fits[0].polished > 0
+    assert np.allclose(quick.fits[0].theta, slow.fits[0].theta, rtol=1e-4)
+    assert any("exact evaluations finished the fit" in note for note in quick.fits[0].notes)
