@@ -13,7 +13,7 @@ from pbpkc.cli.profile_option import WithProfile, profile
 
 #: What -o writes whatever the data; the names of the plots depend on the observables.
 FILES = (
-    *("estimates.csv", "subjects.csv", "predictions.csv", "profiles.csv"),
+    *("estimates.csv", "subjects.csv", "predictions.csv", "summary.csv", "profiles.csv"),
     *("timing.json", "fit.json", "report.html"),
 )
 
@@ -41,6 +41,13 @@ FILES = (
 @method_options
 @click.option(
     "--map", "map_", is_flag=True, help="Add the priors of the masked parameters (maximum a posteriori)."
+)
+@click.option(
+    "--by",
+    type=click.Choice(["subject", "pooled", "both"]),
+    default="subject",
+    show_default=True,
+    help="Estimates of each subject, one of all subjects' data together, or both.",
 )
 @profile
 @click.option(
@@ -105,6 +112,7 @@ def command(
     model: Path | None,
     head: str | None,
     map_: bool,
+    by: str,
     profile: tuple[str, ...] | None,
     mask: tuple[str, ...],
     unmask: tuple[str, ...],
@@ -162,15 +170,8 @@ def command(
         stores.append(FitFolder(output, resume))
         return stores[0]
 
-    job = FitJob(
-        data,
-        scenario,
-        options,
-        solver_options,
-        start_,
-        method,
-        MethodOptions(budget, population, model, head),
-    )
+    choices = MethodOptions(budget, population, model, head)
+    job = FitJob(data, scenario, options, solver_options, start_, method, choices, by)  # type: ignore[arg-type]
     finished = 0
     try:
         with bar("fitting") as tell:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Sequence
 
-from pbpkc.infer.result import EstimateRow, FitResult, Profile, SubjectFit
+from pbpkc.infer.result import EstimateRow, FitResult, Profile, SubjectFit, SummaryRow
 
 
 def fit_text(result: FitResult) -> str:
@@ -32,18 +32,8 @@ def fit_text(result: FitResult) -> str:
     lines = table(head, rows)
     if result.estimates:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
-    if len(result.fits) > 1 and result.summary:
-        lines.append("")
-        firm = Counter(row.parameter for row in result.estimates if row.identifiable == "yes")
-        mean = [
-            [
-                *(s.parameter, s.unit, str(s.n), f"{firm[s.parameter]} of {s.n}", s.kind),
-                *(_number(s.mean), _number(s.low), _number(s.high)),
-            ]
-            for s in result.summary
-        ]
-        columns = ["parameter", "unit", "subjects", "determined", "mean", "value", "smallest", "largest"]
-        lines += table(columns, mean)
+    if len(result.singles) > 1 and result.summary:
+        lines += ["", *_means(result)]
     profiles = [
         [fit.id, p.parameter, p.unit, _number(e.estimate), _interval(e.ci_low, e.ci_high), _profile(p)]
         for fit in result.fits
@@ -59,13 +49,48 @@ def fit_text(result: FitResult) -> str:
         lines.append("")
         lines += [f"{id}: {text}" for id, text in told]
     timing = result.timing
-    count = len(result.fits)
+    singles, together = len(result.singles), result.pooled
+    done = [f"{singles} subject{'s' * (singles != 1)}"] if singles else []
+    done += [f"{together.members} subjects together"] if together is not None else []
     lines += [
         "",
-        f"{count} subject{'s' * (count != 1)} in {timing.wall_seconds:.1f} s"
+        f"{' and '.join(done)} in {timing.wall_seconds:.1f} s"
         + (f", {timing.reused} of them taken over from an earlier run" if timing.reused else ""),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _means(result: FitResult) -> list[str]:
+    """Means over the subjects whose data determine a parameter, and how much it differs between them."""
+    rows = [
+        [
+            *(s.parameter, s.unit, f"{s.n} of {s.n + len(s.not_counted)}", s.kind),
+            *(_number(s.mean), _number(s.low), _number(s.high)),
+            *(_between(s, s.between_sd), _between(s, s.gts_sd), _number(s.gts_mean)),
+        ]
+        for s in result.summary
+    ]
+    columns = [
+        *("parameter", "unit", "determined", "mean", "value", "smallest", "largest"),
+        *("between", "between (GTS)", "mean (GTS)"),
+    ]
+    lines = [
+        *table(columns, rows),
+        "",
+        "over the subjects whose data determine the parameter; between: standard deviation between subjects "
+        "without the errors of the estimates, relative for geometric means; GTS: global two-stage",
+    ]
+    for s in result.summary:
+        if s.not_counted and s.n:
+            lines.append(f"{s.parameter} is not counted in {', '.join(s.not_counted)}")
+    return lines
+
+
+def _between(row: SummaryRow, sd: float) -> str:
+    """Relative, as the coefficient of variation of a lognormal quantity, or in the parameter's unit."""
+    if sd != sd:
+        return ""
+    return f"{100.0 * math.sqrt(math.expm1(sd * sd)):.3g} %" if row.kind == "geometric" else _number(sd)
 
 
 def _told(fit: SubjectFit) -> list[str]:

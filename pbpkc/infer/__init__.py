@@ -8,6 +8,7 @@ from pbpkc.infer.observations import Observations
 from pbpkc.infer.optimise import SearchOptions
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.output import FitFolder
+from pbpkc.infer.pooled import POOLED_ID, By, pool
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
 from pbpkc.infer.problem import FitObservable, FitProblem, FitSubject
 from pbpkc.infer.result import (
@@ -21,11 +22,14 @@ from pbpkc.infer.result import (
     SubjectRow,
     SummaryRow,
     Timing,
+    TwoStage,
 )
 from pbpkc.infer.synthetic import draw
 from pbpkc.infer.transform import FittedParameter
 
 __all__ = [
+    "POOLED_ID",
+    "By",
     "Combination",
     "EstimateRow",
     "Failure",
@@ -52,8 +56,10 @@ __all__ = [
     "SubjectRow",
     "SummaryRow",
     "Timing",
+    "TwoStage",
     "Verdict",
     "assemble",
     "draw",
     "fit",
+    "pool",
 ]

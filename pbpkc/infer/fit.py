@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +13,10 @@ import numpy as np
 
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.problem import FitProblem, FitSubject
-from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow, Timing
+from pbpkc.infer.result import FitResult, SubjectFit, Timing
 from pbpkc.infer.subject import fit_subject
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
+from pbpkc.infer.two_stage import two_stage
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,20 @@ def fit(
             keep(fit_subject(problem, subject, options, _hear(progress, len(fits), total, subject, options)))
 
     ordered = tuple(fits[subject.id] for subject in problem.subjects)
+    summary, population = two_stage(problem.parameters, [one for one in ordered if not one.members])
     return FitResult(
         fits=ordered,
         parameters=tuple(_describe(parameter) for parameter in problem.parameters),
         observables=tuple({"name": o.name, "unit": o.unit} for o in problem.observables),
-        options={"method": problem.method, "search": problem.search.name, **options.identity()},
+        options={
+            "method": problem.method,
+            "by": problem.by,
+            "search": problem.search.name,
+            **options.identity(),
+        },
         provenance={"fingerprint": problem.fingerprint, **problem.provenance},
-        summary=summarise(problem.parameters, ordered),
+        summary=summary,
+        population=population,
         time_unit=problem.time_unit,
         timing=Timing(
             wall_seconds=time.perf_counter() - wall,
@@ -206,43 +213,6 @@ def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
 def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:
     began = time.process_time()
     return fit_subject(problem, problem.subjects[0], options), time.process_time() - began
-
-
-def summarise(
-    parameters: tuple[FittedParameter, ...], fits: tuple[SubjectFit, ...]
-) -> tuple[SummaryRow, ...]:
-    """Means over the subjects that have estimates: geometric for parameters on a log scale.
-
-    Parameters
-    ----------
-    parameters : tuple of FittedParameter
-    fits : tuple of SubjectFit
-
-    Returns
-    -------
-    tuple of SummaryRow
-        In the order of the parameters; empty where no subject has estimates.
-    """
-    there = [one for one in fits if one.theta]
-    rows = []
-    for i, parameter in enumerate(parameters if there else ()):
-        values = np.array([parameter.in_unit(one.theta[i]) for one in there])
-        log = parameter.scale == "log"
-        seen = np.log(values) if log else values
-        mean = float(np.mean(seen))
-        rows.append(
-            SummaryRow(
-                parameter=parameter.name,
-                unit=parameter.unit.text,
-                n=len(there),
-                kind="geometric" if log else "arithmetic",
-                mean=math.exp(mean) if log else mean,
-                spread=float(np.std(seen, ddof=1)) if len(there) > 1 else math.nan,
-                low=float(values.min()),
-                high=float(values.max()),
-            )
-        )
-    return tuple(rows)
 
 
 def _describe(parameter: FittedParameter) -> Mapping[str, object]:

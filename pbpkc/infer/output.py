@@ -1,9 +1,8 @@
 """The files of a fit: written whole or not at all, and read back to go on where a run stopped.
 
-``estimates.csv``, ``subjects.csv``, ``predictions.csv`` and ``fit.json`` hold the same bytes for the same
-input, options and seed, for any number of processes. What differs between runs (times, processes) stands
-in ``timing.json`` alone. While a fit runs, finished subjects are kept in ``partial/``, which goes when the
-files are written.
+The tables and ``fit.json`` hold the same bytes for the same input, options and seed, for any number of
+processes. What differs between runs (times, processes) stands in ``timing.json`` alone. While a fit runs,
+finished subjects are kept in ``partial/``, which goes when the files are written.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import from_plain, to_plain
-from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow
+from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow, SummaryRow
 from pbpkc.solve.output import versions
 
 #: Of ``fit.json``.
@@ -26,7 +25,7 @@ FORMAT = 1
 
 #: The files a finished fit leaves, in the order in which they are written; ``fit.json`` last, since its
 #: presence says that the others are there.
-FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json")
+FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "summary.csv", "timing.json", "fit.json")
 
 #: Written where profiles were asked for.
 PROFILES = "profiles.csv"
@@ -79,6 +78,7 @@ class FitFolder:
             "estimates.csv": table(EstimateRow, result.estimates),
             "subjects.csv": table(SubjectRow, result.subjects),
             "predictions.csv": table(PredictionRow, result.predictions),
+            "summary.csv": table(SummaryRow, result.summary),
             "timing.json": _json(to_plain(result.timing)),
             "fit.json": _json(document(result)),
         }
@@ -118,6 +118,7 @@ def document(result: FitResult) -> Mapping[str, object]:
         "parameters": to_plain(result.parameters),
         "observables": to_plain(result.observables),
         "summary": to_plain(result.summary),
+        "population": to_plain(result.population),
         "subjects": [to_plain(fit) for fit in result.fits],
     }
 
@@ -156,7 +157,7 @@ def lines(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else ""
-    return str(value)
+    return "; ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _json(value: object) -> str:

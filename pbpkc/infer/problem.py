@@ -38,6 +38,8 @@ class FitSubject:
         optimum.
     remarks : callable, optional
         What to say of an estimate, shape (k,), canonical units: sentences for the notes.
+    owners : tuple of str
+        Of a pooled subject: whose each observation is; empty for a single one.
     """
 
     id: str
@@ -46,6 +48,7 @@ class FitSubject:
     identity: str = ""
     exact: Predictor | None = None
     remarks: Callable[[Array], tuple[str, ...]] | None = None
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class FitProblem:
         What looks for the optimum.
     method : str
         Name of the whole method, as the user chose it.
+    by : str
+        Whether subjects are fitted each by itself, pooled, or both; see `pbpkc.infer.pooled.pool`.
 
     Raises
     ------
@@ -93,6 +98,7 @@ class FitProblem:
     time_factor: float = 1.0
     search: Search = field(default_factory=MultiStart)
     method: str = "least-squares"
+    by: str = "subject"
 
     def __post_init__(self) -> None:
         if not self.parameters:

@@ -87,6 +87,7 @@ class PredictionRow:
     `time` is in the time unit of reports, `dv`, `pred` and `residual` in the observable's unit;
     `weighted_residual` is the residual over the standard deviation of the error model (for a lognormal
     error that of the logarithms). Both residuals are nan for values scored as censored or left out.
+    `subject` is whose value it is: `id` itself, or one of those that a pooled fit takes together.
     """
 
     id: str
@@ -97,6 +98,7 @@ class PredictionRow:
     residual: float
     weighted_residual: float
     cens: int
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ class SubjectFit:
         Evaluations of the exact model that finished the fit because the bias mattered.
     profiles : tuple of Profile
         Of the parameters for which they were asked.
+    members : int
+        Subjects that this fit takes together; 0 for a single subject.
     """
 
     id: str
@@ -233,24 +237,36 @@ class SubjectFit:
     bias: float = 0.0
     polished: int = 0
     profiles: tuple[Profile, ...] = ()
+    members: int = 0
 
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One parameter over the subjects that have an estimate of it.
+    """One line of ``summary.csv``: a parameter over the subjects whose data determine it.
 
     Parameters
     ----------
     parameter, unit : str
     n : int
+        Subjects counted.
     kind : {"geometric", "arithmetic"}
         Geometric where the parameter is estimated on a log scale.
     mean : float
-        In `unit`.
+        In `unit`; nan, as everything after it, where no subject counts.
     spread : float
-        Standard deviation over subjects: of the logarithm (geometric), or in `unit`. nan for one subject.
+        Standard deviation of the estimates: of the logarithm (geometric), or in `unit`. It holds the errors
+        of the estimates too. nan for one subject.
     low, high : float
         Smallest and largest estimate, in `unit`.
+    mean_low, mean_high : float
+        95 % interval of the mean by Student's t over the subjects, in `unit`.
+    between_sd : float
+        Standard deviation between subjects as `spread`, without the errors of the estimates: the square root
+        of observed variance minus mean squared standard error, 0 where that is negative.
+    gts_mean, gts_sd : float
+        Mean (in `unit`) and standard deviation between subjects (as `spread`) by the global two-stage method.
+    not_counted : tuple of str
+        Subjects that have an estimate which their data do not determine.
     """
 
     parameter: str
@@ -261,6 +277,40 @@ class SummaryRow:
     spread: float
     low: float
     high: float
+    mean_low: float = math.nan
+    mean_high: float = math.nan
+    between_sd: float = math.nan
+    gts_mean: float = math.nan
+    gts_sd: float = math.nan
+    not_counted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """A population by the global two-stage method, on the scale of the fit and in canonical units.
+
+    Parameters
+    ----------
+    parameters : tuple of str
+        Those that at least two subjects determine.
+    n : int
+        Subjects that determine any of them.
+    mean, mean_error, sd : tuple of float
+        Mean, its standard error, and standard deviation between subjects: of ln(parameter) for scale log.
+    correlation : matrix
+        Between subjects; nan where a parameter hardly differs between them.
+    iterations : int
+    converged : bool
+    """
+
+    parameters: tuple[str, ...]
+    n: int
+    mean: tuple[float, ...]
+    mean_error: tuple[float, ...]
+    sd: tuple[float, ...]
+    correlation: Matrix
+    iterations: int
+    converged: bool
 
 
 @dataclass(frozen=True)
@@ -304,6 +354,8 @@ class FitResult:
         Of the predictions.
     timing : Timing
         Not part of what is compared between runs.
+    population : TwoStage or None
+        Behind the estimates of single subjects, where there are several.
     """
 
     fits: tuple[SubjectFit, ...]
@@ -314,6 +366,17 @@ class FitResult:
     summary: tuple[SummaryRow, ...]
     time_unit: str
     timing: Timing = field(compare=False)
+    population: TwoStage | None = None
+
+    @property
+    def singles(self) -> tuple[SubjectFit, ...]:
+        """Fits of single subjects."""
+        return tuple(fit for fit in self.fits if not fit.members)
+
+    @property
+    def pooled(self) -> SubjectFit | None:
+        """The fit of all subjects together, None where it was not asked for."""
+        return next((fit for fit in self.fits if fit.members), None)
 
     @property
     def estimates(self) -> tuple[EstimateRow, ...]:

@@ -108,6 +108,7 @@ def prediction_rows(
                 residual=dv - pred if scoring.quantified[i] else math.nan,
                 weighted_residual=weighted,
                 cens=int(seen.censored[i]),
+                subject=subject.owners[i] if subject.owners else subject.id,
             )
         )
     return tuple(rows)

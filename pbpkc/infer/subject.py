@@ -172,6 +172,7 @@ def fit_subject(
         bias=decided.bias,
         polished=decided.polished,
         profiles=profiles,
+        members=len(set(subject.owners)),
     )
 
 
@@ -313,6 +314,7 @@ def _failed(
         identifiability=None,
         bias=0.0,
         polished=0,
+        members=len(set(subject.owners)),
     )
 
 

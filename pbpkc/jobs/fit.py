@@ -18,6 +18,7 @@ from pbpkc.infer.assemble import FIT_RTOL, assemble
 from pbpkc.infer.fit import Progress, Store, demand_profiles
 from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
+from pbpkc.infer.pooled import By, pool
 from pbpkc.infer.result import FitResult
 from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.methods import MethodOptions, with_method
@@ -55,6 +56,7 @@ class FitJob:
     start: Sequence[str] = ()
     method: str = "least-squares"
     choices: MethodOptions = field(default_factory=MethodOptions)
+    by: By = "subject"
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def fit(
         },
         variant=repr(sorted(unknowns.items())),
     )
-    problem = with_method(problem, job.method, job.choices, job.options)
+    problem = pool(with_method(problem, job.method, job.choices, job.options), job.by)
     demand_profiles(problem, job.options)
     store = open_store() if open_store is not None else None
     result = estimate(problem, job.options, progress, store)
@@ -180,11 +182,15 @@ def _starts(
 
 
 def fitted_curves(fitted: Fitted, solver: SolverOptions | None = None) -> tuple[FittedCurve, ...]:
-    """The curve of each subject that has an estimate."""
+    """The curve of each subject at its own estimate, or where there is none at the pooled one."""
     found = []
     compiled, dataset = fitted.compiled, fitted.dataset
     parameters = [str(p["name"]) for p in fitted.result.parameters]
-    theta = {f.id: dict(zip(parameters, f.theta, strict=True)) for f in fitted.result.fits if f.theta}
+    theta = {f.id: dict(zip(parameters, f.theta, strict=True)) for f in fitted.result.singles if f.theta}
+    together = fitted.result.pooled
+    if together is not None and together.theta and not fitted.result.singles:
+        shared = dict(zip(parameters, together.theta, strict=True))
+        theta = {subject.id: shared for subject in dataset.subjects if len(subject.time)}
     for subject in dataset.subjects:
         if subject.id not in theta:
             continue

@@ -210,6 +210,7 @@ class LoadedModel(Spec):
         rtol: float = 1e-10,
         workers: int = 1,
         profile: bool | str | Sequence[str] = False,
+        by: str = "subject",
     ) -> FitResult:
         """Estimate the masked parameters of each subject of a data file.
 
@@ -239,6 +240,8 @@ class LoadedModel(Spec):
             Processes. The result is the same for any number.
         profile : bool, str or sequence of str
             Whose profile likelihood is followed: True for all that shape the prediction, or names.
+        by : {"subject", "pooled", "both"}
+            Estimates of each subject, one of all subjects' data together (its id is ``ALL``), or both.
 
         Raises
         ------
@@ -260,7 +263,7 @@ class LoadedModel(Spec):
             profile=names,
         )
         choices = MethodOptions(budget, population, None if model is None else Path(model), head)
-        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices)
+        job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices, by)  # type: ignore[arg-type]
         changed = self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown, learn=learn)
         return fit(changed, job).result
 

@@ -59,13 +59,14 @@ class ParameterMarks:
 def parameter_marks(result: FitResult, most: int) -> tuple[ParameterMarks, ...]:
     """The estimates of every parameter, of the first `most` subjects that have them."""
     fits = [fit for fit in result.fits if fit.estimates][:most]
+    means = {row.parameter: row.mean for row in result.summary if row.n > 1}
     found = []
-    for summary in result.summary:
-        rows = [row for fit in fits for row in fit.estimates if row.parameter == summary.parameter]
+    for parameter in result.parameters if fits else ():
+        name = str(parameter["name"])
+        rows = [row for fit in fits for row in fit.estimates if row.parameter == name]
         found.append(
             ParameterMarks(
-                summary.parameter, summary.unit, summary.kind == "geometric",
-                summary.mean if summary.n > 1 else math.nan,
+                name, str(parameter["unit"]), parameter["scale"] == "log", means.get(name, math.nan),
                 tuple(
                     EstimateMark(r.id, r.estimate, r.ci_low, r.ci_high, r.identifiable == "yes") for r in rows
                 ),
@@ -88,8 +89,7 @@ def draw_estimates(figure: Figure, box: Box, parameter: ParameterMarks) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [_short(row.subject) for row in rows])
     axes.tick_params(axis="y", length=0)
-    # A mean over numbers of which some say nothing says nothing.
-    if math.isfinite(parameter.mean) and all(row.determined for row in rows):
+    if math.isfinite(parameter.mean):
         axes.axvline(parameter.mean, color=GUIDE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
     for place, row in enumerate(rows):
         if math.isfinite(row.low) and math.isfinite(row.high):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.experiment.data import Dataset
-from pbpkc.infer.result import FitResult, PredictionRow
+from pbpkc.infer.result import FitResult, PredictionRow, SubjectFit
 from pbpkc.language.units import parse_unit
 
 Array = NDArray[np.float64]
@@ -90,7 +90,9 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
     """
     factor = float(parse_unit(result.time_unit).factor)
     dense = {curve.id: curve for curve in curves}
-    found: dict[str, Sequence[PredictionRow]] = {fit.id: fit.predictions for fit in result.fits}
+    found: dict[str, Sequence[PredictionRow]] = {fit.id: fit.predictions for fit in result.singles}
+    if not found:
+        found = _shares(result.pooled)
     made = []
     named = zip(dataset.observable_names, dataset.observable_units, strict=True)
     for index, (name, unit) in enumerate(named):
@@ -119,6 +121,14 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
                 )
             )  # fmt: skip
     return tuple(made)
+
+
+def _shares(pooled: SubjectFit | None) -> dict[str, Sequence[PredictionRow]]:
+    """Of the predictions of a pooled fit those of each subject."""
+    shares: dict[str, list[PredictionRow]] = {}
+    for row in pooled.predictions if pooled is not None else ():
+        shares.setdefault(row.subject, []).append(row)
+    return {subject: tuple(rows) for subject, rows in shares.items()}
 
 
 def _column(values: list[float], here: NDArray[np.intp]) -> Array:

@@ -6,9 +6,19 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from pbpkc.infer.result import FitResult, SubjectFit
+from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
 from pbpkc.language.model import Model
-from pbpkc.report.quantities import NOTHING, figures, interval, percent, profile_words, unit_text, with_unit
+from pbpkc.report.quantities import (
+    NOTHING,
+    figures,
+    interval,
+    listed,
+    of_whom,
+    percent,
+    profile_words,
+    unit_text,
+    with_unit,
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +47,25 @@ class SubjectLine:
 
 @dataclass(frozen=True)
 class MeanLine:
-    """One parameter over the subjects."""
+    """One parameter over the subjects whose data determine it.
+
+    `spread` is the variation of the estimates, `between` that between subjects by the method of moments;
+    `gts` and `gts_between` are mean and variation by the global two-stage method.
+    """
 
     name: str
     doc: str
     unit: str
     kind: str
     mean: str
+    mean_interval: str
     spread: str
+    between: str
+    gts: str
+    gts_between: str
     range: str
     determined: str
+    not_counted: str
     all_determined: bool
 
 
@@ -89,6 +108,7 @@ class FitTables:
     determined: tuple[DeterminedLine, ...]
     combinations: tuple[CombinationLine, ...]
     correlations: tuple[Correlation, ...]
+    between: Correlation | None = None
 
 
 def fit_tables(result: FitResult, model: Model) -> FitTables:
@@ -115,6 +135,7 @@ def fit_tables(result: FitResult, model: Model) -> FitTables:
             for c in fit.identifiability.combinations
         ),
         correlations=_correlations(result, [name for name, _ in parameters]),
+        between=_between(result),
     )
 
 
@@ -141,11 +162,7 @@ def _subject(fit: SubjectFit) -> SubjectLine:
 def _means(result: FitResult, model: Model) -> list[MeanLine]:
     found = []
     for row in result.summary:
-        good = sum(e.identifiable == "yes" for e in result.estimates if e.parameter == row.parameter)
         definition = model.definitions.get(row.parameter)
-        geometric = row.kind == "geometric"
-        # Of a lognormal quantity with this spread of logarithms: CV = sqrt(exp(s^2) - 1).
-        size = math.sqrt(math.expm1(row.spread**2)) if geometric else row.spread / abs(row.mean or math.nan)
         found.append(
             MeanLine(
                 name=row.parameter,
@@ -153,13 +170,36 @@ def _means(result: FitResult, model: Model) -> list[MeanLine]:
                 unit=unit_text(row.unit),
                 kind=row.kind,
                 mean=figures(row.mean),
-                spread=percent(size),
+                mean_interval=interval(row.mean_low, row.mean_high),
+                spread=_variation(row, row.spread),
+                between=_variation(row, row.between_sd),
+                gts=figures(row.gts_mean),
+                gts_between=_variation(row, row.gts_sd),
                 range=interval(row.low, row.high),
-                determined=f"{good} of {row.n}",
-                all_determined=good == row.n,
+                determined=f"{row.n} of {row.n + len(row.not_counted)}",
+                not_counted=listed(list(row.not_counted)),
+                all_determined=not row.not_counted,
             )
         )
     return found
+
+
+def _variation(row: SummaryRow, sd: float) -> str:
+    """Relative: of a lognormal quantity whose logarithm has this spread, CV = sqrt(exp(s^2) - 1)."""
+    if row.kind == "geometric":
+        return percent(math.sqrt(math.expm1(sd**2)))
+    return percent(sd / abs(row.mean or math.nan))
+
+
+def _between(result: FitResult) -> Correlation | None:
+    """Correlations between subjects, where there are any."""
+    found = result.population
+    if found is None or not any(
+        math.isfinite(v) for i, row in enumerate(found.correlation) for j, v in enumerate(row) if i != j
+    ):
+        return None
+    cells = tuple(tuple(_pair([v]) for v in row) for row in found.correlation)
+    return Correlation(f"Over {found.n} subjects", found.parameters, cells)
 
 
 def _determined(fit: SubjectFit) -> DeterminedLine:
@@ -181,11 +221,12 @@ def _bound(bound: float, determined: bool) -> str:
 
 def _correlations(result: FitResult, names: list[str]) -> tuple[Correlation, ...]:
     there = [fit for fit in result.fits if fit.correlation and len(names) > 1]
+    singles = [fit for fit in there if not fit.members]
     if not there:
         return ()
     single = tuple(
         Correlation(
-            f"Subject {fit.id}",
+            of_whom(fit),
             tuple(names),
             tuple(tuple(_pair([x]) for x in row) for row in fit.correlation),
         )
@@ -194,8 +235,8 @@ def _correlations(result: FitResult, names: list[str]) -> tuple[Correlation, ...
     if len(there) == 1:
         return single
     size = range(len(names))
-    over = tuple(tuple(_pair([fit.correlation[i][j] for fit in there]) for j in size) for i in size)
-    return (Correlation(f"Median over {len(there)} subjects", tuple(names), over), *single)
+    over = tuple(tuple(_pair([fit.correlation[i][j] for fit in singles]) for j in size) for i in size)
+    return (Correlation(f"Median over {len(singles)} subjects", tuple(names), over), *single)
 
 
 def _pair(values: list[float]) -> tuple[str, str, float]:

@@ -231,7 +231,7 @@ def _profiles(id: str, panels: Sequence[ProfilePanel]) -> PlotGroup:
             profile_panel(panel), _PROFILE, f"profile-{id}-{found.parameter}", name, {PROFILE_MARKS: said}
         )
         plots.append(Plot(f"{found.parameter}: {profile_words(found)}", (("", drawn),)))
-    return PlotGroup(f"Subject {id}", "", tuple(plots))
+    return PlotGroup(panels[0].title, "", tuple(plots))
 
 
 # ------------------------------------------------------------- SVG for a page

@@ -26,7 +26,7 @@ from pbpkc.report.plot_style import (
     points,
     ticks,
 )
-from pbpkc.report.quantities import bracketed
+from pbpkc.report.quantities import bracketed, of_whom
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +50,7 @@ class ProfilePanel:
     subject: str
     profile: Profile
     row: EstimateRow
+    title: str
 
     @property
     def shown(self) -> tuple[ProfilePoint, ...]:
@@ -64,7 +65,9 @@ def profile_panels(result: FitResult) -> dict[str, tuple[ProfilePanel, ...]]:
     for fit in result.fits:
         rows = {row.parameter: row for row in fit.estimates}
         if fit.profiles:
-            found[fit.id] = tuple(ProfilePanel(fit.id, p, rows[p.parameter]) for p in fit.profiles)
+            found[fit.id] = tuple(
+                ProfilePanel(fit.id, p, rows[p.parameter], of_whom(fit)) for p in fit.profiles
+            )
     return found
 
 
@@ -131,7 +134,7 @@ def profile_grid(panels: Sequence[Sequence[ProfilePanel]], title: str) -> tuple[
             bottom = height - 0.4 - row * (line + 1)
             if len(panels) > 1:
                 place = (bottom + row - 0.12) / height
-                figure.text(0.14 / width, place, f"Subject {found[0].subject}", fontsize=8.0, va="center")
+                figure.text(0.14 / width, place, found[0].title, fontsize=8.0, va="center")
             for column, panel in enumerate(found):
                 draw_profile(
                     figure, Box(step * column + 0.1, bottom + 0.45, step - 0.22, row - 0.75), panel,

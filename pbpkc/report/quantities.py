@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from pbpkc.infer.result import Profile
+from pbpkc.infer.result import Profile, SubjectFit
 
 #: What stands where there is no number.
 NOTHING = "–"
@@ -55,6 +55,11 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     if 0.0 < low < high / _WIDEST:
         return "wider than 10,000-fold"
     return f"{figures(low, digits)} to {figures(high, digits)}"
+
+
+def of_whom(fit: SubjectFit) -> str:
+    """``Subject 3``, or ``All subjects together``."""
+    return "All subjects together" if fit.members else f"Subject {fit.id}"
 
 
 def profile_words(profile: Profile, digits: int = 3) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pbpkc.infer.result import FitResult, SubjectFit
+from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent
 from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, with_unit
@@ -62,7 +62,7 @@ class Verdict:
 def verdict(content: ReportContent) -> Verdict:
     """The head of a report."""
     result = content.result
-    there = [fit for fit in result.fits if fit.identifiability is not None]
+    there = [fit for fit in _told_of(result) if fit.identifiability is not None]
     opens = {name: _open_in(there, name) for name in _names(result)}
     return Verdict(
         headline=_headline(result, there, opens),
@@ -73,6 +73,11 @@ def verdict(content: ReportContent) -> Verdict:
         cannot=(*_cannot(there, opens), *_open_profiles(there)),
         beware=tuple(_beware(content)),
     )
+
+
+def _told_of(result: FitResult) -> tuple[SubjectFit, ...]:
+    """Whose verdict the head of the report is: single subjects, or all together where there are none."""
+    return result.singles or result.fits
 
 
 def _names(result: FitResult) -> list[str]:
@@ -92,8 +97,11 @@ def _open_in(fits: list[SubjectFit], name: str) -> list[str]:
 def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[str]]) -> str:
     if not there:
         return "No estimate was found; the reasons stand below."
-    subjects = "the subject" if len(result.fits) == 1 else f"all {len(there)} subjects"
-    if len(there) < len(result.fits):
+    whole = _told_of(result)
+    subjects = "the subject" if len(whole) == 1 else f"all {len(there)} subjects"
+    if whole[0].members:
+        subjects = f"all {whole[0].members} subjects together"
+    if len(there) < len(whole):
         subjects = f"the {count(len(there), 'subject')} that could be fitted"
     lost = [name for name, where in opens.items() if where]
     if not lost:
@@ -115,16 +123,17 @@ def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[
 
 def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[Fact]:
     result = content.result
-    converged = sum(fit.outcome == "converged" for fit in result.fits)
-    total = len(result.fits)
-    noun = "subject" if total == 1 else "subjects"
-    yield Fact(
-        f"{converged} of {total}", f"{noun} fitted to convergence", "good" if converged == total else "open"
-    )
+    whole = _told_of(result)
+    converged = sum(fit.outcome == "converged" for fit in whole)
+    total = len(whole)
+    noun = f"{'subject' if total == 1 else 'subjects'} fitted to convergence"
+    if whole[0].members:
+        noun = "fit of all subjects came to convergence"
+    yield Fact(f"{converged} of {total}", noun, "good" if converged == total else "open")
     if there:
         all_, lost = len(there) * len(opens), sum(len(where) for where in opens.values())
         yield Fact(f"{all_ - lost} of {all_}", "estimates determined by the data", "open" if lost else "good")
-    scored = sum(fit.subject.n for fit in result.fits)
+    scored = sum(fit.subject.n for fit in whole)
     yield Fact(str(scored), "measurements used", "plain")
     checks = content.checks
     if checks is None:
@@ -139,7 +148,11 @@ def _facts(content: ReportContent, there: list[SubjectFit], opens: dict[str, lis
 def _estimated(content: ReportContent) -> Iterator[str]:
     result, model = content.result, content.model
     names = [_described(model, name) for name in _names(result)]
-    whom = "one subject" if len(result.fits) == 1 else f"each of {len(result.fits)} subjects by itself"
+    singles, pooled = len(result.singles), result.pooled
+    whom = "one subject" if singles == 1 else f"each of {singles} subjects by itself"
+    if pooled is not None:
+        together = f"all {pooled.members} subjects together"
+        whom = f"{whom}, and for {together}" if singles else together
     seen = sorted({int(i) for subject in content.dataset.subjects for i in subject.observable})
     docs = {o.name: o.doc for o in model.observables}
     measured = [_with_doc(content.dataset.observable_names[i], docs) for i in seen]
@@ -194,14 +207,41 @@ def _can(
                 yield f"{_described(model, row.parameter)} is {value} (95\u00a0% interval {ends})."
     else:
         for mean in result.summary:
-            if not opens[mean.parameter]:
+            if mean.n > 1:
                 kind = "geometric mean" if mean.kind == "geometric" else "mean"
                 value = with_unit(figures(mean.mean), mean.unit)
                 yield (
                     f"{_described(model, mean.parameter)}: {kind} {value}, "
-                    f"from {figures(mean.low, 3)} to {figures(mean.high, 3)} over the subjects."
+                    f"from {figures(mean.low, 3)} to {figures(mean.high, 3)} over {_counted(mean)}."
                 )
+                if mean.between_sd > 0.0 and mean.kind == "geometric":
+                    yield (
+                        f"Between subjects {mean.parameter} varies by "
+                        f"{percent(math.sqrt(math.expm1(mean.between_sd**2)))}, the errors of the estimates "
+                        "taken out."
+                    )
+    yield from _together(model, result)
     yield from _combinations_told(there)
+
+
+def _counted(mean: SummaryRow) -> str:
+    if not mean.not_counted:
+        return "the subjects"
+    return f"the {mean.n} of {mean.n + len(mean.not_counted)} subjects that determine it"
+
+
+def _together(model: Model, result: FitResult) -> Iterator[str]:
+    """What the pooled fit says beside those of single subjects."""
+    pooled = result.pooled
+    if pooled is None or not result.singles:
+        return
+    for row in pooled.estimates:
+        name = _described(model, row.parameter)
+        if row.identifiable == "yes":
+            value, ends = with_unit(figures(row.estimate), row.unit), interval(row.ci_low, row.ci_high)
+            yield f"All subjects together: {name} is {value} (95\u00a0% interval {ends})."
+        else:
+            yield f"All subjects together do not determine {name}."
 
 
 def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
@@ -266,17 +306,26 @@ def _beware(content: ReportContent) -> Iterator[str]:
             yield f"Subject {fit.id} has no estimate: {_sentence(fit.reason, fit.suggestion)}"
         elif fit.outcome != "converged":
             yield f"The search for subject {fit.id} did not converge: {_sentence(fit.reason, fit.suggestion)}"
+    whole = _told_of(result)
+    ids = {fit.id for fit in whole}
     for name in _names(result):
         for side in ("lower", "upper"):
-            where = [r.id for r in result.estimates if r.parameter == name and r.at_bound == side]
+            where = [
+                r.id for r in result.estimates if r.id in ids and r.parameter == name and r.at_bound == side
+            ]
             if where:
                 bound = next(p for p in result.parameters if p["name"] == name)
                 edge = plain_number(float(str(bound["low" if side == "lower" else "high"])), 4)
                 yield (
                     f"{name} ends at the {side} bound of what is allowed, "
-                    f"{with_unit(edge, str(bound['unit']))}{_place(where, len(result.fits))}: "
+                    f"{with_unit(edge, str(bound['unit']))}{_place(where, len(whole))}: "
                     "the best fit that the spec admits lies at the edge."
                 )
+    if result.pooled is not None:
+        yield (
+            "The fit of all subjects together takes them for one: what differs between them counts as "
+            "residual error, and its standard errors know nothing of it."
+        )
     checks = content.checks
     if checks is None:
         yield "The model was not checked in this run."

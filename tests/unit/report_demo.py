@@ -130,14 +130,21 @@ def _result(fits: tuple[SubjectFit, ...]) -> FitResult:
     there = [f for f in fits if f.estimates]
     summary = []
     for i, name in enumerate(("vmax", "km", "s")):
-        logs = [math.log(f.estimates[i].estimate) for f in there]
-        if not logs:
+        if not there:
             continue
-        ends = [f.estimates[i].estimate for f in there]
+        ends = [f.estimates[i].estimate for f in there if f.estimates[i].identifiable == "yes"]
+        lost = tuple(f.id for f in there if f.estimates[i].identifiable != "yes")
+        logs = [math.log(x) for x in ends]
         unit = there[0].estimates[i].unit
         spread = float(np.std(logs, ddof=1)) if len(logs) > 1 else math.nan
-        mean = math.exp(sum(logs) / len(logs))
-        summary.append(SummaryRow(name, unit, len(logs), "geometric", mean, spread, min(ends), max(ends)))
+        mean = math.exp(sum(logs) / len(logs)) if logs else math.nan
+        low, high = min(ends, default=math.nan), max(ends, default=math.nan)
+        summary.append(
+            SummaryRow(
+                name, unit, len(logs), "geometric", mean, spread, low, high,
+                mean_low=low, mean_high=high, gts_mean=mean, gts_sd=0.2, not_counted=lost,
+            )
+        )  # fmt: skip
     return FitResult(
         fits=fits,
         parameters=parameters,

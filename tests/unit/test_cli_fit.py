@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_case import STUDY, STUDY_DATA, call, study, write
 
-FILES = ["estimates.csv", "fit.json", "predictions.csv", "subjects.csv", "timing.json"]
+FILES = ["estimates.csv", "fit.json", "predictions.csv", "subjects.csv", "summary.csv", "timing.json"]
 
 DATA_SCENARIO = STUDY[STUDY.index("scenario data") :]
 
@@ -63,7 +63,14 @@ def test_estimates_are_printed_and_written(tmp_path: Path) -> None:
         == "wrote "
         + ", ".join(
             f"out/{n}"
-            for n in ("estimates.csv", "subjects.csv", "predictions.csv", "timing.json", "fit.json")
+            for n in (
+                "estimates.csv",
+                "subjects.csv",
+                "predictions.csv",
+                "summary.csv",
+                "timing.json",
+                "fit.json",
+            )
         )
         + "\n"
     )
@@ -398,6 +405,32 @@ def test_the_summary_says_how_many_subjects_determine_a_parameter(tmp_path: Path
     place = head.index("determined")
     told = {line.split()[0]: line[place : place + 6] for line in lines if line.startswith(("k ", "D.mw "))}
     assert told == {"k": "2 of 2", "D.mw": "0 of 2"}
+
+
+def test_pooled_and_both(tmp_path: Path) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", "--by", "both", "--starts", "1", "-o", "out", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[-1].startswith("2 subjects and 2 subjects together in ")
+    rows = table(tmp_path / "out" / "estimates.csv")
+    assert [row["id"] for row in rows if row["parameter"] == "k"] == ["1", "2", "ALL"]
+    one, other, both = (float(row["estimate"]) for row in rows if row["parameter"] == "v")
+    assert min(one, other) < both < max(one, other)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "All subjects together: k" in page and "takes the 2 subjects for one body" in page
+    summary = table(tmp_path / "out" / "summary.csv")
+    assert [(row["parameter"], row["n"]) for row in summary] == [("k", "2"), ("v", "2"), ("s", "2")]
+    ran = call(
+        "fit", "model.pbpk", "--by", "pooled", "--profile", "k", "--starts", "1", "-o", "all", cwd=tmp_path
+    )
+    assert ran.code == 0, ran.err
+    assert {row["id"] for row in table(tmp_path / "all" / "profiles.csv")} == {"ALL"}
+    assert {row["subject"] for row in table(tmp_path / "all" / "predictions.csv")} == {"1", "2"}
+    assert table(tmp_path / "all" / "summary.csv") == []
+    page = (tmp_path / "all" / "report.html").read_text(encoding="utf-8")
+    assert "in all 2 subjects together." in page
+    # Every subject has its own panel, with the curve at the shared estimate.
+    assert "Cp of subject 2 against time" in page
 
 
 def test_held_outside_the_bounds_is_told(tmp_path: Path) -> None:

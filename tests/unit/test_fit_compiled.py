@@ -18,6 +18,7 @@ from pbpkc.compiler.driver import Compiled, compile_file
 from pbpkc.experiment.data import Dataset, Subject, read_dataset
 from pbpkc.experiment.scenario import experiment
 from pbpkc.infer import Failure, FitOptions, FitProblem, assemble, draw, fit
+from pbpkc.infer.codec import to_plain
 from pbpkc.infer.objective import Objective
 from pbpkc.infer.observations import plan
 from pbpkc.infer.optimise import minimise
@@ -119,7 +120,8 @@ def test_two_processes_give_the_same_numbers(theophylline: tuple) -> None:
     some = assemble(model, replace(data, subjects=data.subjects[:3]))
     one, two = fit(some), fit(some, FitOptions(workers=2))
     assert two.timing.workers == 2 and two.timing.notes == ()
-    assert one == two
+    # No profile was asked for, and a nan that came from another process equals no other.
+    assert to_plain(one.fits) == to_plain(two.fits) and to_plain(one.summary) == to_plain(two.summary)
 
 
 def test_derivatives_are_those_of_the_predictions(paracetamol: tuple) -> None:

@@ -41,7 +41,12 @@ def test_the_files_have_the_columns_that_were_promised(specs: Path, tmp_path: Pa
             "profile_low profile_high",
         ),
         ("subjects", "id n objective rss starts converged reason"),
-        ("predictions", "id time observable dv pred residual weighted_residual cens"),
+        ("predictions", "id time observable dv pred residual weighted_residual cens subject"),
+        (
+            "summary",
+            "parameter unit n kind mean spread low high mean_low mean_high between_sd gts_mean gts_sd "
+            "not_counted",
+        ),
     ):
         with (tmp_path / "out" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             tables[name] = list(csv.DictReader(file))

@@ -109,6 +109,16 @@ def test_fit_with_profiles(tmp_path: Path) -> None:
         model.fit(profile="q")
 
 
+def test_fit_of_all_together(tmp_path: Path) -> None:
+    model = pbpkc.load(study(tmp_path))
+    both, pooled = model.fit(starts=1, by="both"), model.fit(starts=1, by="pooled")
+    assert [fit.id for fit in both.fits] == ["1", "2", "ALL"]
+    assert both.pooled.theta == pooled.fits[0].theta
+    assert both.to_frames()["summary"].shape[0] == 3
+    with pytest.raises(ValueError, match="by is 'each'"):
+        model.fit(by="each")
+
+
 def test_fit_of_another_file(tmp_path: Path) -> None:
     spec = study(tmp_path)
     other = write(tmp_path, (tmp_path / "study.csv").read_text().replace("8.9", "9.9"), "other.csv")
