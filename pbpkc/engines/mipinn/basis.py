@@ -37,6 +37,10 @@ class Basis:
         have there, so that a trough counts as much as the peak.
     scale : array, shape (S,)
         Size of each state's change, in its unit.
+    floor : array, shape (S,)
+        Below it a nonlinear rate is continued in a straight line: 0 for states that were never negative in
+        training, -inf for others. A rate such as v c / (km + c) has another solution beyond its pole at
+        c = -km, which an iteration must not find.
     """
 
     grid: Grid
@@ -44,6 +48,7 @@ class Basis:
     features: Array
     weight: Array
     scale: Array
+    floor: Array
 
     @property
     def count(self) -> int:
@@ -52,4 +57,4 @@ class Basis:
 
     def truncated(self, count: int) -> Basis:
         """The same with the first `count` features of each branch."""
-        return Basis(self.grid, self.branch, self.features[:, :count], self.weight, self.scale)
+        return Basis(self.grid, self.branch, self.features[:, :count], self.weight, self.scale, self.floor)

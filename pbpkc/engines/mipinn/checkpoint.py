@@ -48,6 +48,7 @@ def write(path: Path, trained: TrainedModel) -> None:
             f"{number}.features": one.basis.features,
             f"{number}.weight": one.basis.weight,
             f"{number}.scale": one.basis.scale,
+            f"{number}.floor": one.basis.floor,
             f"{number}.memory.keys": one.memory.keys,
             f"{number}.memory.size": one.memory.size,
             f"{number}.memory.w": one.memory.w,
@@ -140,7 +141,8 @@ def _kind(arrays: Mapping[str, Array], number: int, told: Mapping[str, object]) 
         return arrays[f"{number}.{name}"]
 
     grid = Grid(take("edges"), int(str(told["degree"])))
-    basis = Basis(grid, take("branch").astype(np.intp), take("features"), take("weight"), take("scale"))
+    branch = take("branch").astype(np.intp)
+    basis = Basis(grid, branch, take("features"), take("weight"), take("scale"), take("floor"))
     if basis.features.shape[2] != len(grid.nodes) or basis.features.shape[0] <= int(basis.branch.max()):
         raise ValueError("features do not fit the grid")
     given: Mapping[str, tuple[float, float]] = told["given"]  # type: ignore[assignment]

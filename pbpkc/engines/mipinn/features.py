@@ -28,6 +28,9 @@ RANK = 1e-11
 #: A state that reaches less than this share of its kind's largest peak in a task has no shape there.
 IDLE = 1e-10
 
+#: A solver's rounding below zero, in terms of a state's peak.
+NEGATIVE = 1e-6
+
 
 def svd_basis(grid: Grid, snapshots: Sequence[Snapshot], branch: Index, count: int) -> Basis:
     """The best `count` features of each branch.
@@ -71,7 +74,8 @@ def svd_basis(grid: Grid, snapshots: Sequence[Snapshot], branch: Index, count: i
         rank = min(count, int(np.count_nonzero(values_b > RANK * values_b[0])))
         # The vectors as combinations of snapshots are functions on all nodes, zero at the first one.
         features[b, :rank] = (right[:rank] @ columns) / values_b[:rank, None]
-    return Basis(grid, branch, features, weight, scale)
+    floor = np.where(np.all(values >= -NEGATIVE * peak[:, None], axis=(0, 1)), 0.0, -np.inf)
+    return Basis(grid, branch, features, weight, scale, floor)
 
 
 def _weight(shapes: Array) -> Array:

@@ -54,4 +54,4 @@ def _same_for_all(like: Basis, values: Array) -> Basis:
         root = np.sqrt(np.maximum(at @ like.weight[b], 0.0) * weights)
         _, triangle = np.linalg.qr((at @ values.T) * root[:, None])
         features[b] = np.linalg.solve(triangle.T, values)
-    return Basis(grid, like.branch, features, like.weight, like.scale)
+    return Basis(grid, like.branch, features, like.weight, like.scale, like.floor)

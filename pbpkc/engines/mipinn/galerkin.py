@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pbpkc.engines.mipinn.elimination import Eliminated, Plan, eliminate, plan
 from pbpkc.engines.mipinn.forcing import Forcing, Solved
 from pbpkc.engines.mipinn.reads import Reads
-from pbpkc.engines.mipinn.segment_plan import SegmentPlan
+from pbpkc.engines.mipinn.segment_plan import SegmentPlan, lifted
 from pbpkc.engines.mipinn.structure import Structure
 from pbpkc.engines.mipinn.tasks import Bound, constants, stacked
 
@@ -126,10 +126,18 @@ class GalerkinHead:
     def _curves(self, at: SegmentPlan, forcing: Forcing, y0: list[Any], w: Array, states: Index) -> list[Any]:
         """Entries of y with some states as curves (B, Q), the others at their start."""
         y = list(y0)
-        curves = at.scale[states][:, None] * (w[:, :, None, :] @ at.phi[states])[:, :, 0]
-        for place, state in enumerate(self.structure.states[states].tolist()):
-            y[state] = forcing.y0[:, state : state + 1] + curves[:, place]
+        inside = self.structure.states[states]
+        change = at.scale[states][:, None] * (w[:, :, None, :] @ at.phi[states])[:, :, 0]
+        for place, state in enumerate(inside.tolist()):
+            y[state] = forcing.y0[:, state : state + 1] + change[:, place]
         return y
+
+    def _live_slopes(self, at: SegmentPlan, bound: Bound, t: Any, y: list[Any], u: list[Any]) -> Array:
+        """The generated Jacobian of the iteration's couplings along the segment, shape (B, L, Q)."""
+        values = bound.evaluate("jacobian", t, y, u)
+        j = stacked([0.0 if e < 0 else values[e] for e in self._live_entries], (bound.count, len(at.since)))
+        # The slope of a root or a power at a floor of zero is infinite: there the line is level.
+        return j if np.isfinite(j).all() else np.where(np.isfinite(j), j, 0.0)
 
     def _inputs(self, at: SegmentPlan, forcing: Forcing, u0: list[Any]) -> tuple[Any, list[Any]]:
         """Time and inputs along the segment; an input that does not run stays a number."""
@@ -158,6 +166,7 @@ class GalerkinHead:
         test = at.test[self.curved] / at.scale[self.curved, None, None]
         extra = (forcing.extra[:, rows] / at.scale[self.curved])[..., None] * at.mass[self.curved]
         live_rows, live_cols = s.rows[self.live], s.cols[self.live]
+        row_places = np.searchsorted(self.curved, live_rows).tolist()
         left = at.test[live_rows]
         right = (
             np.swapaxes(at.phi[live_cols], -1, -2)
@@ -165,20 +174,24 @@ class GalerkinHead:
         )
         floor = 1e-12 * np.linalg.norm(offset, axis=-1)
 
-        def curves(x: Array) -> list[Any]:
+        def curves(x: Array) -> tuple[list[Any], dict[int, Array]]:
             w = x.reshape(b, c, k)[:, self.core_steering]
-            return self._curves(at, forcing, y0, w, self.steering)
+            return lifted(at, self.steering, self._curves(at, forcing, y0, w, self.steering))
 
-        def residual(x: Array, y: list[Any]) -> Array:
+        def residual(x: Array, y: list[Any], below: dict[int, Array]) -> Array:
             values = bound.evaluate("rhs", t, y, u)
             f = stacked([values[i] for i in places], (b, q))
+            if below:
+                j = self._live_slopes(at, bound, t, y, u)
+                for e, (row, col) in enumerate(zip(row_places, live_cols.tolist(), strict=True)):
+                    if col in below:
+                        f[:, row] += j[:, e] * below[col]
             value = ((matrix @ x[..., None])[..., 0] - offset).reshape(b, c, k)
             value[:, self.core_curved] -= (test @ f[..., None])[..., 0] + extra
             return value.reshape(b, c * k)
 
         def slope(y: list[Any]) -> Array:
-            values = bound.evaluate("jacobian", t, y, u)
-            j = stacked([0.0 if e < 0 else values[e] for e in self._live_entries], (b, q))
+            j = self._live_slopes(at, bound, t, y, u)
             full = matrix.copy()
             # One pair of states has one coupling, so nothing is added twice.
             full.reshape(b, c, k, c, k)[:, self.live_row, :, self.live_col] -= np.moveaxis(
@@ -187,8 +200,8 @@ class GalerkinHead:
             return full
 
         x = guess.reshape(b, c * k)
-        y = curves(x)
-        r = residual(x, y)
+        y, below = curves(x)
+        r = residual(x, y, below)
         size = np.linalg.norm(r, axis=-1)
         done = np.zeros(b, dtype=bool)
         iterations = 0
@@ -210,8 +223,8 @@ class GalerkinHead:
             shorten = np.ones((b, 1))
             for _ in range(HALVINGS):
                 trial = x - shorten * step
-                y = curves(trial)
-                r = residual(trial, y)
+                y, below = curves(trial)
+                r = residual(trial, y, below)
                 now = np.linalg.norm(r, axis=-1)
                 # A residual at rounding level may wander; only a real increase shortens the step.
                 worse = ~(now <= 2.0 * np.maximum(size, floor))
@@ -259,9 +272,10 @@ class GalerkinHead:
             matrix[:, s.rows[self.fixed], s.cols[self.fixed]] = constant
             right += ((matrix @ inner) / at.scale[:, None])[:, :, None, :] * at.mass[..., None]
             if len(self.live):
-                y = self._curves(at, forcing, y0, w[:, self.steering], self.steering)
-                values = bound.evaluate("jacobian", t, y, u)
-                j = stacked([0.0 if e < 0 else values[e] for e in self._live_entries], (b, q))
+                y, _ = lifted(
+                    at, self.steering, self._curves(at, forcing, y0, w[:, self.steering], self.steering)
+                )
+                j = self._live_slopes(at, bound, t, y, u)
                 rows = s.rows[self.live]
                 moved = (at.test[rows] @ j[..., None]) * inner[:, s.cols[self.live], None, :]
                 moved /= at.scale[rows, None, None]

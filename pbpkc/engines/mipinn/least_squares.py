@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.forcing import Forcing, Solved
 from pbpkc.engines.mipinn.reads import Reads
-from pbpkc.engines.mipinn.segment_plan import SegmentPlan
+from pbpkc.engines.mipinn.segment_plan import SegmentPlan, lifted
 from pbpkc.engines.mipinn.structure import Structure
 from pbpkc.engines.mipinn.tasks import Bound, stacked
 
@@ -50,6 +50,8 @@ class LeastSquaresHead:
         self._groups = [np.flatnonzero(s.rows == i) for i in range(s.size)]
         self._entries = s.entries.tolist()
         self._states = s.states.tolist()
+        self.steering = np.flatnonzero(s.steering)
+        self.live = np.flatnonzero(s.curved[s.rows] & s.steering[s.cols]).tolist()
 
     def solve(
         self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
@@ -99,18 +101,24 @@ class _Problem:
         )
         self.root = at.root / (diagonal + 4.0 / at.length)[:, None]
 
-    def curves(self, w: Array) -> list[Any]:
-        """Entries of y along the segment."""
+    def curves(self, w: Array) -> tuple[list[Any], dict[int, Array]]:
+        """Entries of y along the segment, at the floors of the basis where they lie below, and by how much."""
         y: list[Any] = self.bound.entries(self.forcing.y0)
         change = self.at.scale[:, None] * (w[:, None, :] @ self.at.phi)[:, 0]
         for place, state in enumerate(self.head._states):
             y[state] = self.forcing.y0[:, state : state + 1] + change[place]
-        return y
+        return lifted(self.at, self.head.steering, y)
 
-    def residual(self, w: Array, y: list[Any]) -> Array:
+    def residual(self, w: Array, y: list[Any], below: dict[int, Array]) -> Array:
         """Weighted residuals (n, Q)."""
         values = self.bound.evaluate("rhs", self.t, y, self.u)
         f = stacked([values[i] for i in self.head._states], (1, self.q))[0]
+        if below:
+            j = self.jacobian(y)
+            for e in self.head.live:
+                row, col = int(self.structure.rows[e]), int(self.structure.cols[e])
+                if col in below:
+                    f[row] += j[e] * below[col][0]
         f = f + self.forcing.extra[0, self.structure.states][:, None]
         slope = (w[:, None, :] @ self.at.slope)[:, 0]
         result: Array = self.root * (slope - f / self.at.scale[:, None])
@@ -120,7 +128,7 @@ class _Problem:
         """Values of the generated Jacobian along the segment, shape (E, Q)."""
         values = self.bound.evaluate("jacobian", self.t, y, self.u)
         found: Array = stacked([0.0 if e < 0 else values[e] for e in self.head._entries], (1, self.q))[0]
-        return found
+        return np.where(np.isfinite(found), found, 0.0)
 
     def blocks(self, j: Array) -> list[Array]:
         """For each equation the derivative of its residuals by the coefficients it reads, (Q, m K)."""
@@ -161,8 +169,8 @@ class _Problem:
     def minimise(self, guess: Array) -> tuple[Array, bool, int]:
         """Coefficients with the smallest residual, whether they were found, and the iterations."""
         w = guess.copy()
-        y = self.curves(w)
-        r = self.residual(w, y)
+        y, below = self.curves(w)
+        r = self.residual(w, y, below)
         size = float(np.sum(r * r))
         for iteration in range(1, MAX_ITERATIONS + 1):
             blocks = self.blocks(self.jacobian(y))
@@ -174,8 +182,8 @@ class _Problem:
             length = 1.0
             for _ in range(HALVINGS):
                 trial = w - length * step
-                y = self.curves(trial)
-                r_new = self.residual(trial, y)
+                y, below = self.curves(trial)
+                r_new = self.residual(trial, y, below)
                 now = float(np.sum(r_new * r_new))
                 if now <= size * (1.0 + 1e-6) + 1e-300:
                     break
@@ -195,7 +203,7 @@ class _Problem:
         to the residual that is left, which a good basis makes small.
         """
         s, at, count = self.structure, self.at, dy0.shape[-1]
-        y = self.curves(w)
+        y, _ = self.curves(w)
         j = self.jacobian(y)
         blocks = self.blocks(j)
         normal = self.normal(blocks)

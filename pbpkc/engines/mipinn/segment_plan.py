@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ class SegmentPlan:
     length : float, h
     since : array, shape (Q,)
         Quadrature points, h since the segment began.
-    scale : array, shape (n,)
+    scale, floor : array, shape (n,)
+        As in `Basis`.
     phi : array, shape (n, K, Q)
         Features of each state at the quadrature points.
     slope : array, shape (n, K, Q)
@@ -48,6 +50,7 @@ class SegmentPlan:
     length: float
     since: Array
     scale: Array
+    floor: Array
     phi: Array
     slope: Array
     test: Array
@@ -87,6 +90,38 @@ def segment_plan(basis: Basis, structure: Structure) -> SegmentPlan:
     stiffness[idle[:, :, None] & np.eye(phi.shape[1], dtype=bool)] = 1.0
     coupling = test[branch[structure.rows]] @ np.swapaxes(phi[branch[structure.cols]], -1, -2)
     return SegmentPlan(
-        structure, grid.length, since, basis.scale[structure.states], phi[branch], slope[branch],
+        structure, grid.length, since, basis.scale[structure.states],
+        basis.floor[structure.states], phi[branch], slope[branch],
         test[branch], np.sqrt(weight)[branch], mass[branch], stiffness[branch], coupling, basis,
     )  # fmt: skip
+
+
+def lifted(at: SegmentPlan, places: Index, y: list[Any]) -> tuple[list[Any], dict[int, Array]]:
+    """Entries of y with some states at their floors where they lie below, and how far they did.
+
+    Rates are evaluated at the floor and continued in a straight line.
+
+    Parameters
+    ----------
+    at : SegmentPlan
+    places : array of int
+        States, among those of the structure, whose entries of `y` are curves.
+    y : list
+        Changed in place.
+
+    Returns
+    -------
+    y : list
+    below : dict of int to array
+        For the places that were lifted somewhere: the difference to the floor, zero or negative.
+    """
+    below: dict[int, Array] = {}
+    for place in places.tolist():
+        floor, state = at.floor[place], int(at.structure.states[place])
+        if floor == -np.inf:
+            continue
+        raised = np.maximum(y[state], floor)
+        if (raised != y[state]).any():
+            below[place] = y[state] - raised
+            y[state] = raised
+    return y, below
