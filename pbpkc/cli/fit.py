@@ -9,11 +9,13 @@ import rich_click as click
 from pbpkc.cli.method_options import method_options
 from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder, demand_apart, files_read
+from pbpkc.cli.posterior_options import chosen_posterior, posterior_options
 from pbpkc.cli.profile_option import WithProfile, profile
 
 #: What -o writes whatever the data; the names of the plots depend on the observables.
 FILES = (
     *("estimates.csv", "subjects.csv", "predictions.csv", "summary.csv", "profiles.csv"),
+    *("posterior.csv", "posterior_summary.csv", "posterior_bands.csv"),
     *("timing.json", "fit.json", "report.html"),
 )
 
@@ -50,6 +52,7 @@ FILES = (
     help="Estimates of each subject, one of all subjects' data together, or both.",
 )
 @profile
+@posterior_options
 @click.option(
     "--mask",
     multiple=True,
@@ -114,6 +117,10 @@ def command(
     map_: bool,
     by: str,
     profile: tuple[str, ...] | None,
+    posterior: bool,
+    draws: int | None,
+    chains: int | None,
+    warmup: int | None,
     mask: tuple[str, ...],
     unmask: tuple[str, ...],
     blq: str,
@@ -155,6 +162,7 @@ def command(
         seed=seed,
         workers=workers,
         profile=profile,
+        posterior=chosen_posterior(posterior, draws, chains, warmup),
     )
     solver_options = SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps)  # type: ignore[arg-type]
     outputs = [output / name for name in FILES] if output is not None else []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pbpkc.infer.result import EstimateRow, FitResult, Profile, SubjectFit, SummaryRow
+from pbpkc.report.posterior_tables import posterior_words
 
 
 def fit_text(result: FitResult) -> str:
@@ -44,6 +45,7 @@ def fit_text(result: FitResult) -> str:
     if profiles:
         head = ["id", "parameter", "unit", "estimate", "95 % by standard error", "95 % by profile"]
         lines += ["", *table(head, profiles)]
+    lines += _posterior(result)
     told = [(fit.id, text) for fit in result.fits for text in _told(fit)]
     if told:
         lines.append("")
@@ -86,6 +88,26 @@ def _means(result: FitResult) -> list[str]:
     return lines
 
 
+def _posterior(result: FitResult) -> list[str]:
+    """Posteriors beside the intervals of standard errors."""
+    rows = [
+        [
+            *(fit.id, row.parameter, row.unit, _number(row.median), _interval(row.low, row.high)),
+            *(_interval(e.ci_low, e.ci_high), f"{row.r_hat:.3f}", f"{row.ess:.0f}"),
+        ]
+        for fit in result.fits
+        if fit.posterior is not None
+        for row, e in zip(fit.posterior.summary, fit.estimates, strict=False)
+    ]
+    if not rows:
+        return []
+    columns = [
+        *("id", "parameter", "unit", "posterior median", "95 % of the posterior"),
+        *("95 % by standard error", "R-hat", "ESS"),
+    ]
+    return ["", *table(columns, rows)]
+
+
 def _between(row: SummaryRow, sd: float) -> str:
     """Relative, as the coefficient of variation of a lognormal quantity, or in the parameter's unit."""
     if sd != sd:
@@ -98,6 +120,8 @@ def _told(fit: SubjectFit) -> list[str]:
     found += list(fit.notes)
     if fit.identifiability is not None:
         found += list(fit.identifiability.summary)
+    if fit.posterior is not None:
+        found += [*posterior_words(fit.posterior), *fit.posterior.notes]
     return found
 
 

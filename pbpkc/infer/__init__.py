@@ -9,8 +9,9 @@ from pbpkc.infer.optimise import SearchOptions
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.output import FitFolder
 from pbpkc.infer.pooled import POOLED_ID, By, pool
+from pbpkc.infer.posterior_result import BandRow, Posterior, PosteriorDraws, PosteriorOptions, PosteriorRow
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
-from pbpkc.infer.problem import FitObservable, FitProblem, FitSubject
+from pbpkc.infer.problem import CurveGrid, FitObservable, FitProblem, FitSubject
 from pbpkc.infer.result import (
     EstimateRow,
     FitResult,
@@ -29,8 +30,10 @@ from pbpkc.infer.transform import FittedParameter
 
 __all__ = [
     "POOLED_ID",
+    "BandRow",
     "By",
     "Combination",
+    "CurveGrid",
     "EstimateRow",
     "Failure",
     "FitFolder",
@@ -43,6 +46,10 @@ __all__ = [
     "Identifiability",
     "Noise",
     "Observations",
+    "Posterior",
+    "PosteriorDraws",
+    "PosteriorOptions",
+    "PosteriorRow",
     "Prediction",
     "PredictionRow",
     "Predictor",

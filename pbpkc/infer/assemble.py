@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from pbpkc.experiment.data import Dataset, Subject
 from pbpkc.experiment.regimen import BoundRegimen
-from pbpkc.experiment.scenario import parameter_vector
+from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.predictor import Failure
-from pbpkc.infer.problem import FitObservable, FitProblem, FitSubject
+from pbpkc.infer.problem import CurveGrid, FitObservable, FitProblem, FitSubject
 from pbpkc.infer.transform import FittedParameter
 from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.model import Prior
@@ -28,6 +28,9 @@ from pbpkc.solve.options import SolverOptions
 #: Relative tolerance of solves in a fit unless another is asked for. At 1e-8 the objective of a fit at 5 %
 #: noise carries an error of a few 1e-5 from the solver; at 1e-10 it is about 1e-6, for a quarter more time.
 FIT_RTOL = 1e-10
+
+#: Times of a prediction band between its ends, those of doses come on top.
+BAND_TIMES = 61
 
 
 def assemble(
@@ -201,7 +204,20 @@ def _subject(
         ),
         predictor=predictor,
         identity=hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest(),
+        curve=None if isinstance(bound, Failure) else _curve(predictor, bound, kinds),
     )
+
+
+def _curve(predictor: CompiledPredictor, bound: BoundRegimen, kinds: Sequence[str]) -> CurveGrid:
+    """Where this subject's curves are drawn: what was measured in it, evenly over its run."""
+    last = float(np.max(predictor.time)) if bound.end is None else bound.end
+    times = sampling_times(replace(bound, end=max(last, bound.begin + 1e-9)), BAND_TIMES)
+    measured = np.unique(predictor.observable)
+    time, observable = np.repeat(times, len(measured)), np.tile(measured, len(times))
+    # A sample at the time of a dose sees it.
+    late = np.full(len(time), np.iinfo(np.int64).max)
+    dense = replace(predictor, time=time, observable=observable, order=late)
+    return CurveGrid(time, observable, tuple(kinds[i] for i in observable), dense)
 
 
 def _doses(bound: BoundRegimen) -> list[object]:

@@ -12,11 +12,16 @@ from typing import Protocol
 import numpy as np
 
 from pbpkc.infer.options import FitOptions
+from pbpkc.infer.posterior import posterior
+from pbpkc.infer.posterior_nuts import demand_sampler
 from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.result import FitResult, SubjectFit, Timing
 from pbpkc.infer.subject import fit_subject
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 from pbpkc.infer.two_stage import two_stage
+
+#: A posterior counts for so many times the work before it.
+_POSTERIOR = 9
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,17 @@ def fit(
     Raises
     ------
     ValueError
-        If a prior leaves nothing within the bounds (``map``), or a profile is asked for of what is not
-        estimated.
+        If a prior leaves nothing within the bounds (``map``, posterior), a profile is asked for of what is
+        not estimated, or the package that draws from a posterior is missing.
     """
     options = options or FitOptions()
+    # All of these refuse before any work is done.
     ParameterSpace(
-        problem.parameters, with_priors=options.estimator == "map"
-    )  # refuses before any work is done
+        problem.parameters, with_priors=options.estimator == "map" or options.posterior is not None
+    )
     demand_profiles(problem, options)
+    if options.posterior is not None:
+        demand_sampler()
     wall, cpu = time.perf_counter(), time.process_time()
     total = len(problem.subjects)
     fits: dict[str, SubjectFit] = {}
@@ -120,7 +128,7 @@ def fit(
         keep(done)
     for subject in open_:
         if subject.id not in fits:
-            keep(fit_subject(problem, subject, options, _hear(progress, len(fits), total, subject, options)))
+            keep(_whole(problem, subject, options, _hear(progress, len(fits), total, subject, options)))
 
     ordered = tuple(fits[subject.id] for subject in problem.subjects)
     summary, population = two_stage(problem.parameters, [one for one in ordered if not one.members])
@@ -172,14 +180,44 @@ def _hear(
     if progress is None:
         return None
     tell = progress
-    # A search counts for its share, as does each side of a profile, short of the whole: the subject is done
-    # when its verdict is.
+    share = _searches(subject, options) * (1 if options.posterior is None else 1 + _POSTERIOR)
+    return lambda made: tell(Progress(done + min(made / share, 0.99), total, subject.id))
+
+
+def _searches(subject: FitSubject, options: FitOptions) -> int:
+    """What a subject's work counts before its posterior.
+
+    A search counts for its share, as does each side of a profile, short of the whole: the subject is done
+    when its verdict is.
+    """
     sides = 0
     if options.profile is not None:
         shaping = np.count_nonzero(np.asarray(subject.predictor.shapes_prediction, dtype=bool))
         sides = 2 * (len(options.profile) or int(shaping))
-    share = options.starts + sides + 1
-    return lambda made: tell(Progress(done + min(made / share, 0.99), total, subject.id))
+    return options.starts + sides + 1
+
+
+def _whole(
+    problem: FitProblem,
+    subject: FitSubject,
+    options: FitOptions,
+    heard: Callable[[float], None] | None = None,
+) -> SubjectFit:
+    """One subject with everything that was asked about it."""
+    found = fit_subject(problem, subject, options, heard)
+    if options.posterior is None or not found.theta:
+        return found
+    before = _searches(subject, options)
+    tell = heard or (lambda made: None)
+    drawn = posterior(
+        problem,
+        subject,
+        options,
+        np.array(found.theta),
+        found.seed,
+        lambda part: tell(before * (1.0 + _POSTERIOR * part)),
+    )
+    return replace(found, posterior=drawn)
 
 
 def _parallel(
@@ -212,7 +250,7 @@ def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
 
 def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:
     began = time.process_time()
-    return fit_subject(problem, problem.subjects[0], options), time.process_time() - began
+    return _whole(problem, problem.subjects[0], options), time.process_time() - began
 
 
 def _describe(parameter: FittedParameter) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pbpkc.infer.observations import BLQRule
 from pbpkc.infer.optimise import SearchOptions
+from pbpkc.infer.posterior_result import PosteriorOptions
 
 Estimator = Literal["ml", "map"]
 
@@ -35,6 +36,8 @@ class FitOptions:
     profile : tuple of str, optional
         Parameters whose profile likelihood is followed; empty: all that shape the prediction; None: no
         profiles.
+    posterior : PosteriorOptions, optional
+        How to draw from the posterior of each subject; None: it is not drawn from.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class FitOptions:
     workers: int = 1
     search: SearchOptions = field(default_factory=SearchOptions)
     profile: tuple[str, ...] | None = None
+    posterior: PosteriorOptions | None = None
 
     def __post_init__(self) -> None:
         for name, kinds in (("estimator", Estimator), ("blq", BLQRule)):
@@ -73,4 +77,5 @@ class FitOptions:
             "resolution": self.search.resolution,
             "max_evaluations": self.search.max_evaluations,
             **({} if self.profile is None else {"profile": ", ".join(self.profile) or "structural"}),
+            **({} if self.posterior is None else self.posterior.identity()),
         }

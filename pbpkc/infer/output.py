@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import from_plain, to_plain
+from pbpkc.infer.posterior_files import POSTERIOR_FILES, posterior_tables, with_tables, without_tables
 from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow, SummaryRow
 from pbpkc.solve.output import versions
 
@@ -72,7 +73,8 @@ class FitFolder:
         Returns
         -------
         tuple of Path
-            In the order of `FILES`, ``profiles.csv`` before the last where profiles were asked for.
+            In the order of `FILES`, before the last ``profiles.csv`` where profiles were asked for, and the
+            files of a posterior where it was.
         """
         texts = {
             "estimates.csv": table(EstimateRow, result.estimates),
@@ -82,10 +84,14 @@ class FitFolder:
             "timing.json": _json(to_plain(result.timing)),
             "fit.json": _json(document(result)),
         }
-        names: tuple[str, ...] = FILES
+        names: tuple[str, ...] = FILES[:-1]
         if any(fit.profiles for fit in result.fits):
             texts[PROFILES] = profile_table(result)
-            names = (*FILES[:-1], PROFILES, FILES[-1])
+            names += (PROFILES,)
+        if result.has_posterior:
+            texts |= posterior_tables(result, table, lines)
+            names += POSTERIOR_FILES
+        names += FILES[-1:]
         # One at a time, so that the order holds.
         for name in names:
             write_whole({self.path / name: texts[name]})
@@ -113,13 +119,14 @@ def document(result: FitResult) -> Mapping[str, object]:
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
         "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution "
-        "else. Profiles end where the objective, the others at their best, has risen by the threshold",
+        "else. Profiles end where the objective, the others at their best, has risen by the threshold. A "
+        "posterior has the mean, sd, median and 2.5 and 97.5 % points of its draws, in each parameter's unit",
         "time_unit": result.time_unit,
         "parameters": to_plain(result.parameters),
         "observables": to_plain(result.observables),
         "summary": to_plain(result.summary),
         "population": to_plain(result.population),
-        "subjects": [to_plain(fit) for fit in result.fits],
+        "subjects": [to_plain(without_tables(fit)) for fit in result.fits],
     }
 
 
@@ -170,7 +177,7 @@ def _finished(path: Path) -> list[SubjectFit]:
         stored = json.loads((path / "fit.json").read_text(encoding="utf-8"))
         if stored["format"] != FORMAT:
             return []
-        return [from_plain(SubjectFit, entry) for entry in stored["subjects"]]
+        return with_tables([from_plain(SubjectFit, entry) for entry in stored["subjects"]], path)
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
-from pbpkc.infer.problem import FitProblem, FitSubject
+from pbpkc.infer.problem import CurveGrid, FitProblem, FitSubject
 
 Array = NDArray[np.float64]
 
@@ -149,4 +149,19 @@ def pooled_subject(subjects: tuple[FitSubject, ...]) -> FitSubject:
         exact=exact,
         remarks=PooledRemarks(subjects) if any(s.remarks is not None for s in subjects) else None,
         owners=tuple(subject.id for subject in subjects for _ in range(len(subject.observations))),
+        curve=_curves(subjects),
+    )
+
+
+def _curves(subjects: tuple[FitSubject, ...]) -> CurveGrid | None:
+    """The curves of all, one after the other; None where one has none."""
+    there = [(subject.id, subject.curve) for subject in subjects if subject.curve is not None]
+    if len(there) < len(subjects):
+        return None
+    return CurveGrid(
+        time=np.concatenate([curve.time for _, curve in there]),
+        observable=np.concatenate([curve.observable for _, curve in there]),
+        error=tuple(kind for _, curve in there for kind in curve.error),
+        predictor=PooledPredictor(tuple(id for id, _ in there), tuple(curve.predictor for _, curve in there)),
+        owners=tuple(id for id, curve in there for _ in range(len(curve.time))),
     )

@@ -21,6 +21,30 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class CurveGrid:
+    """Where the curves of one subject are drawn.
+
+    Parameters
+    ----------
+    time : array, shape (m,), h
+    observable : array of int, shape (m,)
+        Index into the fit's observables.
+    error : tuple of str, length m
+        Kind of residual error of each.
+    predictor : Predictor
+        Predicts there, asked for `reference` and `noise` alone.
+    owners : tuple of str
+        Of a pooled subject: whose each place is; empty for a single one.
+    """
+
+    time: Array
+    observable: NDArray[np.int64]
+    error: tuple[str, ...]
+    predictor: Predictor
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class FitSubject:
     """One individual.
 
@@ -40,6 +64,8 @@ class FitSubject:
         What to say of an estimate, shape (k,), canonical units: sentences for the notes.
     owners : tuple of str
         Of a pooled subject: whose each observation is; empty for a single one.
+    curve : CurveGrid, optional
+        Where prediction bands are drawn; at the observations if left out.
     """
 
     id: str
@@ -49,6 +75,7 @@ class FitSubject:
     exact: Predictor | None = None
     remarks: Callable[[Array], tuple[str, ...]] | None = None
     owners: tuple[str, ...] = ()
+    curve: CurveGrid | None = None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from pbpkc.infer.identifiability import Identifiability
+from pbpkc.infer.posterior_result import BandRow, Posterior, PosteriorRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,6 +213,8 @@ class SubjectFit:
         Of the parameters for which they were asked.
     members : int
         Subjects that this fit takes together; 0 for a single subject.
+    posterior : Posterior or None
+        Where it was asked for.
     """
 
     id: str
@@ -238,6 +241,7 @@ class SubjectFit:
     polished: int = 0
     profiles: tuple[Profile, ...] = ()
     members: int = 0
+    posterior: Posterior | None = None
 
 
 @dataclass(frozen=True)
@@ -394,6 +398,31 @@ class FitResult:
         return tuple(row for fit in self.fits for row in fit.predictions)
 
     @property
+    def posterior(self) -> tuple[PosteriorRow, ...]:
+        """Lines of ``posterior_summary.csv``."""
+        return tuple(row for fit in self.fits if fit.posterior for row in fit.posterior.summary)
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether the posterior of some subject was asked for."""
+        return any(fit.posterior is not None for fit in self.fits)
+
+    def draws(self) -> Iterator[tuple[object, ...]]:
+        """Lines of ``posterior.csv``, in the columns of `draw_columns`."""
+        for fit in self.fits:
+            drawn = fit.posterior.draws if fit.posterior is not None else None
+            if drawn is not None:
+                rows = zip(
+                    drawn.chain, drawn.draw, drawn.values, drawn.log_density, drawn.weight, strict=True
+                )
+                yield from ((fit.id, chain, draw, *values, log, w) for chain, draw, values, log, w in rows)
+
+    @property
+    def bands(self) -> tuple[BandRow, ...]:
+        """Lines of ``posterior_bands.csv``."""
+        return tuple(row for fit in self.fits if fit.posterior for row in fit.posterior.bands)
+
+    @property
     def outcome(self) -> Literal["done", "partial", "failed"]:
         """``done``: every subject converged; ``failed``: none has an estimate; else ``partial``."""
         if all(fit.outcome == "failed" for fit in self.fits):
@@ -414,7 +443,10 @@ class FitResult:
         raise ValueError(f"id is {id!r}; there are {', '.join(fit.id for fit in self.fits)}")
 
     def to_frames(self) -> dict[str, pd.DataFrame]:
-        """``estimates``, ``subjects``, ``predictions``, ``summary`` as pandas tables."""
+        """``estimates``, ``subjects``, ``predictions``, ``summary`` as pandas tables.
+
+        With a posterior also ``posterior`` (draws), ``posterior_summary`` and ``posterior_bands``.
+        """
         import pandas as pd
 
         tables: dict[str, tuple[type[Any], tuple[Any, ...]]] = {
@@ -423,7 +455,19 @@ class FitResult:
             "predictions": (PredictionRow, self.predictions),
             "summary": (SummaryRow, self.summary),
         }
-        return {
+        if self.has_posterior:
+            tables["posterior_summary"] = (PosteriorRow, self.posterior)
+            tables["posterior_bands"] = (BandRow, self.bands)
+        frames = {
             name: pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(kind)])
             for name, (kind, rows) in tables.items()
         }
+        if self.has_posterior:
+            names = [str(parameter["name"]) for parameter in self.parameters]
+            frames["posterior"] = pd.DataFrame(list(self.draws()), columns=draw_columns(names))
+        return frames
+
+
+def draw_columns(parameters: Sequence[str]) -> list[str]:
+    """Columns of ``posterior.csv``."""
+    return ["id", "chain", "draw", *parameters, "log_density", "weight"]

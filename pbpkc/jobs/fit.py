@@ -19,6 +19,7 @@ from pbpkc.infer.fit import Progress, Store, demand_profiles
 from pbpkc.infer.fit import fit as estimate
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.pooled import By, pool
+from pbpkc.infer.posterior_nuts import demand_sampler
 from pbpkc.infer.result import FitResult
 from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.methods import MethodOptions, with_method
@@ -112,8 +113,11 @@ def fit(
     SpecError
         For problems in the spec's data block or the file.
     ValueError
-        For a scenario that does not exist or has no data block, and a profile of what is not estimated.
+        For a scenario that does not exist or has no data block, a profile of what is not estimated, and a
+        posterior without the package that draws from it.
     """
+    if job.options.posterior is not None:
+        demand_sampler()
     dataset = individuals(loaded, job.scenario, job.data)
     starts, notes = _starts(loaded.model, dataset, job.start)
     told = {name: value for subject in dataset.subjects for name, value in subject.covariates.items()}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pbpkc.check.report import CheckReport
     from pbpkc.engines.mipinn.training import TrainingOptions
     from pbpkc.experiment.people import People
+    from pbpkc.infer.posterior_result import PosteriorOptions
     from pbpkc.infer.result import FitResult
     from pbpkc.jobs.meta_train import MetaTrained
     from pbpkc.jobs.simulate import Simulation
@@ -211,6 +212,7 @@ class LoadedModel(Spec):
         workers: int = 1,
         profile: bool | str | Sequence[str] = False,
         by: str = "subject",
+        posterior: bool | PosteriorOptions = False,
     ) -> FitResult:
         """Estimate the masked parameters of each subject of a data file.
 
@@ -242,6 +244,8 @@ class LoadedModel(Spec):
             Whose profile likelihood is followed: True for all that shape the prediction, or names.
         by : {"subject", "pooled", "both"}
             Estimates of each subject, one of all subjects' data together (its id is ``ALL``), or both.
+        posterior : bool or `pbpkc.infer.PosteriorOptions`
+            Whether to draw from the posterior of each subject, and how.
 
         Raises
         ------
@@ -249,6 +253,7 @@ class LoadedModel(Spec):
             For problems in the data file or a setting.
         """
         from pbpkc.infer.options import FitOptions
+        from pbpkc.infer.posterior_result import PosteriorOptions
         from pbpkc.jobs.fit import FitJob, fit
         from pbpkc.jobs.methods import MethodOptions
         from pbpkc.solve.options import SolverOptions
@@ -261,6 +266,9 @@ class LoadedModel(Spec):
             seed=seed,
             workers=workers,
             profile=names,
+            posterior=(PosteriorOptions() if posterior else None)
+            if isinstance(posterior, bool)
+            else posterior,
         )
         choices = MethodOptions(budget, population, None if model is None else Path(model), head)
         job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices, by)  # type: ignore[arg-type]

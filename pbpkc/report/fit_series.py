@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.experiment.data import Dataset
+from pbpkc.infer.posterior_result import BandRow
 from pbpkc.infer.result import FitResult, PredictionRow, SubjectFit
 from pbpkc.language.units import parse_unit
 
@@ -40,6 +41,17 @@ class Curve(Protocol):
 
 
 @dataclass(frozen=True)
+class Band:
+    """Where the posterior expects the curve and new measurements; all of shape (m,), as in `Series`."""
+
+    time: Array
+    low: Array
+    high: Array
+    dv_low: Array
+    dv_high: Array
+
+
+@dataclass(frozen=True)
 class Series:
     """One observable of one subject; times in the unit of reports, values in the observable's.
 
@@ -54,6 +66,8 @@ class Series:
         Values below quantification, with the limit.
     curve_time, curve : ndarray, shape (T,)
         Fitted; empty where there is no estimate.
+    band : Band, optional
+        Where there is a posterior.
     """
 
     subject: str
@@ -68,6 +82,7 @@ class Series:
     censored_limit: Array
     curve_time: Array
     curve: Array
+    band: Band | None = None
 
     @property
     def highest(self) -> float:
@@ -90,6 +105,12 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
     """
     factor = float(parse_unit(result.time_unit).factor)
     dense = {curve.id: curve for curve in curves}
+    # A single subject's own band, or where there is none that of the pooled fit.
+    bands: dict[str, list[BandRow]] = {}
+    together = [result.pooled] if result.pooled is not None and not result.singles else []
+    for fit in (*result.singles, *together):
+        for row in fit.posterior.bands if fit.posterior is not None else ():
+            bands.setdefault(row.subject, []).append(row)
     found: dict[str, Sequence[PredictionRow]] = {fit.id: fit.predictions for fit in result.singles}
     if not found:
         found = _shares(result.pooled)
@@ -118,6 +139,7 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
                     censored_limit=limits[below & np.isfinite(limits)],
                     curve_time=curve_time,
                     curve=curve_value,
+                    band=_band(bands.get(subject.id, ()), name),
                 )
             )  # fmt: skip
     return tuple(made)
@@ -129,6 +151,14 @@ def _shares(pooled: SubjectFit | None) -> dict[str, Sequence[PredictionRow]]:
     for row in pooled.predictions if pooled is not None else ():
         shares.setdefault(row.subject, []).append(row)
     return {subject: tuple(rows) for subject, rows in shares.items()}
+
+
+def _band(rows: Sequence[BandRow], observable: str) -> Band | None:
+    here = [row for row in rows if row.observable == observable]
+    if not here:
+        return None
+    columns = ([getattr(row, f.name) for row in here] for f in fields(Band))
+    return Band(*(np.array(column, dtype=float) for column in columns))
 
 
 def _column(values: list[float], here: NDArray[np.intp]) -> Array:

@@ -17,6 +17,7 @@ from pbpkc.report.fit_series import fit_series
 from pbpkc.report.fit_tables import fit_tables
 from pbpkc.report.model_tables import model_tables
 from pbpkc.report.page_plots import page_plots
+from pbpkc.report.posterior_tables import posterior_tables
 from pbpkc.report.verdict import verdict
 from pbpkc.resources import resource
 
@@ -42,6 +43,7 @@ def render_report(content: ReportContent) -> str:
         result=result,
         verdict=verdict(content),
         tables=fit_tables(result, model),
+        posterior=posterior_tables(result),
         plots=page_plots(result, fit_series(result, dataset, content.curves)),
         checks=content.checks,
         data=data_tables(dataset, model),

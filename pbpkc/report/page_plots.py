@@ -28,6 +28,14 @@ from pbpkc.report.goodness_panels import (
 )
 from pbpkc.report.plot_style import GUIDE, INK, PAPER, SERIES, SHADE, Draw, picture, shown_on
 from pbpkc.report.plots import MOST_SUBJECTS
+from pbpkc.report.posterior_panels import (
+    MOST_PAIRED,
+    MOST_PARAMETERS,
+    Marginal,
+    marginal_panel,
+    marginals,
+    pair_grid,
+)
 from pbpkc.report.profile_panels import (
     MOST_PROFILED,
     PROFILE_MARKS,
@@ -46,6 +54,9 @@ VARIABLES: Mapping[str, str] = {
 
 #: Inches of a panel among many, of one by itself, of one of goodness of fit, and width of one of estimates.
 _SMALL, _LARGE, _GOODNESS, _ESTIMATES = (2.9, 1.8), (7.2, 3.4), (3.2, 2.7), 2.9
+
+#: Of a parameter's posterior.
+_MARGINAL = (2.6, 1.8)
 
 #: Of a profile.
 _PROFILE = (3.0, 2.1)
@@ -81,6 +92,8 @@ class PagePlots:
     estimates: tuple[Plot, ...]
     below: bool
     profiles: tuple[PlotGroup, ...] = ()
+    posteriors: tuple[PlotGroup, ...] = ()
+    bands: bool = False
 
 
 def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
@@ -103,6 +116,10 @@ def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
         profiles=tuple(
             _profiles(id, panels) for id, panels in list(profile_panels(result).items())[:MOST_PROFILED]
         ),
+        posteriors=tuple(
+            _posterior(id, found) for id, found in list(marginals(result).items())[:MOST_PAIRED]
+        ),
+        bands=any(one.band is not None for one in series),
     )
 
 
@@ -232,6 +249,23 @@ def _profiles(id: str, panels: Sequence[ProfilePanel]) -> PlotGroup:
         )
         plots.append(Plot(f"{found.parameter}: {profile_words(found)}", (("", drawn),)))
     return PlotGroup(panels[0].title, "", tuple(plots))
+
+
+def _posterior(id: str, found: Sequence[Marginal]) -> PlotGroup:
+    plots = []
+    for one in found:
+        said = f"{figures(one.row.median)} ({interval(one.row.low, one.row.high)})"
+        name = f"posterior of {one.row.parameter} in subject {id}"
+        drawn = _inline(marginal_panel(one), _MARGINAL, f"posterior-{id}-{one.row.parameter}", name, {})
+        plots.append(Plot(f"{one.row.parameter}: {with_unit(said, one.row.unit)}", (("", drawn),)))
+    note = ""
+    if len(found) > 1:
+        draw, size = pair_grid(found)
+        name = f"posterior of the parameters of subject {id} against each other"
+        plots.append(Plot("", (("", _inline(draw, size, f"pairs-{id}", name, {})),)))
+        if len(found) > MOST_PARAMETERS:
+            note = f"The first {MOST_PARAMETERS} parameters are shown against each other."
+    return PlotGroup(f"Subject {id}", note, tuple(plots))
 
 
 # ------------------------------------------------------------- SVG for a page

@@ -14,6 +14,7 @@ from pbpkc.report.fit_series import Curve, by_observable, fit_series
 from pbpkc.report.goodness_panels import goodness_grid
 from pbpkc.report.percentile_plot import percentile_figure
 from pbpkc.report.plot_style import Draw, picture
+from pbpkc.report.posterior_panels import MOST_PAIRED, marginal_grid, marginals, pair_grid
 from pbpkc.report.profile_panels import profile_grid, profile_panels
 from pbpkc.report.simulation_plot import Run, simulation_figure
 from pbpkc.report.time_panels import time_grid
@@ -114,7 +115,8 @@ def write_fit_plots(
     ----------
     folder : path
         Where the files go: ``time``, ``time_log``, ``goodness``, ``goodness_log``, ``estimates``, and
-        ``profiles`` where there are some, with the ending of their kind.
+        ``profiles``, ``posterior`` and ``posterior_pairs_1`` and so on where there are some, with the ending
+        of their kind.
     result : FitResult
     dataset : Dataset
         That was fitted.
@@ -143,6 +145,12 @@ def write_fit_plots(
     profiles = list(profile_panels(result).values())
     if profiles:
         drawn["profiles"] = profile_grid(profiles, title)
+    found = list(marginals(result).values())
+    if found:
+        drawn["posterior"] = marginal_grid(found, title)
+        # By number: the name of a subject may be no name of a file.
+        for number, one in enumerate(found[:MOST_PAIRED] if len(found[0]) > 1 else (), start=1):
+            drawn[f"posterior_pairs_{number}"] = pair_grid(one, f"{title}, subject {one[0].subject}")
     return tuple(_write(folder / f"{name}.{kind}", *what) for name, what in drawn.items())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.report.fit_series import Series
+from pbpkc.report.fit_series import Band, Series
 from pbpkc.report.plot_style import (
     CENSORED,
     FITTED,
@@ -31,6 +31,7 @@ from pbpkc.report.plot_style import (
 from pbpkc.report.quantities import bracketed
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -82,6 +83,8 @@ def _time_range(one: Series) -> Range:
 def _value_range(one: Series, log: bool) -> Range:
     seen = np.concatenate((one.value, one.censored_limit))
     curve = one.curve[np.isfinite(one.curve)]
+    if one.band is not None:
+        curve = np.concatenate((curve, one.band.high[np.isfinite(one.band.high)]))
     if not log:
         shown = np.concatenate((seen[np.isfinite(seen)], curve, [0.0]))
         return linear_range(float(shown.min()), float(shown.max()))
@@ -96,8 +99,10 @@ def _value_range(one: Series, log: bool) -> Range:
 
 
 def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
-    """Measured points, values below quantification at their limit, and the fitted curve."""
+    """Measured points, values below quantification at their limit, the fitted curve and its bands."""
     log = shown.value.log
+    if one.band is not None:
+        _draw_bands(axes, one.band, shown)
     limits = np.unique(one.censored_limit)
     if limits.size == 1:
         axes.axhline(float(limits[0]), color=GUIDE, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
@@ -107,6 +112,20 @@ def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
     axes.plot(one.censored_time, one.censored_limit, gid=CENSORED_MARKS, zorder=3, **below)
     keep = shown_on(one.value, log)
     axes.plot(one.time[keep], one.value[keep], gid=OBSERVED_MARKS, zorder=4, **points(OBSERVED))
+
+
+def _draw_bands(axes: Axes, band: Band, shown: Frame) -> None:
+    """The 95 % band of new measurements, and within it that of the curve."""
+    floor = shown.value.low if shown.value.log else -np.inf
+    for low, high, color, alpha in (
+        (band.dv_low, band.dv_high, GUIDE, 0.22),
+        (band.low, band.high, FITTED, 0.28),
+    ):
+        keep = np.isfinite(low) & np.isfinite(high) & (high > floor)
+        axes.fill_between(
+            band.time[keep], np.maximum(low[keep], floor), high[keep],
+            color=color, alpha=alpha, linewidth=0.0, zorder=0.5,
+        )  # fmt: skip
 
 
 def time_panel(one: Series, shown: Frame, large: bool) -> Draw:
@@ -190,13 +209,21 @@ def _block(figure: Figure, group: Sequence[Series], log: bool, top: float, colum
 
 def _legend(figure: Figure, groups: Sequence[Sequence[Series]]) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    entries = [
+    entries: list[Artist] = [
         Line2D([], [], label="observed", **points(OBSERVED)),
         Line2D([], [], label="fitted", color=FITTED, linewidth=1.3),
     ]
+    if any(one.band is not None for group in groups for one in group):
+        entries += [
+            Patch(label="95 % of curves", color=FITTED, alpha=0.28, linewidth=0.0),
+            Patch(label="95 % of measurements", color=GUIDE, alpha=0.22, linewidth=0.0),
+        ]
     if any(one.censored_time.size for group in groups for one in group):
         entries.append(Line2D([], [], label="below quantification (at the limit)", **points(CENSORED, "v")))
     width, height = (float(x) for x in figure.get_size_inches())
     corner = (1.0 - 0.1 / width, 1.0 - 0.22 / height)
-    figure.legend(handles=entries, loc="center right", ncols=3, bbox_to_anchor=corner, borderaxespad=0.0)
+    figure.legend(
+        handles=entries, loc="center right", ncols=len(entries), bbox_to_anchor=corner, borderaxespad=0.0
+    )

@@ -446,3 +446,47 @@ def test_the_tables_do_not_replace_the_data(tmp_path: Path) -> None:
     ran = call("fit", "model.pbpk", "--data", "subjects.csv", "-o", ".", cwd=tmp_path)
     assert ran.code == 2
     assert (tmp_path / "subjects.csv").read_text() == STUDY_DATA
+
+
+def test_a_posterior_is_drawn_written_and_taken_over(tmp_path: Path) -> None:
+    study(tmp_path)
+    (tmp_path / "study.csv").write_text("\n".join(STUDY_DATA.splitlines()[:7]) + "\n")
+    few = ("--starts", "1", "--posterior", "--draws", "80", "--chains", "2", "--warmup", "20")
+    one = ("--unmask", "v = 10 [L]", "--unmask", "s = 0.3 [mg/L]", "-o", "out")
+    ran = call("fit", "model.pbpk", *few, *one, cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "95 % of the posterior" in ran.out and "posterior of 80 draws in 2 chains" in ran.out
+    row = table(tmp_path / "out" / "posterior_summary.csv")[0]
+    wald = table(tmp_path / "out" / "estimates.csv")[0]
+    # One well determined parameter: the posterior is near the estimate, and about as wide.
+    width = float(wald["ci_high"]) - float(wald["ci_low"])
+    assert float(row["median"]) == pytest.approx(float(wald["estimate"]), abs=0.15 * width)
+    assert float(row["high"]) - float(row["low"]) == pytest.approx(width, rel=0.5)
+    assert len(table(tmp_path / "out" / "posterior.csv")) == 80
+    bands = table(tmp_path / "out" / "posterior_bands.csv")
+    assert float(bands[0]["time"]) == 0.0 and float(bands[-1]["time"]) == 12.0 and len(bands) == 61
+    # At the dose all curves are at 100 mg in 10 L, whatever k is; new measurements are not.
+    assert float(bands[0]["low"]) == float(bands[0]["high"]) == 10.0 < float(bands[0]["dv_high"])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert '<section id="posterior">' in page and (tmp_path / "out" / "posterior.svg").exists()
+    stored = json.loads((tmp_path / "out" / "fit.json").read_text())
+    assert stored["options"]["posterior_draws"] == 80
+    assert stored["subjects"][0]["posterior"]["summary"][0]["parameter"] == "k"
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.suffix != ".json"}
+    again = call("fit", "model.pbpk", *few, *one, "--no-report", cwd=tmp_path)
+    assert "1 of them taken over" in again.out
+    assert all((tmp_path / "out" / name).read_bytes() == text for name, text in before.items())
+
+
+def test_a_posterior_that_cannot_be_drawn_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study(tmp_path)
+    ran = call("fit", "model.pbpk", "--draws", "500", "-o", "out", cwd=tmp_path)
+    assert ran.code == 2 and "--draws says how a posterior is drawn; add --posterior" in ran.err
+    ran = call("fit", "model.pbpk", "--posterior", "--draws", "50", "-o", "out", cwd=tmp_path)
+    assert ran.code == 2 and "draws is 50; accepted is an integer of at least 80 with 4 chains" in ran.err
+    monkeypatch.setattr("pbpkc.infer.posterior_nuts.find_spec", lambda name: None)
+    ran = call("fit", "model.pbpk", "--posterior", "-o", "out", cwd=tmp_path)
+    assert ran.code == 2 and "pip install 'pbpkc[bayes]'" in ran.err
+    assert not (tmp_path / "out").exists()
