@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.jobs.check import check
 from pbpkc.jobs.fit import Fitted, fitted_curves
+from pbpkc.jobs.learned_terms import learned_terms
 from pbpkc.report.content import ReportContent
 from pbpkc.report.html import write_report
 from pbpkc.report.plots import write_fit_plots
@@ -48,6 +49,8 @@ def write_fit_report(
     tell(1, 3, "plots")
     curves = fitted_curves(fitted)
     written = list(write_fit_plots(folder, fitted.result, fitted.dataset, curves))
+    terms, files = learned_terms(folder, spec, fitted)
+    written += files
     tell(2, 3, "page")
     content = ReportContent(
         model=spec.model,
@@ -57,6 +60,7 @@ def write_fit_report(
         curves=curves,
         checks=checks,
         command=command,
+        terms=terms,
     )
     page = folder / "report.html"
     write_report(page, content)

@@ -9,8 +9,9 @@ from pbpkc.check.report import CheckReport
 from pbpkc.compiler.system import System
 from pbpkc.experiment.data import Dataset
 from pbpkc.infer.result import FitResult
-from pbpkc.language.model import Model
+from pbpkc.language.model import Model, Unknown
 from pbpkc.report.fit_series import Curve
+from pbpkc.report.term_curves import TermCurve
 from pbpkc.solve.output import versions
 
 
@@ -33,6 +34,8 @@ class ReportContent:
         What `pbpkc check` found; a report without says that nothing was checked.
     command : str
         What repeats the run in a shell; left out where empty.
+    terms : sequence of (Unknown, sequence of TermCurve)
+        Unknown terms that were learned, with their curves.
     versions : mapping of str to str
         Of what computed the numbers.
     """
@@ -44,4 +47,5 @@ class ReportContent:
     curves: Sequence[Curve]
     checks: CheckReport | None = None
     command: str = ""
+    terms: Sequence[tuple[Unknown, Sequence[TermCurve]]] = ()
     versions: Mapping[str, str] = field(default_factory=versions)

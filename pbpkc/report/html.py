@@ -18,6 +18,7 @@ from pbpkc.report.fit_tables import fit_tables
 from pbpkc.report.model_tables import model_tables
 from pbpkc.report.page_plots import page_plots
 from pbpkc.report.posterior_tables import posterior_tables
+from pbpkc.report.term_plots import term_plots
 from pbpkc.report.verdict import verdict
 from pbpkc.resources import resource
 
@@ -36,8 +37,8 @@ def render_report(content: ReportContent) -> str:
         text of a spec or a data file stands in it as text, whatever it holds.
     """
     model, result, dataset = content.model, content.result, content.dataset
-    script = _part("script.js")
-    return _environment().get_template("report.html.j2").render(
+    script = page_part("script.js")
+    return page_template("report.html.j2").render(
         title=model.title or model.name,
         model=model,
         result=result,
@@ -45,13 +46,14 @@ def render_report(content: ReportContent) -> str:
         tables=fit_tables(result, model),
         posterior=posterior_tables(result),
         plots=page_plots(result, fit_series(result, dataset, content.curves)),
+        terms=term_plots(content.terms),
         checks=content.checks,
         data=data_tables(dataset, model),
         spec=model_tables(model, content.system, dataset.scenario),
         settings=tuple(settings(content)),
         command=content.command,
         files=model.files,
-        style=Markup(_part("style.css")),
+        style=Markup(page_part("style.css")),
         script=Markup(script),
         # The page may do nothing but run this script and use this style.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -81,8 +83,14 @@ def write_report(path: str | Path, content: ReportContent) -> Path:
     return path
 
 
-def _part(name: str) -> str:
+def page_part(name: str) -> str:
+    """The text of a style or a script of pages."""
     return resource("templates", "report", name).read_text(encoding="utf-8")
+
+
+def page_template(name: str) -> jinja2.Template:
+    """A template of a page."""
+    return _environment().get_template(name)
 
 
 @lru_cache(maxsize=1)

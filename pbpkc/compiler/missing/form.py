@@ -71,7 +71,13 @@ class Form:
         """Starting values of the coefficients, canonical, shape (k,)."""
         return np.array([c.start for c in self.coefficients])
 
-    def values(self, unknown: Unknown, arguments: Sequence[Array], coefficients: Array) -> Array:
+    def values(
+        self,
+        unknown: Unknown,
+        arguments: Sequence[Array],
+        coefficients: Array,
+        others: Mapping[str, float] | None = None,
+    ) -> Array:
         """The form at given arguments.
 
         Parameters
@@ -80,11 +86,11 @@ class Form:
             The term it stands for.
         arguments : sequence of ndarray, one an argument, shapes that broadcast
         coefficients : ndarray, shape (k,)
-            All canonical.
+        others : mapping of str to float, optional
+            Of what the form reads of the model beside. All canonical.
         """
-        known: dict[str, object] = {
-            c.name: float(x) for c, x in zip(self.coefficients, coefficients, strict=True)
-        }
+        known: dict[str, object] = dict(others or {})
+        known |= {c.name: float(x) for c, x in zip(self.coefficients, coefficients, strict=True)}
         known |= {a.name: np.asarray(x, float) for a, x in zip(unknown.arguments, arguments, strict=True)}
         with np.errstate(all="ignore"):
             for name, expr in (*self.fixed, *self.steps):
@@ -93,7 +99,13 @@ class Form:
         shape = np.broadcast_shapes(*(np.shape(x) for x in arguments))
         return np.broadcast_to(np.asarray(found, dtype=float), shape)
 
-    def slopes(self, unknown: Unknown, arguments: Sequence[Array], coefficients: Array) -> Array:
+    def slopes(
+        self,
+        unknown: Unknown,
+        arguments: Sequence[Array],
+        coefficients: Array,
+        others: Mapping[str, float] | None = None,
+    ) -> Array:
         """Derivatives of the form by its coefficients, shape (..., k).
 
         Central differences with a step of eps**(1/3) of each coefficient: the form is a formula in
@@ -106,7 +118,7 @@ class Form:
             for sign in (1.0, -1.0):
                 moved = np.array(coefficients, dtype=float)
                 moved[k] = at + sign * step
-                ends.append(self.values(unknown, arguments, moved))
+                ends.append(self.values(unknown, arguments, moved, others))
             columns.append((ends[0] - ends[1]) / (2.0 * step))
         return np.stack(columns, axis=-1)
 

@@ -1,0 +1,186 @@
+"""What `pbpkc discover` writes: a page, a picture, the numbers, and lines for the spec."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pbpkc.experiment.whole_file import write_whole
+from pbpkc.jobs.discover import WITHIN, Discovery, Tried
+from pbpkc.language.model import Model
+from pbpkc.report.discover_page import FormRow, render_discovery
+from pbpkc.report.plot_style import picture
+from pbpkc.report.term_curves import SIZE, FormulaCurve, curve_table, in_unit, term_figure
+from pbpkc.solve.output import versions
+
+#: What -o writes; NAME is the term's.
+FILES = ("discover.json", "forms.pbpk", "discover.html", "discover.svg", "unknown_NAME.csv")
+
+
+def document(found: Discovery) -> Mapping[str, Any]:
+    """Everything found, as plain data."""
+    best = found.best
+    kept = {t.title for t in found.kept}
+    return {
+        "format": 1,
+        "term": found.unknown.name,
+        "within": WITHIN,
+        "criterion": "BIC = sum over subjects of -2 log L + k ln n; n scored observations, "
+        "k estimated parameters",
+        "provenance": {k: v for k, v in found.learned.result.provenance.items() if k != "learn"},
+        "versions": versions(),
+        "forms": [
+            {
+                "title": t.title,
+                "text": t.text,
+                "in_set": t.title in kept,
+                "k": t.k,
+                "n": t.n,
+                "objective": _finite(t.objective),
+                "bic": _finite(t.bic),
+                "above_best": _finite(t.bic - best),
+                "reason": t.reason,
+                "note": t.note,
+                "estimates": [asdict(row) for row in t.estimates],
+                "lines": t.lines,
+            }
+            for t in found.tried
+        ],
+        "not_tried": [asdict(u) for u in found.untried],
+        "curve": [
+            {
+                "id": c.id,
+                "argument": c.argument,
+                "visited": [float(in_unit(x, _unit(found, c.argument))) for x in _ends(c)],
+            }
+            for c in found.curves
+        ],
+    }
+
+
+def text(found: Discovery) -> str:
+    """The set and what was left out, for a terminal."""
+    best = found.best
+    lines = [verdict(found), ""]
+    rows = [["form", "k", "-2 log L", "BIC", "above best", "remark"]]
+    for t in found.tried:
+        above = f"{t.bic - best:.2f}" if math.isfinite(t.bic) else ""
+        rows.append(
+            [f"{'*' if t in found.kept else ' '} {t.title}", str(t.k), _number(t.objective),
+             _number(t.bic), above, t.reason or t.note]
+        )  # fmt: skip
+    rows += [[f"  {u.title}", "", "", "", "", f"not tried: {u.reason}"] for u in found.untried]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:-1], widths[1:], strict=True)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    for t in found.kept:
+        lines += ["", f"# {t.title}, BIC {t.bic:.2f}", t.lines]
+    return "\n".join(lines) + "\n"
+
+
+def verdict(found: Discovery) -> str:
+    """What the data say of the forms, in a sentence."""
+    kept = found.kept
+    if not kept:
+        return f"No form of {found.unknown.name} could be fitted within its declaration."
+    n = kept[0].n
+    if len(kept) == 1:
+        return f"The data ({n} observations) leave one of the forms of {found.unknown.name}: {kept[0].title}."
+    names = ", ".join(t.title for t in kept)
+    return (
+        f"The data ({n} observations) leave {len(kept)} forms of {found.unknown.name} within {WITHIN:g} BIC "
+        f"units: {names}."
+    )
+
+
+def pasted_text(found: Discovery) -> str:
+    """The set as lines for the spec, the best first, the others commented out."""
+    parts = [f"# In place of the declaration of '{found.unknown.name}'; its calls stay as they are."]
+    for k, t in enumerate(found.kept):
+        head = f"# {t.title}: BIC {t.bic:.2f}, {t.bic - found.best:.2f} above the best"
+        body = t.lines if k == 0 else "\n".join(f"# {line}" for line in t.lines.split("\n"))
+        parts.append(f"{head}\n{body}")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_discovery(folder: Path, model: Model, found: Discovery, command: str = "") -> list[Path]:
+    """Write what was found into a folder, whole or not at all.
+
+    Returns
+    -------
+    list of Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = found.unknown.name
+    files: dict[Path, str | bytes] = {
+        folder / "forms.pbpk": pasted_text(found),
+        folder / f"unknown_{name}.csv": curve_table(found.unknown, found.curves),
+    }
+    formulas = [FormulaCurve(t.title, t.at, t.value) for t in found.kept]
+    along = [c for c in found.curves if c.argument == found.unknown.arguments[0].name]
+    if along:
+        drawn = term_figure(found.unknown, along[0], formulas, whole=False)
+        files[folder / "discover.svg"] = picture(drawn, SIZE, "svg", "discover")
+    rows = [_row(found, t) for t in found.tried]
+    rows += [
+        FormRow(u.title, u.text, "", "", "", "", f"not tried: {u.reason}", "", "", ()) for u in found.untried
+    ]
+    files[folder / "discover.html"] = render_discovery(
+        title=model.title or model.name,
+        unknown=found.unknown,
+        data=str(found.learned.dataset.path),
+        verdict=verdict(found),
+        curves=along[:1],
+        formulas=formulas,
+        kept=[_row(found, t) for t in found.kept],
+        rows=rows,
+        command=command,
+    )
+    files[folder / "discover.json"] = json.dumps(document(found), indent=1, ensure_ascii=False) + "\n"
+    write_whole(files)
+    return list(files)
+
+
+def _row(found: Discovery, t: Tried) -> FormRow:
+    above = t.bic - found.best
+    difference = (
+        ""
+        if not math.isfinite(above)
+        else "the smallest BIC"
+        if above == 0.0
+        else f"{above:.2f} above the best"
+    )
+    return FormRow(
+        t.title,
+        t.text,
+        str(t.k or ""),
+        _number(t.objective),
+        _number(t.bic),
+        difference,
+        t.reason or t.note,
+        t.note,
+        t.lines,
+        tuple(r for r in t.estimates if r.parameter in t.coefficients),
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else ""
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _unit(found: Discovery, argument: str) -> Any:
+    return next(a.unit for a in found.unknown.arguments if a.name == argument)
+
+
+def _ends(curve: Any) -> tuple[float, float]:
+    inside = curve.at[curve.visited]
+    return float(inside.min()), float(inside.max())
