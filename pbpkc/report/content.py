@@ -34,10 +34,10 @@ class ReportContent:
         What `pbpkc check` found; a report without says that nothing was checked.
     command : str
         What repeats the run in a shell; left out where empty.
-    terms : sequence of (Unknown, sequence of TermCurve)
-        Unknown terms that were learned, with their curves.
     versions : mapping of str to str
         Of what computed the numbers.
+    terms : sequence of (Unknown, sequence of TermCurve)
+        Unknown terms that were learned, with their curves.
     """
 
     model: Model
@@ -47,5 +47,5 @@ class ReportContent:
     curves: Sequence[Curve]
     checks: CheckReport | None = None
     command: str = ""
-    terms: Sequence[tuple[Unknown, Sequence[TermCurve]]] = ()
     versions: Mapping[str, str] = field(default_factory=versions)
+    terms: Sequence[tuple[Unknown, Sequence[TermCurve]]] = ()
