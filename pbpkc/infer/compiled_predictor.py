@@ -51,12 +51,16 @@ class CompiledPredictor:
         default=None, init=False, repr=False, compare=False
     )
 
+    # Arguments of an error model that reads no masked parameter.
+    _constant_noise: Noise | None = field(default=None, init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         names = [self.compiled.parameter_names[column] for column in self.columns]
         self._read = tuple(name for name in names if name in self.regimen.reads)
         read = np.array([name in self.regimen.reads for name in names], dtype=bool)
         self._shapes: NDArray[np.bool_] = enters_prediction(self.compiled, self.columns) | read
         self._solved = self.columns[self._shapes]
+        self._noise_varies = bool(np.isin(self.compiled.sparsity("d_noise_dp")[1], self.columns).any())
 
     @property
     def shapes_prediction(self) -> NDArray[np.bool_]:
@@ -91,11 +95,16 @@ class CompiledPredictor:
 
     def noise(self, theta: Array) -> Noise:
         """Arguments of the error model of each observation."""
+        if self._constant_noise is not None:
+            return self._constant_noise
         p = self.all_parameters(theta)
         c = self.compiled.prepare(p)
         value = np.asarray(self.compiled.noise(p, c), dtype=float)[self.observable]
         slope = self.compiled.d_noise_dp_dense(p, self.columns.tolist(), c)[self.observable]
-        return Noise(value[:, 0], value[:, 1], slope[:, 0], slope[:, 1])
+        noise = Noise(value[:, 0], value[:, 1], slope[:, 0], slope[:, 1])
+        if not self._noise_varies:
+            self._constant_noise = noise
+        return noise
 
     def reference(self, theta: Array) -> Array | Failure:
         """Predictions of the reference solver without sensitivities, shape (n,)."""

@@ -26,34 +26,40 @@ def minimise_in_box(gradient: Array, hessian: Array, lower: Array, upper: Array)
 
     References
     ----------
-    The projected Newton method of Bertsekas DP (1982) SIAM J Control Optim 20:221-246.
+    The primal active-set method for bounds, Nocedal J, Wright SJ (2006) Numerical Optimization, section 16.5.
     """
     d = np.zeros_like(gradient)
-    value = 0.0
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
-    # Each step either holds another variable or solves for the free ones, so a few per variable suffice.
+    tolerance = 1e-13 * float(np.max(np.abs(gradient) / scale, initial=0.0))
+    # Most often the box does not matter, and the first solve is the last.
+    held = np.zeros(len(d), dtype=bool)
+    # Each pass holds another variable or lets one go, so a few per variable suffice.
     for _ in range(20 + 5 * len(d)):
-        slope = gradient + hessian @ d
-        held = ((d <= lower) & (slope > 0.0)) | ((d >= upper) & (slope < 0.0))
         free = ~held
-        if not free.any() or np.max(np.abs(slope[free]) / scale[free]) <= 1e-13 * np.max(
-            np.abs(gradient) / scale
-        ):
+        target = d.copy()
+        if free.any():
+            right = gradient[free] + hessian[np.ix_(free, held)] @ d[held]
+            target[free] = -_solve(hessian[np.ix_(free, free)], right)
+        low, high = free & (target < lower), free & (target > upper)
+        if low.any() or high.any():
+            # As far as the first bound, which then holds its variable.
+            limit = np.where(low, lower, upper)
+            across = low | high
+            fractions = np.full(len(d), np.inf)
+            fractions[across] = (limit[across] - d[across]) / (target[across] - d[across])
+            first = int(np.argmin(fractions))
+            d = d + fractions[first] * (target - d)
+            d[first] = limit[first]
+            held[first] = True
+            continue
+        d = target
+        slope = (gradient + hessian @ d) / scale
+        # A bound holds against the slope; a variable that would rather leave it is let go.
+        push = np.where(held, np.where(d <= lower, -slope, slope), -np.inf)
+        loosest = int(np.argmax(push))
+        if not push[loosest] > tolerance:
             break
-        step = np.zeros_like(d)
-        step[free] = -_solve(hessian[np.ix_(free, free)], slope[free])
-        fraction = 1.0
-        for _ in range(40):
-            trial = np.clip(d + fraction * step, lower, upper)
-            trial_value = float(gradient @ trial + 0.5 * trial @ hessian @ trial)
-            if trial_value <= value + 1e-4 * float(slope @ (trial - d)):
-                break
-            fraction *= 0.5
-        else:
-            break
-        if np.array_equal(trial, d):
-            break
-        d, value = trial, trial_value
+        held[loosest] = False
     return d
 
 

@@ -384,6 +384,13 @@ class NumpyModule:
         with_dc: bool = False,
     ) -> np.ndarray:
         p = np.asarray(p, dtype=float)
+        if p.ndim == 1:
+            one = self.prepare(p) if c is None else c
+            rest = ((self.prepare_derivatives(p, one) if dc is None else dc),) if with_dc else ()
+            try:
+                return np.array(function(p.tolist(), one, *rest), dtype=float)
+            except (ArithmeticError, ValueError):
+                pass  # Python's floats raise where numpy gives inf or nan
         c = _numpy(self.prepare(p) if c is None else c)
         more = (_numpy(self.prepare_derivatives(p, c) if dc is None else dc),) if with_dc else ()
         with np.errstate(all="ignore"):

@@ -16,6 +16,7 @@ from pbpkc.engines.mipinn.family import draw_task
 from pbpkc.engines.mipinn.fast import FastModel, Unseen
 from pbpkc.engines.mipinn.predictor import FastPredictor
 from pbpkc.engines.mipinn.selection import hold_out, judge_task
+from pbpkc.engines.mipinn.tasks import bound
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Prediction
 from pbpkc.language.diagnostics import SpecError
@@ -94,9 +95,9 @@ def test_several_tasks_side_by_side_are_each_as_alone() -> None:
     lines = [timeline(t.regimen, TIMES, compiled.manifest["inputs"], compiled.state_names) for t in tasks]
     p = np.array([t.p for t in tasks])
     y0 = np.zeros((3, len(compiled.state_names)))
-    together = fast.run(p, lines, TIMES, y0).y
+    together = fast.run(bound(compiled, p, False), lines, TIMES, y0).y
     for i in range(3):
-        alone = fast.run(p[i : i + 1], lines[i : i + 1], TIMES, y0[:1]).y
+        alone = fast.run(bound(compiled, p[i : i + 1], False), lines[i : i + 1], TIMES, y0[:1]).y
         assert np.allclose(together[i], alone[0], rtol=1e-6, atol=1e-6)
 
 

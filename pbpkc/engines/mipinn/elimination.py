@@ -17,7 +17,7 @@ Index = NDArray[np.intp]
 
 
 #: States that are solved together in the end: the cost of a few dense blocks is below that of a round.
-DENSE = 6
+DENSE = 1
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.heads import Forcing, Head, Solved, make_head
 from pbpkc.engines.mipinn.kinds import infusion_targets, kind_of
+from pbpkc.engines.mipinn.observer import Observer
 from pbpkc.engines.mipinn.segment_plan import SegmentPlan, segment_plan
 from pbpkc.engines.mipinn.structure import needed_states, structure
-from pbpkc.engines.mipinn.tasks import Bound, bound
+from pbpkc.engines.mipinn.tasks import Bound
 from pbpkc.engines.mipinn.trained import TrainedModel
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.timeline import Segment
@@ -69,6 +70,8 @@ class FastModel:
     columns: Index
     head: str = "galerkin"
     _plans: dict[str, SegmentPlan] = field(default_factory=dict, init=False, repr=False)
+    _at: dict[tuple[str, bytes], Array] = field(default_factory=dict, init=False, repr=False)
+    _resting: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
     _last: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,9 @@ class FastModel:
         self.structure = structure(self.compiled, states)
         self.solver: Head = make_head(self.head, self.compiled, self.structure, self.columns)
         self.targets = infusion_targets(self.compiled.manifest["inputs"])
+        every_observable = range(len(self.compiled.observable_names))
+        seen = every_observable if self.observables is None else self.observables
+        self.observer = Observer(self.compiled, seen, self.columns)
 
     def kinds(self, segments: Sequence[Segment]) -> list[str]:
         """The kind of each segment."""
@@ -121,7 +127,7 @@ class FastModel:
 
     def run(
         self,
-        p: Array,
+        binding: Bound,
         timelines: Sequence[Sequence[Segment]],
         times: Array,
         y0: Array,
@@ -132,7 +138,8 @@ class FastModel:
 
         Parameters
         ----------
-        p : array, shape (B, P), canonical units
+        binding : Bound
+            B tasks, with derivatives where `dy0` is given.
         timelines : sequence of B sequences of Segment
             From `pbpkc.solve.timeline.timeline` with the same `times`.
         times : array, shape (T,), h
@@ -150,8 +157,7 @@ class FastModel:
         NotSolved
             If a head does not converge.
         """
-        count, states = len(p), len(self.compiled.state_names)
-        binding = bound(self.compiled, p, dy0 is not None)
+        count, states = binding.count, len(self.compiled.state_names)
         y = y0.copy()
         dy = None if dy0 is None else dy0.copy()
         values = np.empty((count, len(times), states))
@@ -178,10 +184,10 @@ class FastModel:
             forcing = Forcing(np.full(count, segment.t0), y, u, segment.slope, extra, rate)
             solved = self._solve(plan, kind, number, binding, forcing, dy, warm)
             last = np.array([length])
-            at_end = plan.features_at(last)[..., 0]
+            at_end = self._features(kind, plan, last)[..., 0]
             end = (solved.w * at_end).sum(-1) * plan.scale
             if len(wanted):
-                phi = plan.features_at(wanted)
+                phi = self._features(kind, plan, wanted)
                 curve = plan.scale[:, None] * (solved.w[:, :, None, :] @ phi)[:, :, 0]
                 values[:, segment.samples, inside] = y[:, None, inside] + np.swapaxes(curve, 1, 2)
             if dy is not None and slopes is not None and solved.dw is not None:
@@ -208,10 +214,21 @@ class FastModel:
             y[:, inside] += end
         return Curve(values, slopes)
 
+    def _features(self, kind: str, plan: SegmentPlan, since: Array) -> Array:
+        """Features at times of a segment; subjects and evaluations ask for the same ones again and again."""
+        key = kind, since.tobytes()
+        if key not in self._at:
+            if len(self._at) > 4096:  # times that a parameter moves: each is another set
+                self._at.clear()
+            self._at[key] = plan.features_at(since)
+        return self._at[key]
+
     def _rests(self, kind: str) -> bool:
         """Whether nothing moved in such a segment in all of training."""
-        known = self.trained.kinds.get(kind)
-        return known is not None and not np.any(known.basis.features)
+        if kind not in self._resting:
+            known = self.trained.kinds.get(kind)
+            self._resting[kind] = known is not None and not np.any(known.basis.features)
+        return self._resting[kind]
 
     def _solve(
         self,

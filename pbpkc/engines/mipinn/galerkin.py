@@ -13,6 +13,7 @@ head's own equations, from the factors at hand: exact derivatives of what the he
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,21 @@ Index = NDArray[np.intp]
 TOLERANCE = 1e-7
 MAX_ITERATIONS = 25
 HALVINGS = 6
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Parts of a plan.
+
+    Tests and masses of curved equations over their scale, (c, K, Q) and (c, K); tests (L, K, Q) and features
+    (L, Q, K) of the iteration's couplings; projections of the other couplings, (F, K, K).
+    """
+
+    test: Array
+    mass: Array
+    left: Array
+    right: Array
+    coupling: Array
 
 
 class GalerkinHead:
@@ -66,6 +82,9 @@ class GalerkinHead:
         self._fixed_entries = s.entries[self.fixed].tolist()
         self._live_entries = s.entries[self.live].tolist()
         self._diagonal = np.flatnonzero(s.rows == s.cols)
+        self._live_cols = s.cols[self.live].tolist()
+        self._row_places = np.searchsorted(self.curved, s.rows[self.live]).tolist()
+        self._known: dict[int, tuple[SegmentPlan, _Fixed]] = {}
 
     def solve(
         self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
@@ -93,8 +112,7 @@ class GalerkinHead:
         constant = constants([0.0 if e < 0 else values[e] for e in self._fixed_entries], b)
 
         blocks = np.zeros((b, self.plan.slots, k, k))
-        ratio = constant * (at.scale[s.cols] / at.scale[s.rows])[self.fixed]
-        blocks[:, self.fixed] = -ratio[..., None, None] * at.coupling[self.fixed]
+        blocks[:, self.fixed] = -constant[..., None, None] * self._fixed(at).coupling
         blocks[:, self._diagonal] += at.stiffness
         right = start[..., None] * at.mass
         right[:, self.curved] = 0.0
@@ -120,6 +138,23 @@ class GalerkinHead:
         if dy0 is not None:
             dw = self._sensitivities(at, bound, forcing, y0, u0, w, dy0, gone, final, constant)
         return Solved(w, dw, converged, iterations)
+
+    def _fixed(self, at: SegmentPlan) -> _Fixed:
+        """What of a plan the iteration needs in another form, made once."""
+        known = self._known.get(id(at))
+        if known is None or known[0] is not at:
+            s, curved, live = self.structure, self.curved, self.live
+            rows, cols = s.rows[live], s.cols[live]
+            ratio = (at.scale[s.cols] / at.scale[s.rows])[:, None, None]
+            made = _Fixed(
+                at.test[curved] / at.scale[curved, None, None],
+                at.mass[curved] / at.scale[curved, None],
+                at.test[rows],
+                np.swapaxes(at.phi[cols], -1, -2) * ratio[live],
+                at.coupling[self.fixed] * ratio[self.fixed],
+            )
+            known = self._known[id(at)] = (at, made)
+        return known[1]
 
     # ---- the iteration
 
@@ -163,15 +198,9 @@ class GalerkinHead:
         t, u = self._inputs(at, forcing, u0)
         rows = s.states[self.curved]
         places = rows.tolist()
-        test = at.test[self.curved] / at.scale[self.curved, None, None]
-        extra = (forcing.extra[:, rows] / at.scale[self.curved])[..., None] * at.mass[self.curved]
-        live_rows, live_cols = s.rows[self.live], s.cols[self.live]
-        row_places = np.searchsorted(self.curved, live_rows).tolist()
-        left = at.test[live_rows]
-        right = (
-            np.swapaxes(at.phi[live_cols], -1, -2)
-            * (at.scale[live_cols] / at.scale[live_rows])[:, None, None]
-        )
+        fixed = self._fixed(at)
+        test, left, right = fixed.test, fixed.left, fixed.right
+        extra = forcing.extra[:, rows, None] * fixed.mass
         floor = 1e-12 * np.linalg.norm(offset, axis=-1)
 
         def curves(x: Array) -> tuple[list[Any], dict[int, Array]]:
@@ -183,7 +212,7 @@ class GalerkinHead:
             f = stacked([values[i] for i in places], (b, q))
             if below:
                 j = self._live_slopes(at, bound, t, y, u)
-                for e, (row, col) in enumerate(zip(row_places, live_cols.tolist(), strict=True)):
+                for e, (row, col) in enumerate(zip(self._row_places, self._live_cols, strict=True)):
                     if col in below:
                         f[:, row] += j[:, e] * below[col]
             value = ((matrix @ x[..., None])[..., 0] - offset).reshape(b, c, k)

@@ -102,7 +102,7 @@ class _Problem:
         self.root = at.root / (diagonal + 4.0 / at.length)[:, None]
 
     def curves(self, w: Array) -> tuple[list[Any], dict[int, Array]]:
-        """Entries of y along the segment, at the floors of the basis where they lie below, and by how much."""
+        """Entries of y along the segment, at their floors where they lie below, and by how much."""
         y: list[Any] = self.bound.entries(self.forcing.y0)
         change = self.at.scale[:, None] * (w[:, None, :] @ self.at.phi)[:, 0]
         for place, state in enumerate(self.head._states):

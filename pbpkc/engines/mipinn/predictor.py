@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen
 from pbpkc.engines.mipinn.range_check import outside
+from pbpkc.engines.mipinn.tasks import Bound, bound
 from pbpkc.experiment.regimen import BoundRegimen
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Noise, Prediction
@@ -35,6 +36,7 @@ class FastPredictor:
     _last: tuple[bytes, Prediction | Failure] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+    _rest: Array | None = field(default=None, init=False, repr=False, compare=False)
     _line: tuple[BoundRegimen, tuple[Segment, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
     )
@@ -100,35 +102,43 @@ class FastPredictor:
             self._line = regimen, line
         return regimen, line
 
+    def _begin(self, p: Array, solved: NDArray[np.int64], binding: Bound) -> tuple[Array, Array]:
+        """The state before any dose (S,), and its derivatives (S, k)."""
+        compiled = self.fast.compiled
+        if len(compiled.sparsity("d_initial_dp")[0]):
+            y0 = np.array(compiled.initial_state(p, binding.c), dtype=float)
+            return y0, compiled.d_initial_dp_dense(p, solved.tolist(), binding.c, binding.dc)
+        if self._rest is None:  # the same for all parameters
+            self._rest = np.array(compiled.initial_state(p, binding.c), dtype=float)
+        return self._rest.copy(), np.zeros((len(self._rest), len(solved)))
+
     def _solve(self, p: Array, solved: NDArray[np.int64]) -> Prediction | Failure:
         found = self._timeline(p, solved)
         if isinstance(found, Failure):
             return found
         regimen, line = found
         compiled, times = self.fast.compiled, self.exact.time
-        y0 = np.array(compiled.initial_state(p), dtype=float)
-        dy0 = np.asarray(compiled.d_initial_dp_dense(p, solved.tolist()), dtype=float)
+        binding = bound(compiled, p[None], derivatives=True)
+        y0, dy0 = self._begin(p, solved, binding)
         for start in regimen.starts:
             y0[start.state] = start.value
             dy0[start.state] = 0.0 if start.d_value is None else start.d_value
         try:
-            curve = self.fast.run(p[None], [line], times, y0[None], dy0[None], warm=True)
+            curve = self.fast.run(binding, [line], times, y0[None], dy0[None], warm=True)
         except (Unseen, NotSolved) as error:
             return Failure(str(error), "train on a family that holds it, or fit with --method least-squares")
         assert curve.dy is not None
-        y, dy = curve.y[0], curve.dy[0]
         u = np.concatenate([s.inputs_at(times[s.samples]) for s in line])
-        columns = solved.tolist()
-        c = compiled.prepare(p)
-        with np.errstate(all="ignore"):
-            value = np.asarray(compiled.observe(times, y, p, u, c), dtype=float)
-            by_state = compiled.d_observe_dy_dense(times, y, p, u, c)
-            by_parameter = compiled.d_observe_dp_dense(times, y, p, u, columns, c)
-        rows = np.arange(len(times))
-        seen = self.exact.observable
-        slope = np.einsum("ts,tsk->tk", by_state[rows, seen], dy) + by_parameter[rows, seen]
+        observer = self.fast.observer
+        seen_values, columns = observer.values(binding, times, curve.y[0], u)
+        rows, seen = np.arange(len(times)), observer.place[self.exact.observable]
+        value = np.empty((len(times), len(seen_values)))
+        for place, one in enumerate(seen_values):
+            value[:, place] = one
         derivative = np.zeros((len(times), len(self.exact.columns)))
-        derivative[:, self.exact.shapes_prediction] = slope
+        derivative[:, self.exact.shapes_prediction] = observer.derivatives(
+            binding, times, columns, u, curve.dy[0]
+        )[rows, seen]
         return Prediction(value[rows, seen], derivative)
 
     def __getstate__(self) -> dict[str, object]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.family import Task
 from pbpkc.engines.mipinn.fast import FastModel, NotSolved
+from pbpkc.engines.mipinn.tasks import bound
 from pbpkc.engines.mipinn.trained import TrainedModel
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.reference import simulate
@@ -96,7 +97,7 @@ def judge_task(fast: FastModel, held: HeldOut) -> tuple[Array, Array]:
     y0 = np.array(compiled.initial_state(task.p), dtype=float)
     for start in task.regimen.starts:
         y0[start.state] = start.value
-    y = fast.run(task.p[None], [segments], held.times, y0[None]).y[0]
+    y = fast.run(bound(compiled, task.p[None], derivatives=False), [segments], held.times, y0[None]).y[0]
     u = np.concatenate([s.inputs_at(held.times[s.samples]) for s in segments])
     with np.errstate(all="ignore"):
         seen = np.asarray(compiled.observe(held.times, y, task.p, u), dtype=float)
