@@ -26,7 +26,7 @@ def method_options(command: Command) -> Command:
         "--budget",
         type=click.IntRange(10),
         metavar="N",
-        help="cma-es: solves of a search [default: 150 a parameter].",
+        help="cma-es: solves of a search [default: 150 a parameter]; pinn: epochs [default: 1000].",
     )(command)
     command = click.option(
         "--head",

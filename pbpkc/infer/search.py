@@ -26,10 +26,11 @@ Heard = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Searched:
-    """One search: where it began, scaled, shape (k,), and where it ended."""
+    """One search: where it began, scaled, shape (k,), where it ended, and what a reader should know of it."""
 
     start: Array
     found: Optimum
+    notes: tuple[str, ...] = ()
 
 
 class Search(Protocol):

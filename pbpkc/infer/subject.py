@@ -92,7 +92,7 @@ def fit_subject(
         decided = decide(space, subject, scoring, searches[best].found)
         if isinstance(decided, Failure):
             return _failed(subject, key, seed, scoring.count, starts, decided)
-        found, after, told = decided.found, decided.after, [*decided.notes, *met]
+        found, after, told = decided.found, decided.after, [*searches[best].notes, *decided.notes, *met]
         end = found.end
         assert end is not None
         point = at_rest(end, space)

@@ -22,6 +22,7 @@ from pbpkc.infer.pooled import By, pool
 from pbpkc.infer.posterior_nuts import demand_sampler
 from pbpkc.infer.result import FitResult
 from pbpkc.jobs.individuals import individuals
+from pbpkc.jobs.method_names import NEED_TORCH
 from pbpkc.jobs.methods import MethodOptions, with_method
 from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
@@ -121,7 +122,7 @@ def fit(
     dataset = individuals(loaded, job.scenario, job.data)
     starts, notes = _starts(loaded.model, dataset, job.start)
     told = {name: value for subject in dataset.subjects for name, value in subject.covariates.items()}
-    _, compiled = Variants(loaded).for_settings({**dataset.overrides, **told})
+    _, compiled = Variants(loaded, job.method in NEED_TORCH).for_settings({**dataset.overrides, **told})
     unknowns = {n: str(u.default) for n, u in loaded.model.unknowns.items()}
     problem = assemble(
         compiled,

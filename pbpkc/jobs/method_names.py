@@ -5,18 +5,22 @@ from __future__ import annotations
 #: What `--method` accepts, with the line its help shows.
 METHODS = {
     "least-squares": "exact solves with exact sensitivities, bounded Fisher scoring from several starts",
-    "mi-pinn": "a trained model (--model FILE of pbpkc meta-train), decided by the reference solver",
     "finite-differences": "the same with derivatives by differences over a sound step (1e-3)",
     "finite-differences-default": "the same over SciPy's default step, below the solver's error: a trap",
     "trust-region": "SciPy's trf from the given start, exact sensitivities (for MATLAB's lsqcurvefit)",
     "trust-region-default": "the same with everything as SciPy has it by default, 2-point differences",
     "cma-es": "an evolution strategy, then Fisher scoring (needs pip install 'pbpkc[fit]')",
+    "pinn": "the standard inverse PINN: network and parameters optimised together, reported as it ends",
+    "mi-pinn": "a trained model (--model FILE of pbpkc meta-train), decided by the reference solver",
 }
 
 #: Methods that read each further choice.
 READ_BY = {
-    "budget": ("cma-es",),
+    "budget": ("cma-es", "pinn"),
     "population": ("cma-es",),
     "model": ("mi-pinn",),
     "head": ("mi-pinn",),
 }
+
+#: Methods that need the equations for torch.
+NEED_TORCH = frozenset({"pinn"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from pbpkc.engines.pinn import Pinn, PinnOptions
 from pbpkc.infer.differences import SCIPY_DEFAULT, WithDifferences
 from pbpkc.infer.evolution import Evolution, demand_cma
 from pbpkc.infer.objective import Objective
@@ -28,7 +29,7 @@ class MethodOptions:
     Parameters
     ----------
     budget : int, optional
-        Solves of one search of ``cma-es``.
+        Solves of one search of ``cma-es``; epochs of ``pinn``.
     population : int, optional
         Points of a generation of ``cma-es``.
     model : Path, optional
@@ -87,7 +88,17 @@ def with_method(
         case "cma-es":
             demand_cma()
             return replace(problem, search=Evolution(choices.budget, choices.population))
+        case "pinn":
+            _demand_no_profile(options)
+            budget = PinnOptions() if choices.budget is None else PinnOptions(epochs=choices.budget)
+            return replace(problem, search=Pinn(replace(budget, restarts=options.starts)))
     return problem
+
+
+def _demand_no_profile(options: FitOptions) -> None:
+    """A profile is the solver's, and would go on to a better estimate than the network's."""
+    if options.profile is not None:
+        raise ValueError("method is 'pinn', whose estimate is reported as it is; leave out --profile")
 
 
 def _demand_least_squares(problem: FitProblem, options: FitOptions) -> None:

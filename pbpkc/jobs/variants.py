@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
 
 class Variants:
-    """The compiled forms of a loaded model, by the names that became parameters."""
+    """The compiled forms of a loaded model, by the names that became parameters.
 
-    def __init__(self, loaded: Spec) -> None:
-        self.loaded = loaded
+    Parameters
+    ----------
+    loaded : Spec
+    torch : bool
+        Whether they need equations for torch too.
+    """
+
+    def __init__(self, loaded: Spec, torch: bool = False) -> None:
+        self.loaded, self.torch = loaded, torch
         self._made: dict[frozenset[str], tuple[Model, CompiledModel]] = {}
 
     def for_settings(self, overrides: Mapping[str, float]) -> tuple[Model, CompiledModel]:
@@ -40,7 +47,7 @@ class Variants:
             return self.loaded.model, base
         if derived not in self._made:
             model = hold(self.loaded.model, {name: overrides[name] for name in derived})
-            self._made[derived] = model, load_numpy(compile_model(model, torch=False).generated)
+            self._made[derived] = model, load_numpy(compile_model(model, torch=self.torch).generated)
         return self._made[derived]
 
 

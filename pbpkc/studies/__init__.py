@@ -1,0 +1,1 @@
+"""Evaluations that compare methods on data whose truth is known."""
