@@ -220,7 +220,9 @@ def _why(failed: Sequence[Failed], count: int, compiled: CompiledModel, tasks: M
     if len(failed) > 5:
         lines.append(f"  and {len(failed) - 5} more")
     if failed:
-        masked = [e["name"] for e in compiled.manifest["parameters"] if e["mask"]]
+        acts = enters_prediction(compiled, np.arange(len(compiled.parameter_names)))
+        entries = zip(compiled.manifest["parameters"], acts, strict=True)
+        masked = [e["name"] for e, enters in entries if e["mask"] and enters]
         index = compiled.parameter_index
         bad = np.array([[tasks[f.task].p[index[name]] for name in masked] for f in failed])
         ends = ", ".join(
