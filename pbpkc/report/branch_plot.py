@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pbpkc.report.plot_style import DASHES, GUIDE, INK, SERIES, Draw
+from pbpkc.report.plot_style import DASHES, GUIDE, INK, SERIES, Draw, log_range, mark, ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,8 @@ def branch_figure(
     height = max(3.2, 0.5 + 0.145 * len(lines))
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.075, 0.55 / height, 0.37, 1.0 - 0.95 / height))
+        tall = min(height, 4.2) - 0.95
+        axes = figure.add_axes((0.095, 1.0 - (0.4 + tall) / height, 0.36, tall / height))
         for k, count in enumerate(sorted({one.branches for one in tried})):
             line = sorted((one.features, one.median) for one in tried if one.branches == count)
             axes.plot(
@@ -62,7 +64,9 @@ def branch_figure(
                 label=f"{count} branch{'es' * (count != 1)}",
             )
         axes.plot([chosen.features], [chosen.median], "o", ms=9, mfc="none", mec=INK, label="chosen")
-        axes.set_yscale("log")
+        errors = [one.median for one in tried if 0.0 < one.median < math.inf]
+        shown = log_range(min(errors, default=1e-6), max(errors, default=1.0))
+        mark(axes, "y", shown, ticks(shown, tall, upright=True))
         axes.set_xlabel("features of a branch")
         axes.set_ylabel("median relative error, held-out solves")
         axes.set_xticks(sorted({one.features for one in tried}))

@@ -46,10 +46,19 @@ def dissimilarity(snapshots: Sequence[Snapshot]) -> Array:
 
 
 def group(distance: Array, count: int) -> Index:
-    """The branch of each state, at most `count` branches, numbered in the order of the states."""
+    """The branch of each state, at most `count` branches, numbered in the order of the states.
+
+    States that never move are unrelated to all others, would take a branch each, and need none: they join
+    the first one.
+    """
     states = len(distance)
     if count >= states:
         return np.arange(states, dtype=np.intp)
-    labels = fcluster(linkage(squareform(distance, checks=False), "average"), count, "maxclust")
+    moves = np.flatnonzero((distance + np.eye(states)).min(axis=1) < 1.0)
+    labels = np.zeros(states, dtype=int)
+    if len(moves) > 1:
+        near = squareform(distance[np.ix_(moves, moves)], checks=False)
+        labels[moves] = fcluster(linkage(near, "average"), count, "maxclust")
+        labels[labels == 0] = labels[moves[0]]
     first: dict[int, int] = {}
     return np.array([first.setdefault(int(label), len(first)) for label in labels], dtype=np.intp)
