@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 
 from pbpkc.body.people import JointDistribution, independent, joint_distribution
 from pbpkc.engines.mipinn import checkpoint
-from pbpkc.engines.mipinn.family import Family, Pattern, parameter_ranges
+from pbpkc.engines.mipinn.family import Family, Pattern, draw_task, parameter_ranges
 from pbpkc.engines.mipinn.partial import PartialFolder
-from pbpkc.engines.mipinn.snapshots import SOLVER
+from pbpkc.engines.mipinn.snapshots import SOLVER, grids, segments_of
 from pbpkc.engines.mipinn.trained import equations_of
-from pbpkc.engines.mipinn.training import Stage, Training, TrainingOptions, train
+from pbpkc.engines.mipinn.training import Stage, Training, TrainingError, TrainingOptions, train
 from pbpkc.experiment.data import Dataset
 from pbpkc.experiment.regimen import Regimen, bind
 from pbpkc.experiment.scenario import find_scenario, parameter_vector
@@ -29,6 +30,10 @@ from pbpkc.solve.output import versions
 if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec
     from pbpkc.runtime.compiled import CompiledModel
+
+
+#: Trajectories in memory at the peak: as they are kept, normalised twice, and decomposed.
+COPIES = 5.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ def meta_train(
         If too many tasks of the family cannot be solved.
     """
     compiled, family = family_of(loaded, job)
+    _demand_memory(compiled, family, job.options)
     partial = None
     if output is not None:
         partial = PartialFolder(output.with_name(output.name + ".partial"), _key(compiled, family, job))
@@ -188,9 +194,26 @@ def _key(compiled: CompiledModel, family: Family, job: MetaTrainJob) -> str:
     return hashlib.sha256(json.dumps(material, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def estimated_memory(compiled: CompiledModel, job: MetaTrainJob) -> float:
-    """Bytes that trajectories and their decomposition need, about."""
-    states = len(compiled.state_names)
-    nodes = 8 * 20
-    count = job.options.tasks
-    return float(np.float64(8.0) * count * states * nodes * 6)
+def estimated_memory(compiled: CompiledModel, family: Family, options: TrainingOptions) -> float:
+    """Bytes that a training needs at its peak, about."""
+    some = [draw_task(family, compiled, n, options.seed) for n in range(min(options.tasks, 10))]
+    on = grids(compiled, some)
+    per_task = [
+        sum(len(on[kind].nodes) for kind, s in segments_of(compiled, task) if s.t1 > s.t0) for task in some
+    ]
+    kept = options.tasks * float(np.mean(per_task)) * len(compiled.state_names) * 8.0
+    return COPIES * kept
+
+
+def _demand_memory(compiled: CompiledModel, family: Family, options: TrainingOptions) -> None:
+    """Refuse what the machine could not hold, before hours are spent on it."""
+    try:
+        there = float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return  # a system that does not tell
+    wanted = estimated_memory(compiled, family, options)
+    if wanted > there:
+        raise TrainingError(
+            f"the trajectories of {options.tasks} tasks need about {wanted / 1e9:.1f} GB of memory, and "
+            f"{there / 1e9:.1f} GB are free; train on fewer tasks (--tasks) or shorter courses of doses"
+        )

@@ -124,3 +124,11 @@ def test_fits_that_the_model_cannot_serve_are_refused(tmp_path: Path) -> None:
         in late.err
     )
     assert "ID 2" not in late.err and "fit with --method least-squares" in late.err
+
+
+def test_memory_that_would_not_suffice_is_said_before_any_work(tmp_path: Path) -> None:
+    write(tmp_path)
+    ran = call("meta-train", "saturable.pbpk", "-s", "po", "-o", "m", "--tasks", "1000000000", cwd=tmp_path)
+    assert ran.code == 3
+    assert re.search(r"error: the trajectories of 1000000000 tasks need about \d+\.\d GB of memory", ran.err)
+    assert list(tmp_path.glob("m*")) == []
