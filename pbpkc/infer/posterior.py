@@ -37,6 +37,9 @@ LARGEST_R_HAT, FEWEST_DRAWS = 1.01, 100.0
 #: log density not further below it than this.
 _SPREAD, _DEPTH = 1.5, 30.0
 
+#: Part of all evaluations that may fail before it is said.
+_ASTRAY = 2e-3
+
 #: Parts of the whole work: chains, correction and bands.
 _CHAINS, _CORRECTION = 0.8, 0.15
 
@@ -85,15 +88,14 @@ def posterior(
     if isinstance(mode, Failure):
         return _without(mode, notes)
     walk = Walk(target, target.round(mode))
-    chains = [
-        _chain(walk, asked, seed, number, lambda part: tell(_CHAINS * part)) for number in range(asked.chains)
-    ]
+    chains: list[Chain] = []
+    for number in range(asked.chains):
+        chains.append(_chain(walk, asked, seed, number, lambda part: tell(_CHAINS * part)))
+        walk.forget(np.concatenate([chain.points for chain in chains]))
     points = np.stack([chain.points for chain in chains])
-    walk.forget(points.reshape(-1, space.size))
     drawn = corrected(walk, subject, points, asked, seed, lambda part: tell(_CHAINS + _CORRECTION * part))
     if isinstance(drawn, Failure):
         return _without(drawn, notes)
-    # Before the bands, whose solves are no draws.
     rows = _rows(subject.id, space, drawn)
     used = np.flatnonzero(drawn.weight > 0.0)
     used = used[thinned(len(used), asked.curves)]
@@ -105,6 +107,12 @@ def posterior(
         drawn.weight[used],
         lambda made: tell(1.0 - left + left * made / len(used)),
     )
+    # A step or two astray while the step size is found mean nothing.
+    if target.failures > _ASTRAY * target.evaluations:
+        notes.append(
+            f"{target.failures} of {target.evaluations} evaluations of the posterior had no answer "
+            f"({target.reason}): it ends there, whatever data and priors say"
+        )
     if failed:
         notes.append(f"{failed} of {len(used)} draws could not be simulated for the prediction bands")
     check = _check(target, asked, chains, rows, drawn)

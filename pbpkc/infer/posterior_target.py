@@ -80,6 +80,8 @@ class Target:
     ----------
     evaluations, failures : int
         How often it was asked, and how often there was no answer.
+    reason : str
+        Why there was none, the last time.
     """
 
     space: ParameterSpace
@@ -87,25 +89,31 @@ class Target:
     scoring: Scoring
     evaluations: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
+    reason: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self.unbounded = Unbounded(self.space.lower, self.space.upper)
 
     def __call__(self, z: Array) -> Density | Failure:
         """The density at z, shape (k,)."""
+        found = self._at(z)
         self.evaluations += 1
+        if isinstance(found, Failure):
+            self.failures += 1
+            self.reason = found.reason
+        return found
+
+    def _at(self, z: Array) -> Density | Failure:
         placed = self.unbounded.place(z)
         theta = self.space.to_natural(placed.point)
         prediction = self.predictor.predict(theta)
         if isinstance(prediction, Failure):
-            self.failures += 1
             return prediction
         chain = self.space.chain(theta)
         found = evaluate(
             self.scoring, scaled(prediction, chain), scaled_noise(self.predictor.noise(theta), chain)
         )
         if isinstance(found, Failure):
-            self.failures += 1
             return found
         penalty, slope, bend = self.space.penalty(placed.point)
         log_density = -0.5 * (found.value + penalty)

@@ -244,6 +244,7 @@ def test_failing_solves_cost_draws_nowhere_else() -> None:
     found = of(straight(Line(X, fails_above=1.6)), PosteriorOptions(draws=200, warmup=40))
     assert found.check.draws == 200 and found.check.failures > 0
     assert max(row[0] for row in found.draws.values) <= 1.6
+    assert any("had no answer (the solver stopped): it ends there" in note for note in found.notes)
 
 
 def test_a_posterior_that_cannot_be_is_explained() -> None:
