@@ -250,3 +250,20 @@ def test_a_poor_model_is_polished_by_the_exact_one(tmp_path: Path) -> None:
     assert quick.fits[0].bias > 1.0 / 3.0 and quick.fits[0].polished > 0
     assert np.allclose(quick.fits[0].theta, slow.fits[0].theta, rtol=1e-4)
     assert any("exact evaluations finished the fit" in note for note in quick.fits[0].notes)
+
+
+def test_one_subject_does_not_move_another(tmp_path: Path) -> None:
+    """Warm starts belong to a subject: the same bytes for a subject alone, among others, and in a process."""
+    generator = np.random.default_rng(8)
+    _, exact = predictors("po")
+    values = exact.reference(exact.base[exact.columns])
+    assert isinstance(values, np.ndarray)
+    curves = [values * np.exp(0.05 * generator.standard_normal(len(values))) for _ in range(3)]
+    checkpoint.write(tmp_path / "m", trained("po")[1].model)
+    texts = [rows(200.0, TIMES.tolist(), curve, k + 1) for k, curve in enumerate(curves)]
+    thetas = []
+    for text, workers in (("".join(texts), 1), ("".join(texts), 2), (texts[2], 1)):
+        model = load(write(tmp_path, text))
+        found = model.fit(method="mi-pinn", model=tmp_path / "m", workers=workers)
+        thetas.append(found.subject("3").theta)
+    assert thetas[0] == thetas[1] == thetas[2]

@@ -21,6 +21,9 @@ from pbpkc.solve.timeline import Segment
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+#: The last coefficients of a subject, by kind and number of the segment.
+Warm = dict[tuple[str, int], Array]
+
 #: Training tasks whose solution is tried as a start before a solve is given up.
 TRIES = 4
 
@@ -72,7 +75,6 @@ class FastModel:
     _plans: dict[str, SegmentPlan] = field(default_factory=dict, init=False, repr=False)
     _at: dict[tuple[str, bytes], Array] = field(default_factory=dict, init=False, repr=False)
     _resting: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
-    _last: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         every = np.arange(len(self.compiled.state_names), dtype=np.intp)
@@ -132,7 +134,7 @@ class FastModel:
         times: Array,
         y0: Array,
         dy0: Array | None = None,
-        warm: bool = False,
+        warm: Warm | None = None,
     ) -> Curve:
         """Solve runs of tasks whose events fall on the same times.
 
@@ -147,8 +149,9 @@ class FastModel:
             States before the first segment's events.
         dy0 : array, shape (B, S, k), optional
             Their derivatives by the columns; without it no derivatives are computed.
-        warm : bool
-            Begin the iteration at the solution of the last call, which fits a search that moves slowly.
+        warm : dict, optional
+            Solutions of the last call, where the iteration begins, which fits a search that moves slowly; it
+            is filled. One for each subject: what one subject leaves must not move another's last digits.
 
         Raises
         ------
@@ -238,19 +241,22 @@ class FastModel:
         binding: Bound,
         forcing: Forcing,
         dy: Array | None,
-        warm: bool,
+        warm: Warm | None,
     ) -> Solved:
         key = kind, number
         shape = binding.count, self.structure.size, plan.mass.shape[1]
         # None is the last solution, a number the rank of a remembered task in nearness.
         starts: list[int | None] = list(range(TRIES))
-        if warm and key in self._last and self._last[key].shape == shape:
+        last = None if warm is None else warm.get(key)
+        if last is not None and last.shape == shape:
             starts.insert(0, None)
         for rank in starts:
-            guess = self._last[key] if rank is None else self._recalled(kind, binding.p, forcing, rank)
+            guess = last if rank is None else self._recalled(kind, binding.p, forcing, rank)
+            assert guess is not None
             solved = self.solver.solve(plan, binding, forcing, guess, dy)
             if solved.converged.all() and np.isfinite(solved.w).all():
-                self._last[key] = solved.w
+                if warm is not None:
+                    warm[key] = solved.w
                 return solved
             if not self.solver.iterates:
                 break

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen
+from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen, Warm
 from pbpkc.engines.mipinn.range_check import outside
 from pbpkc.engines.mipinn.tasks import Bound, bound
 from pbpkc.experiment.regimen import BoundRegimen
@@ -36,6 +36,7 @@ class FastPredictor:
     _last: tuple[bytes, Prediction | Failure] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+    _warm: Warm = field(default_factory=dict, init=False, repr=False, compare=False)
     _rest: Array | None = field(default=None, init=False, repr=False, compare=False)
     _line: tuple[BoundRegimen, tuple[Segment, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -124,7 +125,7 @@ class FastPredictor:
             y0[start.state] = start.value
             dy0[start.state] = 0.0 if start.d_value is None else start.d_value
         try:
-            curve = self.fast.run(binding, [line], times, y0[None], dy0[None], warm=True)
+            curve = self.fast.run(binding, [line], times, y0[None], dy0[None], self._warm)
         except (Unseen, NotSolved) as error:
             return Failure(str(error), "train on a family that holds it, or fit with --method least-squares")
         assert curve.dy is not None
@@ -142,4 +143,4 @@ class FastPredictor:
         return Prediction(value[rows, seen], derivative)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_last": None, "_line": None}
+        return {**self.__dict__, "_last": None, "_line": None, "_warm": {}}
