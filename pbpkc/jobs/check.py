@@ -18,6 +18,7 @@ from pbpkc.check.report import CheckItem, CheckReport, Status
 from pbpkc.check.residual import ACCEPTED, Jacobian, Residual, worst_defect
 from pbpkc.check.unknown_terms import breaks_range, examine_unknown_terms, outside_declared
 from pbpkc.check.volumes import prove_volumes
+from pbpkc.compiler.missing.contradiction import sometimes_contradicts
 from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.evaluate import evaluate_definitions
@@ -148,6 +149,13 @@ def _positive(loaded: Spec) -> Iterable[CheckItem]:
 
 
 def _unknown(loaded: Spec, runs: Runs) -> Iterable[CheckItem]:
+    for one in loaded.learned:
+        count = f"a {one.form.kind} form with {len(one.form.coefficients)} coefficients"
+        broken = sometimes_contradicts(one.form, one.unknown)
+        text = f"{count}: it keeps what is declared for all that were drawn within their bounds"
+        if broken is not None:
+            text = f"{count}: within their bounds {broken}"
+        yield CheckItem("unknown", one.unknown.name, "held" if broken is None else "violated", text)
     proofs = examine_unknown_terms(loaded.stages.lowered)
     demanded = "positive" in loaded.model.demands
     names = dict.fromkeys(p.name for p in proofs)

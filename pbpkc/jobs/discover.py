@@ -12,14 +12,14 @@ scored (censored ones included) and k all estimated parameters of the subject, t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from pbpkc.compiler.missing import Form, FormError, Learned, with_form
+from pbpkc.compiler.missing import Coefficient, Form, FormError, Learned, with_form
 from pbpkc.compiler.missing.contradiction import always_contradicts, contradiction
 from pbpkc.compiler.missing.library import Untried, library
 from pbpkc.compiler.missing.written import Written, pasted, read_form, read_with
@@ -118,6 +118,63 @@ class Discovery:
         return tuple(t for t in self.tried if not t.reason and t.bic <= self.best + WITHIN)
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A form with the model in which it stands for the term."""
+
+    written: Written
+    spec: LoadedModel
+    others: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A term with everything that is tried for it; it serves any number of data sets.
+
+    Parameters
+    ----------
+    unknown : Unknown
+    curve : LoadedModel
+        The model with the term learned as a curve.
+    learned : Learned
+    candidates : tuple of Candidate
+    untried : tuple of Untried
+    """
+
+    unknown: Unknown
+    curve: LoadedModel
+    learned: Learned
+    candidates: tuple[Candidate, ...]
+    untried: tuple[Untried, ...]
+
+
+def prepare(
+    loaded: LoadedModel,
+    name: str | None = None,
+    forms: Sequence[str] = (),
+    said: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+) -> Prepared:
+    """What is to be tried for a term; see `discover`.
+
+    Raises
+    ------
+    SpecError
+        For a term that does not exist, or a form that cannot be read.
+    """
+    name = _term(loaded, name)
+    unknown = loaded.model.unknowns[name]
+    written, untried = _forms(loaded, unknown, forms, said, only)
+    curve = loaded.with_settings(learn=f"{name} = basis")
+    learned = next(term for term in curve.learned if term.unknown.name == name)
+    candidates = []
+    for one in written:
+        model, term = with_form(loaded.model, name, one.form, {c.name: c.name for c in one.form.coefficients})
+        spec = LoadedModel(loaded.path, model, loaded.given, loaded.settings, (*loaded.learned, term))
+        candidates.append(Candidate(one, spec, _others(loaded, one.form)))
+    return Prepared(unknown, curve, learned, tuple(candidates), untried)
+
+
 def discover(
     loaded: LoadedModel,
     job: FitJob,
@@ -153,28 +210,32 @@ def discover(
     ValueError
         If the learned curve cannot be fitted for any subject.
     """
-    name = _term(loaded, name)
-    unknown = loaded.model.unknowns[name]
-    written, untried = _forms(loaded, unknown, forms, said, only)
-    total = len(written) + 1
+    return discover_prepared(prepare(loaded, name, forms, said, only), job, progress)
+
+
+def discover_prepared(
+    prepared: Prepared, job: FitJob, progress: Callable[[int, int, str], None] | None = None
+) -> Discovery:
+    """Fit what was prepared to data; see `discover`."""
+    unknown, learned = prepared.unknown, prepared.learned
+    total = len(prepared.candidates) + 1
     tell = progress or (lambda done, total, what: None)
     tell(0, total, "the curve")
-    with_curve = loaded.with_settings(learn=f"{name} = basis")
     first = replace(job, options=replace(job.options, starts=1, profile=None))
-    fitted = fit(with_curve, first)
-    learned = next(term for term in with_curve.learned if term.unknown.name == name)
-    seen = visited(with_curve, fitted, learned)
+    fitted = fit(prepared.curve, first)
+    seen = visited(prepared.curve, fitted, learned)
     if not seen:
         reasons = "; ".join(f"{f.id}: {f.reason}" for f in fitted.result.fits)
-        raise ValueError(f"the curve of '{name}' could not be fitted to any subject ({reasons})")
+        raise ValueError(f"the curve of '{unknown.name}' could not be fitted to any subject ({reasons})")
     sample = _sample(fitted, learned, seen)
     found = []
-    for done, one in enumerate(written):
-        tell(done + 1, total, one.title)
-        found.append(_try(loaded, job, unknown, one, sample))
+    for done, one in enumerate(prepared.candidates):
+        tell(done + 1, total, one.written.title)
+        found.append(_try(job, unknown, one, sample))
     found.sort(key=lambda t: (bool(t.reason), t.bic if math.isfinite(t.bic) else math.inf))
     tell(total, total, "")
-    return Discovery(unknown, tuple(found), untried, curves(with_curve, fitted, learned), fitted)
+    drawn = curves(prepared.curve, fitted, learned)
+    return Discovery(unknown, tuple(found), prepared.untried, drawn, fitted)
 
 
 def _term(loaded: LoadedModel, name: str | None) -> str:
@@ -286,25 +347,25 @@ def _regressed(form: Form, unknown: Unknown, sample: _Sample, others: dict[str, 
     return np.asarray(np.clip(np.exp(best), np.exp(low), np.exp(high)))
 
 
-def _try(loaded: LoadedModel, job: FitJob, unknown: Unknown, one: Written, sample: _Sample) -> Tried:
-    others = _others(loaded, one.form)
-    form = one.form
-    if form.coefficients:
-        begin = _regressed(form, unknown, sample, others)
-        form = replace(
-            form,
-            coefficients=tuple(
-                replace(c, start=float(x)) for c, x in zip(form.coefficients, begin, strict=True)
-            ),
-        )
+def _start(coefficient: Coefficient, value: float) -> str:
+    """A starting value as `--start` would have it."""
+    unit = coefficient.unit
+    shown = "" if unit.text == "1" else f" {unit}"
+    return f"{coefficient.name} = {value / float(unit.factor)!r}{shown}"
+
+
+def _try(job: FitJob, unknown: Unknown, candidate: Candidate, sample: _Sample) -> Tried:
+    one, others, form = candidate.written, dict(candidate.others), candidate.written.form
     names = tuple(c.name for c in form.coefficients)
-    model, learned = with_form(loaded.model, unknown.name, form, {n: n for n in names})
-    spec = LoadedModel(loaded.path, model, loaded.given, loaded.settings, (*loaded.learned, learned))
+    if names:
+        begin = _regressed(form, unknown, sample, others)
+        starts = [_start(c, float(x)) for c, x in zip(form.coefficients, begin, strict=True)]
+        job = replace(job, start=(*job.start, *starts))
     blank = Tried(
         one.title, one.text, names, 0, 0, math.nan, math.nan, (), "", sample.grid[:, 0], np.zeros(0)
     )
     try:
-        result = fit(spec, job).result
+        result = fit(candidate.spec, job).result
     except SpecError as error:
         return replace(blank, reason=error.diagnostics[0].message)
     failed = [f for f in result.fits if not f.theta]
@@ -336,7 +397,7 @@ def _try(loaded: LoadedModel, job: FitJob, unknown: Unknown, one: Written, sampl
         objective=objective,
         bic=bic,
         estimates=result.estimates,
-        lines=pasted(replace(one, form=form), unknown, middle.tolist(), intervals),
+        lines=pasted(one, unknown, middle.tolist(), intervals),
         at=sample.grid[:, 0],
         value=form.values(unknown, list(sample.grid.T), middle, others),
         reason=next((f"at its estimate {r}" for r in reasons if r is not None), ""),

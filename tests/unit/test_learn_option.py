@@ -59,6 +59,7 @@ def test_every_check_holds_of_a_learned_term(form: str, folder: Path) -> None:
     assert done.code == 0
     assert "claims: rates keep their promise" in done.out
     assert "constant" in done.out
+    assert "it keeps what is declared" in done.out
 
 
 def test_the_default_is_the_start_and_coefficients_have_names(spec: LoadedModel) -> None:

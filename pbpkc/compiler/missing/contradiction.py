@@ -70,6 +70,23 @@ def contradiction(
     return None
 
 
+def sometimes_contradicts(form: Form, unknown: Unknown) -> str | None:
+    """What a form breaks for any of many coefficients anywhere within their bounds; None for nothing."""
+    rng = np.random.default_rng(0)
+    for _ in range(_DRAWS):
+        theta = np.array([_anywhere(c.mask.low, c.mask.high, c.mask.scale, rng) for c in form.coefficients])
+        broken = contradiction(form, unknown, theta)
+        if broken is not None:
+            return broken
+    return contradiction(form, unknown, form.start)
+
+
+def _anywhere(low: float, high: float, scale: str, rng: np.random.Generator) -> float:
+    if scale == "log":
+        return math.exp(rng.uniform(math.log(low), math.log(high)))
+    return float(rng.uniform(low, high))
+
+
 def always_contradicts(form: Form, unknown: Unknown, others: Mapping[str, float] | None = None) -> str | None:
     """What a form breaks for all of many coefficients within their bounds; None if it can keep everything."""
     rng = np.random.default_rng(0)
