@@ -87,6 +87,35 @@ def test_the_least_squares_head_solves_the_same_problem_less_well() -> None:
     assert errors[0] < errors[1] < 1e-2
 
 
+def test_the_least_squares_head_knows_the_slope_of_its_residual_below_a_floor() -> None:
+    """Every equation that reads a state below its floor goes on along its tangent, the linear ones too."""
+    from pbpkc.engines.mipinn.forcing import Forcing
+    from pbpkc.engines.mipinn.least_squares import LeastSquaresHead, _Problem
+    from pbpkc.engines.mipinn.tasks import bound
+
+    _, made = trained("po")
+    compiled = loaded().compiled
+    fast = FastModel(compiled, made.model, None, np.zeros(0, dtype=np.intp), "least-squares")
+    assert isinstance(fast.solver, LeastSquaresHead)
+    at = fast.plan("bolus into gut.X", 1.0)
+    states, inputs = len(compiled.state_names), len(compiled.input_names)
+    zeros = np.zeros((1, states))
+    y0 = zeros.copy()
+    y0[0, compiled.state_names.index("gut.X")] = 1000.0
+    forcing = Forcing(np.zeros(1), y0, np.zeros((1, inputs)), np.zeros(inputs), zeros)
+    problem = _Problem(fast.solver, at, bound(compiled, compiled.parameters()[None], False), forcing)
+    generator = np.random.default_rng(0)
+    w, d = generator.standard_normal((2, problem.n, problem.k))
+    y, below = problem.curves(w)
+    blocks = problem.blocks(problem.jacobian(y))
+    groups = [fast.structure.cols[fast.structure.rows == i] for i in range(problem.n)]
+    told = np.array([block @ d[cols].ravel() for block, cols in zip(blocks, groups, strict=True)])
+    up, down = (problem.residual(v, *problem.curves(v)) for v in (w + 1e-6 * d, w - 1e-6 * d))
+    central = compiled.state_names.index("central.X")
+    assert np.any(below[central] < 0.0)
+    assert np.allclose((up - down) / 2e-6, told, rtol=1e-4, atol=1e-5 * np.abs(told).max())
+
+
 def test_several_tasks_side_by_side_are_each_as_alone() -> None:
     family, made = trained("po")
     compiled = loaded().compiled

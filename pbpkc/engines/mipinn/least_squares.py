@@ -51,7 +51,7 @@ class LeastSquaresHead:
         self._entries = s.entries.tolist()
         self._states = s.states.tolist()
         self.steering = np.flatnonzero(s.steering)
-        self.live = np.flatnonzero(s.curved[s.rows] & s.steering[s.cols]).tolist()
+        self.read = np.flatnonzero(s.steering[s.cols]).tolist()
 
     def solve(
         self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
@@ -115,7 +115,7 @@ class _Problem:
         f = stacked([values[i] for i in self.head._states], (1, self.q))[0]
         if below:
             j = self.jacobian(y)
-            for e in self.head.live:
+            for e in self.head.read:
                 row, col = int(self.structure.rows[e]), int(self.structure.cols[e])
                 if col in below:
                     f[row] += j[e] * below[col][0]
