@@ -22,6 +22,7 @@ COMMANDS = {
     "compile": "compile",
     "show": "show",
     "nca": "nca",
+    "bench": "bench",
     "demo": "demo",
 }
 
@@ -35,6 +36,7 @@ SUMMARIES = {
     "discover": "Find the formula of an unknown term from data.",
     "compile": "Write the generated numpy and torch modules, or print a stage.",
     "show": "Print the equations as text, LaTeX or a table.",
+    "bench": "Compare methods on tasks whose truth is known.",
     "nca": "Non-compartmental figures of observed data.",
     "demo": "Check and fit the theophylline study, and write its report.",
 }

@@ -112,9 +112,6 @@ class Scored:
     number : int
     curve_error : float
         Per cent.
-    found_error, form_error : float
-        The same of the form with the smallest BIC, and of the true law fitted to the same data, which is what
-        the data allow. nan where no forms were tried.
     in_set, is_best : bool
         The true law. False where no forms were tried.
     kept : tuple of str
@@ -125,8 +122,6 @@ class Scored:
     cell: Cell
     number: int
     curve_error: float
-    found_error: float
-    form_error: float
     in_set: bool
     is_best: bool
     kept: tuple[str, ...]
@@ -184,20 +179,13 @@ def _task(base: LoadedModel, prepared: Prepared, cell: Cell, number: int) -> Sco
     curve = found.curves[0]
     first, last = (float(x) for x in (curve.at[curve.visited].min(), curve.at[curve.visited].max()))
     c = np.linspace(max(first, 0.0), last, 201)
+    learned = np.interp(c, curve.at, curve.value)
     truth = law.at(c, *parameters)
-
-    def off(at: Array, values: Array) -> float:
-        seen = np.interp(c, at, values)
-        return 100.0 * float(np.sqrt(np.mean((seen - truth) ** 2)) / np.ptp(truth))
-
-    error = off(curve.at, curve.value)
-    own = next((t for t in found.tried if t.title == law.title and len(t.value)), None)
-    limit = math.nan if own is None else off(own.at, own.value)
-    chosen = off(found.kept[0].at, found.kept[0].value) if found.kept else math.nan
+    error = 100.0 * float(np.sqrt(np.mean((learned - truth) ** 2)) / np.ptp(truth))
     kept = tuple(t.title for t in found.kept)
-    seconds = time.process_time() - began
-    best = kept[:1] == (law.title,)
-    return Scored(cell, number, error, chosen, limit, law.title in kept, best, kept, seconds)
+    return Scored(
+        cell, number, error, law.title in kept, kept[:1] == (law.title,), kept, time.process_time() - began
+    )
 
 
 def _data(base: LoadedModel, form: str, cell: Cell, dose: float, rng: np.random.Generator) -> str:
@@ -223,26 +211,19 @@ def _simulated(spec: LoadedModel, dose: float, times: Array) -> dict[str, Array]
 
 
 def table(scored: Sequence[Scored]) -> str:
-    """A line a cell: median errors, how often the true law is in the set and the best, CPU.
-
-    Errors are those of the learned curve, of the form with the smallest BIC, and of the true law fitted to
-    the same data.
-    """
+    """A line a cell: median curve error, how often the true law is in the set and is the best, CPU."""
     lines = [
-        f"{'law':18} {'noise':>5} {'channel':>8} {'tasks':>5} {'curve %':>8} {'found %':>8} "
-        f"{'law %':>6} {'in set':>8} {'best':>8} {'CPU s':>6}"
+        f"{'law':18} {'noise':>5} {'channel':>8} {'tasks':>5} {'curve %':>8} {'in set':>8} {'best':>8} "
+        f"{'CPU s':>6}"
     ]
     for cell in dict.fromkeys(s.cell for s in scored):
         own = [s for s in scored if s.cell == cell]
         error = float(np.median([s.curve_error for s in own]))
-        chosen, limit = (
-            float(np.median([getattr(s, of) for s in own])) for of in ("found_error", "form_error")
-        )
         among, best = sum(s.in_set for s in own), sum(s.is_best for s in own)
         cpu = float(np.median([s.seconds for s in own]))
         lines.append(
-            f"{cell.law:18} {cell.noise:>5g} {cell.channel:>8} {len(own):>5} {error:>8.2f} {chosen:>8.2f} "
-            f"{limit:>6.2f} {among:>4}/{len(own):<3} {best:>4}/{len(own):<3} {cpu:>6.1f}"
+            f"{cell.law:18} {cell.noise:>5g} {cell.channel:>8} {len(own):>5} {error:>8.2f} "
+            f"{among:>4}/{len(own):<3} {best:>4}/{len(own):<3} {cpu:>6.1f}"
         )
     return "\n".join(lines) + "\n"
 

@@ -16,12 +16,9 @@ def test_without_noise_the_curve_is_found() -> None:
 
 def test_the_table_counts_cells() -> None:
     cell = Cell("Hill", 5.0)
-    rows = [
-        Scored(cell, k, error, 0.7, 0.5, k < 2, k == 0, ("Hill",), 3.0)
-        for k, error in enumerate((1.0, 2.0, 9.0))
-    ]
+    rows = [Scored(cell, k, error, k < 2, k == 0, ("Hill",), 3.0) for k, error in enumerate((1.0, 2.0, 9.0))]
     (_, line) = table(rows).splitlines()
-    assert line.split() == ["Hill", "5", "Cl", "3", "2.00", "0.70", "0.50", "2/3", "1/3", "3.0"]
+    assert line.split() == ["Hill", "5", "Cl", "3", "2.00", "2/3", "1/3", "3.0"]
 
 
 @pytest.mark.parametrize("title", LAWS)
