@@ -97,8 +97,9 @@ def command(
     max_steps: int,
     format_: str,
 ) -> None:
-    """Find the formula of an unknown term: fit a library of forms to the data, report those that fit.
+    """Find the formula of an unknown term from data.
 
+    A library of forms is fitted to the data, and those that fit are reported.
     --unknown NAME says which term, where the spec has several (--unknown "NAME = EXPR" gives one its form, as
     in every command). Forms that contradict the declared range, anchors or direction are left out, with the
     reason. Each other form takes the term's place and is fitted to the data with the masked parameters of

@@ -157,7 +157,9 @@ def test_a_reader_that_goes_away_is_no_error_and_changes_no_status(tmp_path: Pat
         assert child.stdout is not None
         child.stdout.close()
         assert child.stderr is not None
-        assert child.stderr.read() == b""
+        # A busy machine may be slow enough for a line of progress.
+        told = child.stderr.read().decode()
+        assert not [line for line in told.splitlines() if not line.startswith(("simulating", "checking"))]
         child.stderr.close()
         assert child.wait(60) == status
 
