@@ -51,7 +51,13 @@ from pbpkc.cli.places import as_folder, demand_apart, files_read
     metavar="TITLE",
     help='Of the library only this form, e.g. "Michaelis-Menten". Repeatable.',
 )
-@click.option("--method", metavar="NAME", default="least-squares", show_default=True, help="As of fit.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    default="least-squares",
+    show_default=True,
+    help="As of fit, but for mi-pinn: a trained model serves one form of the term only.",
+)
 @click.option(
     "--starts",
     type=click.IntRange(1, 1000),
@@ -105,6 +111,10 @@ def command(
     reason. Each other form takes the term's place and is fitted to the data with the masked parameters of
     the spec. Reported are all within 6 BIC units of the best, as lines that replace the term in the spec.
     """
+    if method == "mi-pinn":
+        raise click.UsageError(
+            "a trained model serves one form of the term only, and discover tries many: leave --method out"
+        )
     from pbpkc.cli.progress import bar
     from pbpkc.infer.options import FitOptions
     from pbpkc.jobs.discover import discover

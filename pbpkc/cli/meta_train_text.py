@@ -41,16 +41,23 @@ def meta_train_text(made: MetaTrained) -> str:
             f"  infusions: {family.infusion[0]:g} to {family.infusion[1]:g} of the scenario's length"
         )
     record = training.model.record
+    if not training.chosen.median <= training.target:
+        lines += [
+            "",
+            f"No candidate reaches the tolerance of {training.target:g}: train on more tasks, or with more "
+            "features. The reference solver mends what matters at the optimum of a fit.",
+        ]
     if record.get("stagnates"):
         lines += ["", "The error does not fall with the number of features: do not trust this model."]
     failed = record.get("failed") or []
     if isinstance(failed, list) and failed:
         lines += ["", f"{len(failed)} tasks were left out because the reference solver did not finish them"]
     seconds = training.cpu_seconds
+    reused = f" ({made.reused} taken over from an earlier run)" if made.reused else ""
     lines += [
         "",
-        f"{seconds['all']:.1f} s of CPU, {seconds['trajectories']:.1f} of them for reference trajectories"
-        + (f" ({made.reused} taken over from an earlier run)" if made.reused else ""),
+        f"{seconds['all']:.1f} s of CPU without imports and compilation, {seconds['trajectories']:.1f} of "
+        f"them for reference trajectories{reused}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -45,6 +45,7 @@ def command(
     output: Path | None,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
+    learn: tuple[str, ...],
     format_: str,
 ) -> None:
     """Draw virtual people from a population of a spec.
@@ -59,7 +60,7 @@ def command(
     demand_apart(outputs, [spec])
     loaded = load(spec)
     demand_apart(outputs, files_read(loaded.model))
-    loaded = loaded.with_settings(set=set_, unknown=unknown)
+    loaded = loaded.with_settings(set=set_, unknown=unknown, learn=learn)
     warn(loaded.model.warnings)
     people = loaded.population(count, seed, name)
     if output is not None:

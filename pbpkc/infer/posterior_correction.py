@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 #: Effective draws that weights have to leave, or the exact posterior is walked on.
 _FEWEST = 100.0
 
+#: Share of the draws that have to count for weights to be even.
+_EVEN = 0.9
+
 #: Moves before those that are kept, as a share of these: they begin at weighted draws, close to where they
 #: belong.
 _WARMUP = 0.25
@@ -116,7 +119,9 @@ def corrected(
     if not np.isfinite(ratio).any():
         return Failure("the exact model has no value at any draw of the fast one", exact.reason)
     weights = pareto_smoothed(ratio)
-    if weights.trustworthy and weights.effective >= _FEWEST:
+    # A tail is judged by few draws; where next to all of them count alike there is none.
+    even = weights.effective >= _EVEN * len(ratio)
+    if even or (weights.trustworthy and weights.effective >= _FEWEST):
         weight = np.zeros(len(x))
         weight[chosen] = weights.weight
         return Sampled(x, point, log_density, weight, chains, "importance", exact.solves, weights, weights)

@@ -137,6 +137,9 @@ def fit_subject(
         *(subject.remarks(theta) if subject.remarks is not None else ()),
         *_notes(space, searches, end, after, verdict, subject.exact is None),
     ]
+    if not scoring.quantified.any():
+        notes.insert(0, f"all {scoring.count} values are below quantification: they only say how small the "
+                        "curve is, and estimates end where nothing larger is needed")  # fmt: skip
     if plain and not freedom:
         notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
     converged = found.converged

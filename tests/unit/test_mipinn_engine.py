@@ -149,7 +149,7 @@ def test_doses_that_training_never_gave_are_solved_and_said() -> None:
 
 def test_infusions_of_other_lengths_are_solved_after_training_for_them() -> None:
     fast, exact = predictors("iv", infusion=(0.5, 3.0))
-    for length in (0.6, 2.4):
+    for length in (0.5, 0.6, 2.4, 3.0):  # the ends of the range too
         regimen = replace(
             exact.regimen, doses=tuple(replace(d, duration=length) for d in exact.regimen.doses)
         )
@@ -221,6 +221,11 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     checkpoint.write(path, made.model)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SpecError, match="is damaged"):
+        checkpoint.read(path)
+    flipped = bytearray(content)
+    flipped[-40] ^= 1
+    path.write_bytes(bytes(flipped))
     with pytest.raises(SpecError, match="is damaged"):
         checkpoint.read(path)
     path.write_bytes(b"hello, this is no model")

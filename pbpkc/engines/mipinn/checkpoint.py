@@ -6,6 +6,7 @@ damaged, of another version, or of other equations than those at hand.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,7 @@ def write(path: Path, trained: TrainedModel) -> None:
         "fixed": dict(trained.fixed),
         "record": trained.record,
     }
+    head["sha256"] = _digest(arrays)
     # One entry, because the order of several is not the same in every run.
     text = json.dumps(head, sort_keys=True, allow_nan=True)
     content = save({name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}, {_NAME: text})
@@ -97,6 +99,8 @@ def read(path: Path) -> TrainedModel:
         )
     try:
         arrays = load(content)
+        if head["sha256"] != _digest(arrays):
+            raise ValueError("the arrays are not those that were written")
         kinds = {str(k["kind"]): _kind(arrays, number, k) for number, k in enumerate(head["kinds"])}
         return TrainedModel(
             equations=str(head["equations"]),
@@ -109,6 +113,15 @@ def read(path: Path) -> TrainedModel:
         )
     except (SafetensorError, ValueError, KeyError, TypeError):
         raise _refused(path, "is damaged", "copy it again, or train it again") from None
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    """SHA-256 of all arrays by name: a bit that flips in a file is no reason for another estimate."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return found.hexdigest()
 
 
 def demand_fit(trained: TrainedModel, compiled: CompiledModel, path: Path) -> None:

@@ -211,6 +211,27 @@ def draw_task(family: Family, compiled: CompiledModel, number: int, seed: int) -
     return Task(number, pattern.name, p, scaled(regimen, dose, length), pattern.end)
 
 
+def corners(family: Family, compiled: CompiledModel) -> list[Task]:
+    """Tasks at the ends of what the family gives: the smallest and largest doses and lengths of infusions.
+
+    Drawn tasks come near the ends and do not reach them; these say how far segments and doses may go.
+    """
+    found = []
+    for pattern in family.patterns:
+        p = compiled.parameters()
+        for name, value in pattern.overrides.items():
+            if name in compiled.parameter_index:
+                p[compiled.parameter_index[name]] = value
+        values = dict(zip(compiled.parameter_names, p.tolist(), strict=True))
+        regimen = bind(pattern.regimen, {**pattern.overrides, **values})
+        found += [
+            Task(-1, pattern.name, p, scaled(regimen, dose, length), pattern.end)
+            for dose in family.dose
+            for length in family.infusion
+        ]
+    return found
+
+
 def scaled(regimen: BoundRegimen, dose: float, length: float) -> BoundRegimen:
     """A regimen with all amounts times `dose`, and infusions `length` times as long at that amount."""
     if dose == 1.0 and length == 1.0:

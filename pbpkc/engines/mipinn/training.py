@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.branches import dissimilarity, group
-from pbpkc.engines.mipinn.family import Family, Task, draw_task
+from pbpkc.engines.mipinn.family import Family, Task, corners, draw_task
 from pbpkc.engines.mipinn.fast import size_of
 from pbpkc.engines.mipinn.features import projected, svd_basis
 from pbpkc.engines.mipinn.fixed_bases import chebyshev_basis, random_basis
 from pbpkc.engines.mipinn.grid import Grid
 from pbpkc.engines.mipinn.kinds import infusion_targets
 from pbpkc.engines.mipinn.selection import Errors, HeldOut, choose, hold_out, measure
-from pbpkc.engines.mipinn.snapshots import Failed, Snapshot, Trajectory, follow, grids, snapshots
+from pbpkc.engines.mipinn.snapshots import Failed, Snapshot, Trajectory, follow, grids, segments_of, snapshots
 from pbpkc.engines.mipinn.trained import KindModel, Memory, TrainedModel, equations_of
 from pbpkc.infer.compiled_predictor import enters_prediction
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.output import versions
+from pbpkc.solve.timeline import Segment
 
 Array = NDArray[np.float64]
 
@@ -155,6 +156,8 @@ class Training:
     cpu_seconds : mapping of str to float
         What it cost: reference trajectories, and all. Not part of the model, whose bytes are the same every
         time.
+    target : float
+        The tolerance that a candidate had to meet.
     """
 
     model: TrainedModel
@@ -162,6 +165,7 @@ class Training:
     chosen: Errors
     branch_names: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     cpu_seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    target: float = 1e-5
 
 
 def gather(
@@ -180,7 +184,7 @@ def gather(
     """
     count = options.tasks + options.held_out
     tasks = [draw_task(family, compiled, number, options.seed) for number in range(count)]
-    on = grids(compiled, tasks)
+    on = grids(compiled, [*tasks, *corners(family, compiled)])
     if not on:
         raise TrainingError("no task has a run of any length; give the scenario a `run`")
     by_kind: dict[str, list[Snapshot]] = {kind: [] for kind in on}
@@ -262,7 +266,10 @@ def train(
     solved = time.process_time() - began
     observables = [k for k, o in enumerate(compiled.manifest["observables"])]
     makers = Candidates(compiled, family, material, options)
-    grid = [(b, f) for b in options.branches for f in options.features]
+    states = len(compiled.state_names)
+    # More branches than states are one for every state, which is tried once.
+    numbers = dict.fromkeys(min(b, states) if b else states for b in options.branches)
+    grid = [(b, f) for b in numbers for f in options.features]
     tried: list[Errors] = []
     for number, (branches, features) in enumerate(grid):
         candidate = makers.model(branches, features)
@@ -295,7 +302,7 @@ def train(
     model = makers.model(branches, features, record)
     names = {kind: makers.names(kind, branches) for kind in material.grids}
     seconds = {"trajectories": solved, "all": time.process_time() - began}
-    return Training(model, tuple(tried), chosen, names, seconds)
+    return Training(model, tuple(tried), chosen, names, seconds, options.tolerance)
 
 
 def stagnates(tried: Sequence[Errors], chosen: Errors) -> bool:
@@ -317,6 +324,7 @@ class Candidates:
     ) -> None:
         self.compiled, self.family, self.material, self.options = compiled, family, material, options
         self.chosen = {kind: found[:SEGMENTS] for kind, found in material.snapshots.items()}
+        self._ends = [x for task in corners(family, compiled) for x in segments_of(compiled, task)]
         self._distance: dict[str, Array] = {}
         self._bases: dict[tuple[str, int], Basis] = {}
 
@@ -410,15 +418,17 @@ class Candidates:
             ]
         )
         return KindModel(
-            basis, Memory(keys, sizes, projected(basis, some, states)), _given(found, self.compiled)
+            basis,
+            Memory(keys, sizes, projected(basis, some, states)),
+            _given([s.segment for s in found] + [s for k, s in self._ends if k == kind], self.compiled),
         )
 
 
-def _given(snapshots: Sequence[Snapshot], compiled: CompiledModel) -> dict[str, tuple[float, float]]:
+def _given(segments: Sequence[Segment], compiled: CompiledModel) -> dict[str, tuple[float, float]]:
     """Range of what was given at the beginning of segments, by state."""
     seen: dict[str, list[float]] = {}
-    for one in snapshots:
-        for event in one.segment.events:
+    for segment in segments:
+        for event in segment.events:
             if event.kind != "stop":
                 seen.setdefault(compiled.state_names[event.state], []).append(event.value)
     return {name: (min(values), max(values)) for name, values in sorted(seen.items())}
