@@ -67,8 +67,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic in old
     metavar="NAME",
     default="svd",
     show_default=True,
-    help="Features: svd (of reference trajectories), network (sine networks trained with the physics "
-    "residual), chebyshev or random (controls).",
+    help="Features: svd (of reference trajectories), chebyshev or random (controls).",
 )
 @click.option(
     "--head",

@@ -35,7 +35,6 @@ Array = NDArray[np.float64]
 #: What `--basis` accepts, with what each is.
 BASES = {
     "svd": "singular vectors of reference trajectories",
-    "network": "sine networks trained with the physics residual through the head",
     "chebyshev": "Chebyshev polynomials in the logarithm of time (a control)",
     "random": "random sine features in the logarithm of time (a control)",
 }
@@ -59,7 +58,7 @@ class TrainingOptions:
     tasks, held_out : int
         Tasks that features are learned from, and tasks that judge them.
     seed : int
-    basis : {"svd", "network", "chebyshev", "random"}
+    basis : {"svd", "chebyshev", "random"}
     head : {"galerkin", "least-squares"}
         What solves the held-out tasks.
     branches, features : tuple of int
@@ -358,7 +357,7 @@ class Candidates:
         if key not in self._bases:
             count = max(self.options.features)
             grid, branch, found = self.material.grids[kind], self.branch(kind, branches), self.chosen[kind]
-            if self.options.basis in ("svd", "network"):
+            if self.options.basis == "svd":
                 made = svd_basis(grid, found, branch, count)
             else:
                 make = chebyshev_basis if self.options.basis == "chebyshev" else random_basis
