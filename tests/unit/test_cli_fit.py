@@ -58,22 +58,10 @@ def test_estimates_are_printed_and_written(tmp_path: Path) -> None:
     study(tmp_path)
     ran = call("fit", "model.pbpk", "-o", "out", "--no-report", cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert (
-        ran.err
-        == "wrote "
-        + ", ".join(
-            f"out/{n}"
-            for n in (
-                "estimates.csv",
-                "subjects.csv",
-                "predictions.csv",
-                "summary.csv",
-                "timing.json",
-                "fit.json",
-            )
-        )
-        + "\n"
-    )
+    # A busy machine may be slow enough for lines of progress.
+    told = [line for line in ran.err.splitlines() if not line.startswith("fitting")]
+    order = ("estimates.csv", "subjects.csv", "predictions.csv", "summary.csv", "timing.json", "fit.json")
+    assert told == ["wrote " + ", ".join(f"out/{name}" for name in order)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     found = estimates(tmp_path / "out")
     assert found["1", "k"] == pytest.approx(0.1006, rel=1e-3)
