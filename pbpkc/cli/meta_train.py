@@ -9,6 +9,9 @@ import rich_click as click
 from pbpkc.cli.options import SPEC, as_format, print_json, settings, warn
 from pbpkc.cli.places import demand_apart, files_read, in_folder
 
+#: As `pbpkc.engines.mipinn.network_options.NetworkOptions` has them, which is not imported for a help page.
+OBJECTIVE, STEPS = "physics", 300
+
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic in older versions
     """A list of numbers, ``8, 12, 16``."""
@@ -67,7 +70,8 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic in old
     metavar="NAME",
     default="svd",
     show_default=True,
-    help="Features: svd (of reference trajectories), chebyshev or random (controls).",
+    help="Features: svd (of reference trajectories), network (sine networks trained with the physics "
+    "residual), chebyshev or random (controls).",
 )
 @click.option(
     "--head",
@@ -75,6 +79,23 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic in old
     default="galerkin",
     show_default=True,
     help="What solves held-out tasks: galerkin, or least-squares (a physics-informed pseudo-inverse).",
+)
+@click.option(
+    "--objective",
+    metavar="NAME",
+    help="What training makes small with --basis network: physics (the residual of the equations at the "
+    "head's solution), projection (what the best fit leaves of reference trajectories), or both (the "
+    f"residual, and the error of the head's solution) [default: {OBJECTIVE}].",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help=f"Steps of training with --basis network, for each number of branches [default: {STEPS}].",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where networks are trained [default: cpu].",
 )
 @click.option(
     "--tasks", type=click.IntRange(2), default=240, show_default=True, help="Tasks that teach features."
@@ -85,9 +106,8 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic in old
 @click.option(
     "--branches",
     type=_Numbers(int),
-    default="1, 2, 4, 8, 16, 0",
-    show_default=True,
-    help="Numbers of branches to try; 0 is one for every state.",
+    help="Numbers of branches to try; 0 is one for every state [default: 1, 2, 4, 8, 16, 0; with --basis "
+    "network, each of whose trainings takes minutes, 4].",
 )
 @click.option(
     "--features",
@@ -129,9 +149,12 @@ def command(
     infusion_range: tuple[float, float],
     basis: str,
     head: str,
+    objective: str | None,
+    steps: int | None,
+    device: str | None,
     tasks: int,
     held_out: int,
-    branches: tuple[int, ...],
+    branches: tuple[int, ...] | None,
     features: tuple[int, ...],
     tolerance: float,
     seed: int,
@@ -151,20 +174,28 @@ def command(
     """
     from pbpkc.cli.meta_train_text import meta_train_text
     from pbpkc.cli.progress import bar
-    from pbpkc.engines.mipinn.training import Stage, TrainingError, TrainingOptions
+    from pbpkc.engines.mipinn.network_options import NetworkOptions
+    from pbpkc.engines.mipinn.stage import Stage
+    from pbpkc.engines.mipinn.training import TrainingError, TrainingOptions
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.meta_train import MetaTrainJob, meta_train
     from pbpkc.jobs.meta_train_output import write_record
 
+    for name, value in {"objective": objective, "steps": steps, "device": device}.items():
+        if value is not None and basis != "network":
+            raise click.UsageError(f"--{name} is a choice of --basis network; the basis is {basis}")
     options = TrainingOptions(
         tasks=tasks,
         held_out=held_out,
         seed=seed,
         basis=basis,
         head=head,
-        branches=branches,
+        branches=branches or ((4,) if basis == "network" else TrainingOptions().branches),
         features=features,
         tolerance=tolerance,
+        network=NetworkOptions(
+            objective=objective or OBJECTIVE, steps=steps or STEPS, device=device or "cpu"
+        ),
     )
     job = MetaTrainJob(scenario, dose_range, infusion_range, options)
     written = [output, output.with_name(output.name + ".json"), output.with_name(output.name + ".svg")]
@@ -184,7 +215,7 @@ def command(
         click.echo(f"error: {error}", err=True)
         ctx.exit(3)
     except KeyboardInterrupt:
-        click.echo("\nfinished trajectories are kept: the same command goes on from there", err=True)
+        click.echo("\nwhat is finished is kept: the same command goes on from there", err=True)
         raise
     write_record(made, written[1], written[2])
     if format_ == "json":

@@ -52,12 +52,20 @@ def meta_train_text(made: MetaTrained) -> str:
     failed = record.get("failed") or []
     if isinstance(failed, list) and failed:
         lines += ["", f"{len(failed)} tasks were left out because the reference solver did not finish them"]
+    losses = record.get("loss")
+    if isinstance(losses, dict) and any(losses.values()):
+        lines += ["", "Training of the networks: mean logarithm of the loss over the tasks of a step"]
+        for kind, points in losses.items():
+            if points:
+                (_, first), (step, last) = points[0], points[-1]
+                lines.append(f"  {kind}: {first:.2f} at first, {last:.2f} after {step:g} steps")
     seconds = training.cpu_seconds
     reused = f" ({made.reused} taken over from an earlier run)" if made.reused else ""
     lines += [
         "",
         f"{seconds['all']:.1f} s of CPU without imports and compilation, {seconds['trajectories']:.1f} of "
-        f"them for reference trajectories{reused}",
+        f"them for reference trajectories{reused}"
+        + (f", {seconds['networks']:.1f} for networks" if "networks" in seconds else ""),
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,10 +14,12 @@ import numpy as np
 from pbpkc.body.people import JointDistribution, independent, joint_distribution
 from pbpkc.engines.mipinn import checkpoint
 from pbpkc.engines.mipinn.family import Family, Pattern, draw_task, parameter_ranges
+from pbpkc.engines.mipinn.network_device import demand_device, free_memory, step_memory
 from pbpkc.engines.mipinn.partial import PartialFolder
 from pbpkc.engines.mipinn.snapshots import SOLVER, grids, segments_of
+from pbpkc.engines.mipinn.stage import Stage
 from pbpkc.engines.mipinn.trained import equations_of
-from pbpkc.engines.mipinn.training import Stage, Training, TrainingError, TrainingOptions, train
+from pbpkc.engines.mipinn.training import Training, TrainingError, TrainingOptions, train
 from pbpkc.experiment.data import Dataset
 from pbpkc.experiment.regimen import Regimen, bind
 from pbpkc.experiment.scenario import find_scenario, parameter_vector
@@ -87,9 +88,10 @@ def meta_train(
     loaded : Spec
     job : MetaTrainJob
     output : Path, optional
-        The file; trajectories of a stopped training are kept in ``FILE.partial`` until it is written.
+        The file; trajectories and networks of a stopped training are kept in ``FILE.partial`` until it is
+        written.
     resume : bool
-        Whether such trajectories are taken over.
+        Whether these are taken over.
     progress : callable, optional
 
     Raises
@@ -97,10 +99,12 @@ def meta_train(
     SpecError
         For a scenario that cannot be bound.
     ValueError
-        For a scenario that does not exist, or one without an end.
+        For a scenario that does not exist, or one without an end; for a device that is not there.
     TrainingError
         If too many tasks of the family cannot be solved.
     """
+    if job.options.basis == "network":
+        demand_device(job.options.network.device)
     compiled, family = family_of(loaded, job)
     _demand_memory(compiled, family, job.options)
     partial = None
@@ -110,7 +114,8 @@ def meta_train(
             partial.remove()
             partial = PartialFolder(partial.path, partial.key)
     reused = 0 if partial is None else partial.count
-    training = train(compiled, family, job.options, progress, partial)
+    folder = None if partial is None else partial.path
+    training = train(compiled, family, job.options, progress, partial, folder)
     if output is not None and partial is not None:
         checkpoint.write(output, training.model)
         partial.remove()
@@ -138,7 +143,7 @@ def family_of(loaded: Spec, job: MetaTrainJob) -> tuple[CompiledModel, Family]:
     every: dict[str, float] = {}
     for _, _, overrides, _ in gathered:
         every |= overrides
-    _, compiled = Variants(loaded).for_settings(every)
+    _, compiled = Variants(loaded, job.options.basis == "network").for_settings(every)
     patterns = tuple(
         Pattern(name, regimen, overrides, _end(compiled, name, regimen, overrides))
         for name, regimen, overrides, _ in gathered
@@ -207,13 +212,23 @@ def estimated_memory(compiled: CompiledModel, family: Family, options: TrainingO
 
 def _demand_memory(compiled: CompiledModel, family: Family, options: TrainingOptions) -> None:
     """Refuse what the machine could not hold, before hours are spent on it."""
-    try:
-        there = float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return  # a system that does not tell
-    wanted = estimated_memory(compiled, family, options)
-    if wanted > there:
+    there, wanted = free_memory("cpu"), estimated_memory(compiled, family, options)
+    if there is not None and wanted > there:
         raise TrainingError(
             f"the trajectories of {options.tasks} tasks need about {wanted / 1e9:.1f} GB of memory, and "
             f"{there / 1e9:.1f} GB are free; train on fewer tasks (--tasks) or shorter courses of doses"
+        )
+    if options.basis != "network":
+        return
+    some = grids(
+        compiled, [draw_task(family, compiled, n, options.seed) for n in range(min(options.tasks, 10))]
+    )
+    points = max((len(grid.quadrature()[0]) for grid in some.values()), default=0)
+    network = options.network
+    there = free_memory(network.device)
+    wanted = step_memory(len(compiled.state_names), max(options.features), points, network)
+    if there is not None and wanted > there:
+        raise TrainingError(
+            f"a step of the network's training needs about {wanted / 1e9:.1f} GB of memory, and "
+            f"{there / 1e9:.1f} GB are free on {network.device}; ask for fewer features (--features)"
         )

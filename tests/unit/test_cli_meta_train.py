@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_stopped_training_goes_on(
     ("arguments", "code", "words"),
     [
         (("-s", "nothing"), 2, "there is no scenario 'nothing'"),
-        (("-s", "po", "--basis", "wavelets"), 2, "basis is 'wavelets'; accepted are svd, chebyshev"),
+        (("-s", "po", "--basis", "wavelets"), 2, "basis is 'wavelets'; accepted are svd, network"),
         (("-s", "po", "--dose-range", "2, 0.5"), 2, "dose_range is (2, 0.5); accepted are two factors"),
         (("-s", "po", "--features", "a, b"), 2, "'a, b' is no list of numbers"),
         (("-s", "po", "--branches", "-1"), 2, "branches is (-1,); accepted are integers of 0 or more"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.grid import Grid
+from pbpkc.engines.mipinn.network import PARTS, Network
 from pbpkc.engines.mipinn.trained import KindModel, Memory, TrainedModel, equations_of
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.language.diagnostics import Diagnostic, SpecError
@@ -40,7 +41,7 @@ def write(path: Path, trained: TrainedModel) -> None:
         If it cannot be written.
     """
     arrays: dict[str, Array] = {}
-    kinds = []
+    kinds: list[dict[str, object]] = []
     for number, (kind, one) in enumerate(sorted(trained.kinds.items())):
         kinds.append({"kind": kind, "given": dict(one.given), "degree": one.basis.grid.degree})
         arrays |= {
@@ -54,6 +55,9 @@ def write(path: Path, trained: TrainedModel) -> None:
             f"{number}.memory.size": one.memory.size,
             f"{number}.memory.w": one.memory.w,
         }
+        if one.network is not None:
+            kinds[-1]["network"] = {"first": one.network.first, "length": one.network.length}
+            arrays |= {f"{number}.network.{part}": a for part, a in one.network.parts.items()}
     head = {
         "what": _NAME,
         "format": FORMAT,
@@ -159,11 +163,17 @@ def _kind(arrays: Mapping[str, Array], number: int, told: Mapping[str, object]) 
     if basis.features.shape[2] != len(grid.nodes) or basis.features.shape[0] <= int(basis.branch.max()):
         raise ValueError("features do not fit the grid")
     given: Mapping[str, tuple[float, float]] = told["given"]  # type: ignore[assignment]
+    layers: Mapping[str, float] | None = told.get("network")  # type: ignore[assignment]
     return KindModel(
         basis,
         Memory(take("memory.keys"), take("memory.size"), take("memory.w")),
         {name: (float(low), float(high)) for name, (low, high) in given.items()},
+        None if layers is None else Network(layers["first"], layers["length"], _parts(take)),
     )
+
+
+def _parts(take: Callable[[str], Array]) -> dict[str, Array]:
+    return {part: take(f"network.{part}") for part in PARTS}
 
 
 def _refused(path: Path, what: str, help: str) -> SpecError:

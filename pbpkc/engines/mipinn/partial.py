@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 #: Trajectories in one file; a file a task would be many, one file for all would be written again and again.
 TOGETHER = 20
 
+#: Files in which networks keep how far they have come (`network_file`).
+NETWORKS = "network-*.safetensors"
+
 
 class PartialFolder:
     """Trajectories in a folder beside the model to be written.
@@ -59,7 +62,8 @@ class PartialFolder:
         """Drop everything that was kept; somebody else's files stay."""
         if not self.path.is_dir():
             return
-        for file in (*self.path.glob("trajectories-*.npz"), self.path / "key.json"):
+        kept = (*self.path.glob("trajectories-*.npz"), *self.path.glob(NETWORKS))
+        for file in (*kept, self.path / "key.json"):
             file.unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.basis import Basis
+from pbpkc.engines.mipinn.network import Network
 from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]
@@ -43,11 +44,14 @@ class KindModel:
     memory : Memory
     given : mapping of str to (float, float)
         Smallest and largest bolus (umol) and rate of infusion (umol/h) that training gave, by state.
+    network : Network, optional
+        What the features are values of, where they are a network's.
     """
 
     basis: Basis
     memory: Memory
     given: Mapping[str, tuple[float, float]]
+    network: Network | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -22,8 +23,12 @@ from pbpkc.engines.mipinn.features import projected, svd_basis
 from pbpkc.engines.mipinn.fixed_bases import chebyshev_basis, random_basis
 from pbpkc.engines.mipinn.grid import Grid
 from pbpkc.engines.mipinn.kinds import infusion_targets
+from pbpkc.engines.mipinn.network import Network
+from pbpkc.engines.mipinn.network_options import NetworkOptions
+from pbpkc.engines.mipinn.networks import Networks
 from pbpkc.engines.mipinn.selection import Errors, HeldOut, choose, hold_out, measure
 from pbpkc.engines.mipinn.snapshots import Failed, Snapshot, Trajectory, follow, grids, segments_of, snapshots
+from pbpkc.engines.mipinn.stage import Stage
 from pbpkc.engines.mipinn.trained import KindModel, Memory, TrainedModel, equations_of
 from pbpkc.infer.compiled_predictor import enters_prediction
 from pbpkc.runtime.compiled import CompiledModel
@@ -35,6 +40,7 @@ Array = NDArray[np.float64]
 #: What `--basis` accepts, with what each is.
 BASES = {
     "svd": "singular vectors of reference trajectories",
+    "network": "sine networks trained with the physics residual through the head",
     "chebyshev": "Chebyshev polynomials in the logarithm of time (a control)",
     "random": "random sine features in the logarithm of time (a control)",
 }
@@ -58,13 +64,15 @@ class TrainingOptions:
     tasks, held_out : int
         Tasks that features are learned from, and tasks that judge them.
     seed : int
-    basis : {"svd", "chebyshev", "random"}
+    basis : {"svd", "network", "chebyshev", "random"}
     head : {"galerkin", "least-squares"}
         What solves the held-out tasks.
     branches, features : tuple of int
         What is tried; a single number fixes it. 0 branches: one for every state.
     tolerance : float
         Median relative error of the observables on held-out tasks that is good enough.
+    network : NetworkOptions
+        How networks are trained; the other bases do not read it.
     """
 
     tasks: int = 240
@@ -75,6 +83,7 @@ class TrainingOptions:
     branches: tuple[int, ...] = (1, 2, 4, 8, 16, 0)
     features: tuple[int, ...] = (8, 12, 16, 20, 24)
     tolerance: float = 1e-5
+    network: NetworkOptions = field(default_factory=NetworkOptions)
 
     def __post_init__(self) -> None:
         if self.basis not in BASES:
@@ -103,21 +112,6 @@ class Partial(Protocol):
     def put(self, number: int, found: Trajectory) -> None:
         """Keep a finished task."""
         ...
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How far training has come.
-
-    Parameters
-    ----------
-    done, total : float
-    what : str
-    """
-
-    done: float
-    total: float
-    what: str
 
 
 @dataclass(frozen=True)
@@ -153,8 +147,8 @@ class Training:
     branch_names : mapping of str to tuple of tuple of str
         For every kind the states of each branch that move.
     cpu_seconds : mapping of str to float
-        What it cost: reference trajectories, and all. Not part of the model, whose bytes are the same every
-        time.
+        What it cost: reference trajectories, networks where there are any, and all. Not part of the model,
+        whose bytes are the same every time.
     target : float
         The tolerance that a candidate had to meet.
     """
@@ -243,6 +237,7 @@ def train(
     options: TrainingOptions,
     heard: Callable[[Stage], None] | None = None,
     partial: Partial | None = None,
+    folder: Path | None = None,
 ) -> Training:
     """A trained model.
 
@@ -254,6 +249,8 @@ def train(
     heard : callable, optional
     partial : Partial, optional
         Asked for finished trajectories, told of each new one.
+    folder : Path, optional
+        Where networks keep how far they have come.
 
     Raises
     ------
@@ -264,7 +261,7 @@ def train(
     material = gather(compiled, family, options, heard, partial)
     solved = time.process_time() - began
     observables = [k for k, o in enumerate(compiled.manifest["observables"])]
-    makers = Candidates(compiled, family, material, options)
+    makers = Candidates(compiled, family, material, options, folder, heard)
     states = len(compiled.state_names)
     # More branches than states are one for every state, which is tried once.
     numbers = dict.fromkeys(min(b, states) if b else states for b in options.branches)
@@ -288,7 +285,7 @@ def train(
     chosen = choose(tried, options.tolerance)
     branches, features = grid[tried.index(chosen)]
     record: dict[str, object] = {
-        "options": asdict(options),
+        "options": {n: v for n, v in asdict(options).items() if n != "network" or options.basis == n},
         "versions": versions(),
         "patterns": sorted({t.pattern for t in material.tasks.values()}),
         "dose": list(family.dose),
@@ -298,9 +295,13 @@ def train(
         "accuracy": asdict(chosen),
         "stagnates": stagnates(tried, chosen),
     }
+    if options.basis == "network":
+        record["loss"] = {kind: makers.networks.loss(kind, branches) for kind in sorted(material.grids)}
     model = makers.model(branches, features, record)
     names = {kind: makers.names(kind, branches) for kind in material.grids}
     seconds = {"trajectories": solved, "all": time.process_time() - began}
+    if options.basis == "network":
+        seconds["networks"] = makers.networks.seconds
     return Training(model, tuple(tried), chosen, names, seconds, options.tolerance)
 
 
@@ -316,16 +317,36 @@ def stagnates(tried: Sequence[Errors], chosen: Errors) -> bool:
 
 
 class Candidates:
-    """Models of any number of branches and features from one material."""
+    """Models of any number of branches and features from one material.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+        With a torch text where the basis is a network.
+    family : Family
+    material : Material
+    options : TrainingOptions
+    folder : Path, optional
+        Where networks keep how far they have come.
+    heard : callable, optional
+        Told of the steps of networks.
+    """
 
     def __init__(
-        self, compiled: CompiledModel, family: Family, material: Material, options: TrainingOptions
+        self,
+        compiled: CompiledModel,
+        family: Family,
+        material: Material,
+        options: TrainingOptions,
+        folder: Path | None = None,
+        heard: Callable[[Stage], None] | None = None,
     ) -> None:
         self.compiled, self.family, self.material, self.options = compiled, family, material, options
         self.chosen = {kind: found[:SEGMENTS] for kind, found in material.snapshots.items()}
         self._ends = [x for task in corners(family, compiled) for x in segments_of(compiled, task)]
         self._distance: dict[str, Array] = {}
         self._bases: dict[tuple[str, int], Basis] = {}
+        self.networks = Networks(compiled, options.network, options.seed, material.tasks, folder, heard)
 
     def count(self, branches: int) -> int:
         """Branches as a number: 0 is one for every state."""
@@ -359,6 +380,9 @@ class Candidates:
             grid, branch, found = self.material.grids[kind], self.branch(kind, branches), self.chosen[kind]
             if self.options.basis == "svd":
                 made = svd_basis(grid, found, branch, count)
+            elif self.options.basis == "network":
+                like = svd_basis(grid, found, branch, count)
+                made = self.networks.trained(kind, branches, like, found)
             else:
                 make = chebyshev_basis if self.options.basis == "chebyshev" else random_basis
                 made = make(svd_basis(grid, found, branch, 1), count, self.options.seed)
@@ -387,14 +411,19 @@ class Candidates:
             record or {},
         )  # fmt: skip
         kinds = {
-            kind: self._kind(shell, kind, self.basis(kind, branches, features))
+            kind: self._kind(
+                shell,
+                kind,
+                self.basis(kind, branches, features),
+                self.networks.of(kind, branches, features),
+            )
             for kind in self.material.grids
         }
         return TrainedModel(
             shell.equations, shell.fingerprint, shell.model, kinds, varied, fixed, shell.record
         )
 
-    def _kind(self, shell: TrainedModel, kind: str, basis: Basis) -> KindModel:
+    def _kind(self, shell: TrainedModel, kind: str, basis: Basis, network: Network | None) -> KindModel:
         found = self.chosen[kind]
         some = found[:: max(1, len(found) // REMEMBERED)][:REMEMBERED]
         states = np.arange(len(self.compiled.state_names), dtype=np.intp)
@@ -420,6 +449,7 @@ class Candidates:
             basis,
             Memory(keys, sizes, projected(basis, some, states)),
             _given([s.segment for s in found] + [s for k, s in self._ends if k == kind], self.compiled),
+            network,
         )
 
 
