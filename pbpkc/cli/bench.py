@@ -106,7 +106,7 @@ def inversion(
     """
     from pbpkc.cli.bench_text import bench_text
     from pbpkc.cli.progress import bar
-    from pbpkc.engines.mipinn.training import TrainingError
+    from pbpkc.engines.mipinn.material import TrainingError
     from pbpkc.jobs.bench_folder import BenchFolder
     from pbpkc.jobs.bench_output import document, write_bench
     from pbpkc.jobs.bench_steps import Bench, BenchOptions

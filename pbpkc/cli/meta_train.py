@@ -9,7 +9,7 @@ import rich_click as click
 from pbpkc.cli.options import SPEC, as_format, print_json, settings, warn
 from pbpkc.cli.places import demand_apart, files_read, in_folder
 
-#: As `pbpkc.engines.mipinn.network_options.NetworkOptions` has them, which is not imported for a help page.
+#: As `pbpkc.engines.mipinn.network.options.NetworkOptions` has them, which is not imported for a help page.
 OBJECTIVE, STEPS = "physics", 300
 
 
@@ -174,9 +174,10 @@ def command(
     """
     from pbpkc.cli.meta_train_text import meta_train_text
     from pbpkc.cli.progress import bar
-    from pbpkc.engines.mipinn.network_options import NetworkOptions
+    from pbpkc.engines.mipinn.material import TrainingError
+    from pbpkc.engines.mipinn.network.options import NetworkOptions
     from pbpkc.engines.mipinn.stage import Stage
-    from pbpkc.engines.mipinn.training import TrainingError, TrainingOptions
+    from pbpkc.engines.mipinn.training_options import TrainingOptions
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.meta_train import MetaTrainJob, meta_train
     from pbpkc.jobs.meta_train_output import write_record

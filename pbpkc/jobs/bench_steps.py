@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pbpkc.engines.mipinn.training import TrainingOptions
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.problem import FitProblem
 from pbpkc.jobs.bench_folder import BenchFolder, key_of

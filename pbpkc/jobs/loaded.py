@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from pbpkc.check.report import CheckReport
-    from pbpkc.engines.mipinn.training import TrainingOptions
+    from pbpkc.engines.mipinn.training_options import TrainingOptions
     from pbpkc.experiment.people import People
     from pbpkc.infer.posterior_result import PosteriorOptions
     from pbpkc.infer.result import FitResult
@@ -182,7 +182,7 @@ class LoadedModel(Spec):
         TrainingError
             If too many tasks of the family cannot be solved.
         """
-        from pbpkc.engines.mipinn.training import TrainingOptions as Default
+        from pbpkc.engines.mipinn.training_options import TrainingOptions as Default
         from pbpkc.jobs.meta_train import MetaTrainJob, meta_train
 
         job = MetaTrainJob(_texts(scenario), dose_range, infusion_range, options or Default())

@@ -14,12 +14,14 @@ import numpy as np
 from pbpkc.body.people import JointDistribution, independent, joint_distribution
 from pbpkc.engines.mipinn import checkpoint
 from pbpkc.engines.mipinn.family import Family, Pattern, draw_task, parameter_ranges
-from pbpkc.engines.mipinn.network_device import demand_device, free_memory, step_memory
+from pbpkc.engines.mipinn.material import TrainingError
+from pbpkc.engines.mipinn.network.device import demand_device, free_memory, step_memory
 from pbpkc.engines.mipinn.partial import PartialFolder
 from pbpkc.engines.mipinn.snapshots import SOLVER, grids, segments_of
 from pbpkc.engines.mipinn.stage import Stage
 from pbpkc.engines.mipinn.trained import equations_of
-from pbpkc.engines.mipinn.training import Training, TrainingError, TrainingOptions, train
+from pbpkc.engines.mipinn.training import Training, train
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 from pbpkc.experiment.data import Dataset
 from pbpkc.experiment.regimen import Regimen, bind
 from pbpkc.experiment.scenario import find_scenario, parameter_vector

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from pbpkc.engines.mipinn.candidates import Candidates
 from pbpkc.engines.mipinn.family import Family
+from pbpkc.engines.mipinn.material import Material, gather
 from pbpkc.engines.mipinn.selection import Errors, measure
-from pbpkc.engines.mipinn.training import Candidates, Material, TrainingOptions, gather
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 from pbpkc.runtime.compiled import CompiledModel
 
 #: Numbers of branches; 0 is one for every state.

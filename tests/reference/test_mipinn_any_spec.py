@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pbpkc import load
-from pbpkc.engines.mipinn.training import TrainingOptions
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 
 #: Fits of noise-free data must come back to the truth within this; the solver's own last word included.
 CLOSE = 2e-3

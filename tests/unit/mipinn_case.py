@@ -9,7 +9,8 @@ import numpy as np
 
 from pbpkc import load
 from pbpkc.engines.mipinn.family import Family
-from pbpkc.engines.mipinn.training import Training, TrainingOptions, train
+from pbpkc.engines.mipinn.training import Training, train
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 from pbpkc.jobs.loaded import LoadedModel
 from pbpkc.jobs.meta_train import MetaTrainJob, family_of
 

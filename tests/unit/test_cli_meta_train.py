@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_stopped_training_goes_on(
 ) -> None:
     from pbpkc import load
     from pbpkc.engines.mipinn import partial
-    from pbpkc.engines.mipinn.training import TrainingOptions
+    from pbpkc.engines.mipinn.training_options import TrainingOptions
 
     write(tmp_path)
     model = load(tmp_path / "saturable.pbpk")

@@ -268,7 +268,8 @@ def test_a_fit_on_a_trained_model_is_the_fit_of_the_solver(tmp_path: Path) -> No
 
 def test_a_poor_model_is_polished_by_the_exact_one(tmp_path: Path) -> None:
     """With four features the fast model is wrong by far more than the noise: the solver finishes the fit."""
-    from pbpkc.engines.mipinn.training import Candidates, gather
+    from pbpkc.engines.mipinn.candidates import Candidates
+    from pbpkc.engines.mipinn.material import gather
 
     family, _ = trained("po")
     compiled = loaded().compiled
@@ -301,3 +302,21 @@ def test_one_subject_does_not_move_another(tmp_path: Path) -> None:
         found = model.fit(method="mi-pinn", model=tmp_path / "m", workers=workers)
         thetas.append(found.subject("3").theta)
     assert thetas[0] == thetas[1] == thetas[2]
+
+
+@pytest.mark.parametrize("basis", ["chebyshev", "random"])
+def test_a_control_has_no_more_features_than_a_short_segment_has_nodes(basis: str) -> None:
+    """The lag before absorption is a segment of one element: fewer nodes than the features asked for."""
+    from pbpkc.engines.mipinn.candidates import Candidates
+    from pbpkc.engines.mipinn.material import gather
+
+    family, _ = trained("po")
+    compiled = loaded().compiled
+    options = replace(OPTIONS, tasks=8, held_out=1, basis=basis)
+    model = Candidates(compiled, family, gather(compiled, family, options), options).model(1, 20)
+    few = min(len(kind.basis.grid.nodes) for kind in model.kinds.values())
+    assert few <= 20
+    for kind in model.kinds.values():
+        held = np.any(kind.basis.features != 0.0, axis=2).sum(axis=1)
+        assert held.tolist() == [min(20, len(kind.basis.grid.nodes) - 1)]
+        assert np.all(np.isfinite(kind.basis.features))

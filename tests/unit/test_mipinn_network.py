@@ -15,18 +15,21 @@ from mipinn_case import loaded, trained, write
 from pbpkc import load
 from pbpkc.engines.mipinn import checkpoint
 from pbpkc.engines.mipinn.basis import Basis
+from pbpkc.engines.mipinn.candidates import Candidates
 from pbpkc.engines.mipinn.fast import FastModel
 from pbpkc.engines.mipinn.features import svd_basis
 from pbpkc.engines.mipinn.forcing import Forcing
-from pbpkc.engines.mipinn.network_file import NetworkFile
-from pbpkc.engines.mipinn.network_head import TorchHead
-from pbpkc.engines.mipinn.network_loss import loss_of
-from pbpkc.engines.mipinn.network_material import Segments, as_tensors
-from pbpkc.engines.mipinn.network_options import NetworkOptions
+from pbpkc.engines.mipinn.material import Material, gather
+from pbpkc.engines.mipinn.network.head import TorchHead
+from pbpkc.engines.mipinn.network.loss import loss_of
+from pbpkc.engines.mipinn.network.options import NetworkOptions
+from pbpkc.engines.mipinn.network.segments import Segments, as_tensors
+from pbpkc.engines.mipinn.network.state_file import NetworkFile
 from pbpkc.engines.mipinn.snapshots import Snapshot
 from pbpkc.engines.mipinn.structure import structure
 from pbpkc.engines.mipinn.tasks import bound
-from pbpkc.engines.mipinn.training import Candidates, Material, TrainingOptions, gather, train
+from pbpkc.engines.mipinn.training import train
+from pbpkc.engines.mipinn.training_options import TrainingOptions
 
 NETWORK = NetworkOptions(steps=60, width=64, tasks=10)
 OPTIONS = TrainingOptions(

@@ -18,7 +18,7 @@ from safetensors.numpy import load, save
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.grid import Grid
-from pbpkc.engines.mipinn.network import PARTS, Network
+from pbpkc.engines.mipinn.network.sine import PARTS, Network
 from pbpkc.engines.mipinn.trained import KindModel, Memory, TrainedModel, equations_of
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.language.diagnostics import Diagnostic, SpecError

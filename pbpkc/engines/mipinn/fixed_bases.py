@@ -49,9 +49,10 @@ def _same_for_all(like: Basis, values: Array) -> Basis:
     grid = like.grid
     since, weights = grid.quadrature()
     at = grid.values_at(since)
-    features = np.empty((len(like.features), *values.shape))
+    features = np.zeros((len(like.features), *values.shape))
+    values = values[: len(grid.nodes) - 1]  # a short grid holds no more that differ
     for b in range(len(like.features)):
         root = np.sqrt(np.maximum(at @ like.weight[b], 0.0) * weights)
         _, triangle = np.linalg.qr((at @ values.T) * root[:, None])
-        features[b] = np.linalg.solve(triangle.T, values)
+        features[b, : len(values)] = np.linalg.solve(triangle.T, values)
     return Basis(grid, like.branch, features, like.weight, like.scale, like.floor)

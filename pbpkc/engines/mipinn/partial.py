@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 #: Trajectories in one file; a file a task would be many, one file for all would be written again and again.
 TOGETHER = 20
 
-#: Files in which networks keep how far they have come (`network_file`).
+#: Files in which networks keep how far they have come (`network.state_file`).
 NETWORKS = "network-*.safetensors"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.basis import Basis
-from pbpkc.engines.mipinn.network import Network
+from pbpkc.engines.mipinn.network.sine import Network
 from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pbpkc.engines.mipinn.basis import Basis
-from pbpkc.engines.mipinn.network_material import Segments
+from pbpkc.engines.mipinn.network.segments import Segments
 from pbpkc.engines.mipinn.structure import Structure
 from pbpkc.runtime.torch_model import TorchModel
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.family import Task
-from pbpkc.engines.mipinn.network import Network
-from pbpkc.engines.mipinn.network_options import NetworkOptions
+from pbpkc.engines.mipinn.network.options import NetworkOptions
+from pbpkc.engines.mipinn.network.sine import Network
 from pbpkc.engines.mipinn.snapshots import Snapshot
 from pbpkc.engines.mipinn.stage import Stage
 from pbpkc.runtime.compiled import CompiledModel
 
 if TYPE_CHECKING:
-    from pbpkc.engines.mipinn.network_training import TrainedNetwork
+    from pbpkc.engines.mipinn.network.training import TrainedNetwork
 
 
 @dataclass
@@ -60,8 +60,8 @@ class Networks:
         snapshots : sequence of Snapshot
         """
         # Loaded here: the other bases do without torch.
-        from pbpkc.engines.mipinn.network_file import NetworkFile, key_of
-        from pbpkc.engines.mipinn.network_training import train_network
+        from pbpkc.engines.mipinn.network.state_file import NetworkFile, key_of
+        from pbpkc.engines.mipinn.network.training import train_network
 
         if not np.any(like.features):
             return like  # nothing moves in such a segment

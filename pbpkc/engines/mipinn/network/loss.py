@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pbpkc.engines.mipinn.network_head import TorchHead
-from pbpkc.engines.mipinn.network_material import Segments
+from pbpkc.engines.mipinn.network.head import TorchHead
+from pbpkc.engines.mipinn.network.segments import Segments
 
 
 def loss_of(head: TorchHead, batch: Segments, features: Tensor, objective: str, passes: int) -> Tensor:

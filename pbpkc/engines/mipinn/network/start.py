@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.grid import FIRST, Grid
-from pbpkc.engines.mipinn.network import scaled_time, units, untrained
+from pbpkc.engines.mipinn.network.sine import scaled_time, units, untrained
 
 Array = NDArray[np.float64]
 

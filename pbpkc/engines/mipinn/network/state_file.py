@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save
 
 from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.family import Task
-from pbpkc.engines.mipinn.network_material import arrays_of
-from pbpkc.engines.mipinn.network_options import NetworkOptions
+from pbpkc.engines.mipinn.network.options import NetworkOptions
+from pbpkc.engines.mipinn.network.segments import arrays_of
 from pbpkc.engines.mipinn.snapshots import Snapshot
 from pbpkc.engines.mipinn.trained import equations_of
 from pbpkc.experiment.whole_file import write_whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pbpkc.engines.mipinn.network_options import NetworkOptions
+from pbpkc.engines.mipinn.network.options import NetworkOptions
 
 #: Normal matrices of a step in memory at its peak: of the linear equations, of all, its factor, a copy.
 COPIES = 4.0

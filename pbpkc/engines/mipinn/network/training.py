@@ -20,12 +20,12 @@ from pbpkc.engines.mipinn.basis import Basis
 from pbpkc.engines.mipinn.family import Task
 from pbpkc.engines.mipinn.features import projected
 from pbpkc.engines.mipinn.grid import Grid
-from pbpkc.engines.mipinn.network import Network, scaled_time
-from pbpkc.engines.mipinn.network_head import TorchHead
-from pbpkc.engines.mipinn.network_loss import loss_of
-from pbpkc.engines.mipinn.network_material import Segments, as_tensors
-from pbpkc.engines.mipinn.network_options import NetworkOptions
-from pbpkc.engines.mipinn.network_start import Start, begin
+from pbpkc.engines.mipinn.network.head import TorchHead
+from pbpkc.engines.mipinn.network.loss import loss_of
+from pbpkc.engines.mipinn.network.options import NetworkOptions
+from pbpkc.engines.mipinn.network.segments import Segments, as_tensors
+from pbpkc.engines.mipinn.network.sine import Network, scaled_time
+from pbpkc.engines.mipinn.network.start import Start, begin
 from pbpkc.engines.mipinn.snapshots import Snapshot
 from pbpkc.engines.mipinn.structure import structure
 from pbpkc.runtime.compiled import CompiledModel

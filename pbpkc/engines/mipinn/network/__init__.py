@@ -1,0 +1,1 @@
+"""Sine networks as features of time: what they are, and their training through the closed-form head."""
