@@ -17,6 +17,7 @@ from pbpkc.solve.output import versions
 from pbpkc.studies.ablation import Choice
 from pbpkc.studies.inversion_page import Results, inversion_page
 from pbpkc.studies.limits import Stage1
+from pbpkc.studies.missing import Missing
 from pbpkc.studies.paper_table import Estimate, Interval
 from pbpkc.studies.scores import Summary
 from pbpkc.studies.speed import Cost
@@ -39,9 +40,16 @@ def document(found: Findings, options: BenchOptions) -> Mapping[str, object]:
         "km_profiles": [to_plain(one) for one in found.profiles],
         "left_out": list(found.refused),
         "costs": [to_plain(row) for one in found.costs for row in one.rows],
+        "yardstick_ms": yardstick_of(found),
         "choices": [to_plain(row) for one in found.choices for row in one.rows],
+        "missing": [to_plain(one) for one in found.missing],
         "cells": [to_plain(one) for one in found.cells],
     }
+
+
+def yardstick_of(found: Findings) -> float | None:
+    """What the machine was worth at its best while times were taken; None without times."""
+    return min((one.yardstick_ms for one in found.costs), default=None)
 
 
 def results(found: Findings) -> Results:
@@ -50,7 +58,9 @@ def results(found: Findings) -> Results:
         found.stage1, found.estimates, found.intervals, found.profiles, found.refused, found.cells,
         [row for one in found.costs for row in one.rows],
         [row for one in found.choices for row in one.rows],
+        found.missing,
         found.limits,
+        yardstick_of(found),
     )  # fmt: skip
 
 
@@ -69,6 +79,7 @@ def write_bench(folder: Path, found: Findings, options: BenchOptions, command: s
         "training.csv": (Stage1, shown.stage1),
         "speed.csv": (Cost, shown.costs),
         "choices.csv": (Choice, shown.choices),
+        "missing.csv": (Missing, shown.missing),
     }
     files |= {name: _table(kind, rows) for name, (kind, rows) in tables.items() if rows}
     if found.cells:

@@ -27,6 +27,7 @@ PARTS = {
     "synthetic": "one, three and five unknowns at three levels of noise",
     "speed": "processor time against least squares on exact solves",
     "ablation": "branches, bases and heads by held-out error",
+    "missing": "the paper's missing term, as a curve and as a formula",
 }
 
 #: Searches of one fit.
@@ -36,6 +37,12 @@ STARTS = 3
 RTOL = 1e-8
 
 Heard = Callable[[float], None]
+
+#: A piece of work: about how many seconds, what it is, and what does it.
+Step = tuple[float, str, Callable[[Heard], None]]
+
+#: What steps found, by kind.
+Gathered = dict[str, list[object]]
 
 
 @dataclass(frozen=True)
@@ -160,3 +167,8 @@ def schedule(
 def spec_path(name: str) -> Path:
     """A spec of record."""
     return resource("specs", name)
+
+
+def slug(text: str) -> str:
+    """A name for a file."""
+    return "".join(c if c.isalnum() else "_" for c in text.lower())

@@ -20,6 +20,7 @@ from pbpkc.studies.inversion_plots import (
     recovery_plot,
 )
 from pbpkc.studies.limits import METHOD, Limit, Stage1
+from pbpkc.studies.missing import TITLE, Missing
 from pbpkc.studies.paper_systems import (
     PAPER_BRANCHES,
     PAPER_SECONDS,
@@ -45,7 +46,9 @@ class Results:
     cells: Sequence[Cell]
     costs: Sequence[Cost]
     choices: Sequence[Choice]
+    missing: Sequence[Missing]
     limits: Sequence[Limit]
+    yardstick_ms: float | None
 
 
 def inversion_page(found: Results, command: str, choices: Mapping[str, object]) -> StudyPage:
@@ -59,6 +62,7 @@ def inversion_page(found: Results, command: str, choices: Mapping[str, object]) 
         *([_synthetic(found)] if found.cells else []),
         *([_speed(found)] if found.costs or found.stage1 else []),
         *([_choices(found.choices)] if found.choices else []),
+        *([_missing(found.missing)] if found.missing else []),
     ]
     broken = sum(not one.holds for one in found.limits)
     headline = (
@@ -325,6 +329,16 @@ def _speed(found: Results) -> StudySection:
         "makes it longer, so the shortest of several runs counts. Least squares runs on exact sensitivities "
         "of the "
         "project's solver; a tolerance whose gap to the lowest objective is above 0.01 does not count.",
+        *(
+            ()
+            if found.yardstick_ms is None
+            else (
+                f"A million additions in Python took {plain_number(found.yardstick_ms, 3)} ms here, at "
+                "best; an idle "
+                "core of these years needs about 50, so a larger number says that other work shared the "
+                "machine.",
+            )
+        ),
         f"The paper states {PAPER_SECONDS['MI-PINN']:g} s for one inference and "
         f"{PAPER_SECONDS['SciPy odeint']:g} s for SciPy's odeint, and does not say what they comprise.",
     )
@@ -380,6 +394,49 @@ def _choices(rows: Sequence[Choice]) -> StudySection:
         lines, 4,
     )  # fmt: skip
     return StudySection("choices", "What each choice is worth", text, plots, (table,))
+
+
+def _missing(rows: Sequence[Missing]) -> StudySection:
+    lines = []
+    for system, channels, noise in dict.fromkeys((r.system, r.channels, r.noise) for r in rows):
+        some = [r for r in rows if (r.system, r.channels, r.noise) == (system, channels, noise)]
+        forms: dict[str, int] = {}
+        for row in some:
+            for title in row.kept:
+                forms[title] = forms.get(title, 0) + 1
+        told = sorted(forms.items(), key=lambda one: (-one[1], one[0]))
+        lines.append(
+            (
+                system,
+                ", ".join(channels),
+                f"{100 * noise:g} %",
+                ", ".join(f"{title} ({count})" for title, count in told) or NOTHING,
+                str(len(some)),
+                plain_number(_median([r.curve_error for r in some]), 2),
+                f"{plain_number(_median([r.high for r in some]), 3)}",
+                f"{sum(r.in_set for r in some)} of {len(some)}",
+                plain_number(_median([r.cpu_s for r in some]), 3),
+            )
+        )
+    text = (
+        "The whole term of UGT2B15 is taken out of the intravenous paracetamol model and found again from "
+        "ten samples "
+        "of one dose: as a curve, and as formulas fitted to the data. The concentrations visited lie far "
+        "below Km, "
+        f"where {TITLE} is a straight line; so a line is the simplest formula that these data allow, and "
+        "the true "
+        "form can be reported beside it, but not told from it.",
+        *(f"{', '.join(r.channels)}, {100 * r.noise:g} % noise: {r.failed}." for r in rows if r.failed),
+    )
+    table = StudyTable(
+        ("term", "channels", "noise", "forms within 6 of the smallest BIC (data sets)", "data sets",
+         "error of the curve %",
+         "visited up to [umol/L]", "true form among them", "time [s]"),
+        tuple(lines), 4,
+        "Error of the curve: root mean square over the visited concentrations, of the range of the true "
+        "values there.",
+    )  # fmt: skip
+    return StudySection("missing", "Missing terms", text, (), (table,))
 
 
 def _median(values: Sequence[float]) -> float:

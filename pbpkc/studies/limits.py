@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pbpkc.studies.ablation import Choice
+from pbpkc.studies.missing import CURVE_LIMITS, LIVER, TITLE, Missing
 from pbpkc.studies.paper_systems import SYSTEMS
 from pbpkc.studies.paper_table import Estimate, Interval
 from pbpkc.studies.scores import REACHED, Summary, expected_range
@@ -213,3 +214,24 @@ def ablation_limits(rows: Sequence[Choice]) -> Iterator[Limit]:
                     f"mean squared error of all states {line[best]:.1e} with {best}, {line[1]:.1e} with one",
                     line[best] < line[1],
                 )  # fmt: skip
+
+
+def missing_limits(rows: Sequence[Missing]) -> Iterator[Limit]:
+    """Of missing terms, from plasma and one more channel."""
+    both = [r for r in rows if len(r.channels) > 1]
+    for system, noise in sorted({(r.system, r.noise) for r in both}):
+        mine = [r for r in both if (r.system, r.noise) == (system, noise)]
+        told = f"{system}, {100 * noise:g} % noise"
+        errors = sorted(r.curve_error for r in mine if math.isfinite(r.curve_error))
+        if system == LIVER and noise in CURVE_LIMITS:
+            median = errors[len(errors) // 2] if errors else math.nan
+            yield Limit(
+                "missing term", f"{told}: median error of the curve at most {CURVE_LIMITS[noise]:g} %",
+                f"{median:.2g} %", median <= CURVE_LIMITS[noise],
+            )  # fmt: skip
+        if noise > 0.0:
+            inside = sum(r.in_set for r in mine)
+            yield Limit(
+                "missing term", f"{told}: {TITLE} among the forms reported, 9 times in 10",
+                f"{inside} of {len(mine)}", inside >= 0.9 * len(mine),
+            )  # fmt: skip

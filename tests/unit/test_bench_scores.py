@@ -14,8 +14,9 @@ from pbpkc.infer.predictor import Failure, Noise, Prediction
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.options import SolverOptions
-from pbpkc.studies.limits import Stage1, stage1_limits, synthetic_limits
+from pbpkc.studies.limits import Stage1, missing_limits, stage1_limits, synthetic_limits
 from pbpkc.studies.linear_regime import ByRatio
+from pbpkc.studies.missing import CHANNELS, LIVER, PAPER, Missing, curve_error, truth
 from pbpkc.studies.scores import Cell, Score, expected_range, summarise
 from pbpkc.studies.synthetic import together
 from pbpkc.studies.truths import (
@@ -198,3 +199,27 @@ def test_limits_of_training() -> None:
 
 def test_the_unit_of_the_ratio_is_that_of_the_paper() -> None:
     assert float(unit("L/h/mg").factor) == pytest.approx(1e6)
+
+
+def test_the_error_of_a_curve_is_seen_against_the_range_of_the_truth() -> None:
+    at = np.linspace(5.0, 120.0, 40)
+    assert curve_error(at, truth(at)) < 1e-3
+    # An offset of a hundredth of the range is one per cent; a line is nearly right this far below Km.
+    assert curve_error(at, truth(at) + 0.01 * np.ptp(truth(at))) == pytest.approx(1.0, rel=1e-2)
+    assert 0.05 < curve_error(at, 145_800.0 / 23_000.0 * at) < 0.5
+
+
+def missing(
+    noise: float, error: float, in_set: bool, channels: tuple[str, ...] = CHANNELS[1], system: str = LIVER
+) -> Missing:
+    return Missing(system, channels, noise, 0, error, 5.0, 120.0, ("linear",), in_set, 1.0)
+
+
+def test_limits_of_the_missing_term_are_for_plasma_and_the_product_together() -> None:
+    good = [missing(0.0, 0.2, False), *(missing(0.05, 1.1, True) for _ in range(10))]
+    alone = [missing(0.05, 50.0, False, CHANNELS[0])]
+    assert [one.holds for one in missing_limits([*good, *alone])] == [True, True, True]
+    paper = [missing(0.05, 9.9, True, system=PAPER)]  # ten samples of one dose: no limit for its curve
+    assert [one.holds for one in missing_limits(paper)] == [True]
+    bad = [missing(0.05, 1.3, k > 1) for k in range(10)]
+    assert [one.holds for one in missing_limits(bad)] == [False, False]
