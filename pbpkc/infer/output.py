@@ -163,7 +163,7 @@ def lines(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else ""
+        return repr(float(value)) if math.isfinite(value) else ""  # numpy's own are written with their type
     return "; ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -221,7 +222,8 @@ def together(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     lowest: dict[int, float] = {}
     for cell in cells:
         for one in cell.scores:
-            lowest[one.task] = min(lowest.get(one.task, np.inf), np.nan_to_num(one.lowest, nan=np.inf))
+            met = math.inf if math.isnan(one.lowest) else one.lowest
+            lowest[one.task] = min(lowest.get(one.task, math.inf), met)
     return tuple(
         replace(cell, scores=tuple(replace(s, lowest=lowest[s.task]) for s in cell.scores)) for cell in cells
     )

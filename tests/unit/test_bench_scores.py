@@ -10,6 +10,7 @@ from fit_standin import unit
 from mipinn_case import loaded
 
 from pbpkc.experiment.scenario import experiment
+from pbpkc.infer.output import lines
 from pbpkc.infer.predictor import Failure, Noise, Prediction
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.runtime.compiled import CompiledModel
@@ -164,6 +165,14 @@ def test_a_summary_counts_what_the_bound_is_fair_for() -> None:
     assert found.rms == pytest.approx(np.sqrt((0.25 + 9.0) / 2.0))
     errors = sorted(abs(np.expm1(e)) for e in (0.05, -0.3, 0.1, 0.0))
     assert found.median_error == pytest.approx(50.0 * (errors[1] + errors[2]))
+
+
+def test_tables_hold_numbers_as_text_that_any_program_reads() -> None:
+    missing = replace(score(0, 0.1), lowest=float("nan"))
+    (one,) = together([cell([replace(score(0, 0.2), lowest=9.0)])])
+    (alone,) = together([cell([missing])])
+    text = lines(["lowest"], [[s.lowest] for c in (one, alone) for s in c.scores] + [[np.float64(0.1)]])
+    assert text == 'lowest\n9.0\n""\n0.1\n'
 
 
 def test_methods_share_the_lowest_objective_that_one_of_them_met() -> None:

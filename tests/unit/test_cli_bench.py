@@ -66,6 +66,7 @@ def test_files_hold_what_was_found(made: tuple[Path, Ran, dict[str, Any]]) -> No
     for row in fits:
         error = math.log(float(row["estimate"]) / float(row["truth"]))
         assert float(row["error"]) == pytest.approx(error, abs=1e-12)
+        assert float(row["lowest"]) <= float(row["objective"]) + 0.01
     page = (out / "report.html").read_text()
     for title in ("Paracetamol, intravenous", "Synthetic study", "Speed and training", "What each choice"):
         assert title in page
