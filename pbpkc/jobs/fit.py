@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,18 +186,46 @@ def _starts(
     return starts, notes
 
 
-def fitted_curves(fitted: Fitted, solver: SolverOptions | None = None) -> tuple[FittedCurve, ...]:
-    """The curve of each subject at its own estimate, or where there is none at the pooled one."""
+def fitted_curves(fitted: Fitted, subjects: Collection[str] | None = None) -> tuple[FittedCurve, ...]:
+    """The curve of each subject at its own estimate, or where there is none at the pooled one.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    subjects : collection of str, optional
+        Whose curves are wanted [default: all].
+    """
+    result = fitted.result
+    if not result.singles:
+        return pooled_curves(fitted, subjects)
+    parameters = [str(p["name"]) for p in result.parameters]
+    return _curves(
+        fitted,
+        {f.id: dict(zip(parameters, f.theta, strict=True)) for f in result.singles if f.theta},
+        subjects,
+    )
+
+
+def pooled_curves(fitted: Fitted, subjects: Collection[str] | None = None) -> tuple[FittedCurve, ...]:
+    """The curve of each subject, with its own doses and covariates, at the estimate of all together.
+
+    None where there is no such estimate.
+    """
+    together = fitted.result.pooled
+    if together is None or not together.theta:
+        return ()
+    shared = dict(zip([str(p["name"]) for p in fitted.result.parameters], together.theta, strict=True))
+    return _curves(fitted, {s.id: shared for s in fitted.dataset.subjects if len(s.time)}, subjects)
+
+
+def _curves(
+    fitted: Fitted, theta: Mapping[str, Mapping[str, float]], subjects: Collection[str] | None
+) -> tuple[FittedCurve, ...]:
+    """The curves of subjects that have parameters."""
     found = []
     compiled, dataset = fitted.compiled, fitted.dataset
-    parameters = [str(p["name"]) for p in fitted.result.parameters]
-    theta = {f.id: dict(zip(parameters, f.theta, strict=True)) for f in fitted.result.singles if f.theta}
-    together = fitted.result.pooled
-    if together is not None and together.theta and not fitted.result.singles:
-        shared = dict(zip(parameters, together.theta, strict=True))
-        theta = {subject.id: shared for subject in dataset.subjects if len(subject.time)}
     for subject in dataset.subjects:
-        if subject.id not in theta:
+        if subject.id not in theta or (subjects is not None and subject.id not in subjects):
             continue
         overrides = {**dataset.overrides, **subject.covariates, **theta[subject.id]}
         p = parameter_vector(compiled, overrides)
@@ -206,7 +234,7 @@ def fitted_curves(fitted: Fitted, solver: SolverOptions | None = None) -> tuple[
         except SpecError:
             continue  # a dose that means nothing at the estimate was told with the subject
         times = sampling_times(bound, CURVE_POINTS)
-        run = solve(compiled, p, bound, times, solver or SolverOptions())
+        run = solve(compiled, p, bound, times, SolverOptions())
         curves = dict(zip(run.observable_names, run.observables.T, strict=True))
         found.append(FittedCurve(subject.id, run.time, curves))
     return tuple(found)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbpkc.jobs.check import check
-from pbpkc.jobs.fit import Fitted, fitted_curves
+from pbpkc.jobs.fit import Fitted, fitted_curves, pooled_curves
 from pbpkc.jobs.learned_terms import learned_terms
 from pbpkc.report.content import ReportContent
+from pbpkc.report.fit_series import drawn_subjects
 from pbpkc.report.html import write_report
 from pbpkc.report.plots import write_fit_plots
 
@@ -47,8 +48,10 @@ def write_fit_report(
     tell(0, 3, "checks")
     checks = check(spec)
     tell(1, 3, "plots")
-    curves = fitted_curves(fitted)
-    written = list(write_fit_plots(folder, fitted.result, fitted.dataset, curves))
+    drawn = drawn_subjects(fitted.dataset)
+    curves = fitted_curves(fitted, drawn)
+    pooled = pooled_curves(fitted, drawn) if fitted.result.singles else ()
+    written = list(write_fit_plots(folder, fitted.result, fitted.dataset, curves, pooled=pooled))
     terms, files = learned_terms(folder, spec, fitted)
     written += files
     tell(2, 3, "page")
@@ -58,6 +61,7 @@ def write_fit_report(
         result=fitted.result,
         dataset=fitted.dataset,
         curves=curves,
+        pooled=pooled,
         checks=checks,
         command=command,
         terms=terms,

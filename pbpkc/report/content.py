@@ -29,13 +29,15 @@ class ReportContent:
     dataset : Dataset
         That was fitted.
     curves : sequence of Curve
-        Observables on a dense grid at the estimates, of the subjects that have some.
+        Observables on a dense grid at the estimates, of the subjects that have some and are drawn.
     checks : CheckReport, optional
         What `pbpkc check` found; a report without says that nothing was checked.
     command : str
         What repeats the run in a shell; left out where empty.
     versions : mapping of str to str
         Of what computed the numbers.
+    pooled : sequence of Curve
+        The same at the estimate of all subjects together, where it stands beside those of single ones.
     terms : sequence of (Unknown, sequence of TermCurve)
         Unknown terms that were learned, with their curves.
     """
@@ -48,4 +50,5 @@ class ReportContent:
     checks: CheckReport | None = None
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=versions)
+    pooled: Sequence[Curve] = ()
     terms: Sequence[tuple[Unknown, Sequence[TermCurve]]] = ()

@@ -17,6 +17,9 @@ from pbpkc.language.units import parse_unit
 
 Array = NDArray[np.float64]
 
+#: Subjects in one picture; with more, a picture is too long to be read.
+MOST_SUBJECTS = 60
+
 
 class Curve(Protocol):
     """The observables of one subject at its estimate, on a dense grid.
@@ -66,6 +69,8 @@ class Series:
         Values below quantification, with the limit.
     curve_time, curve : ndarray, shape (T,)
         Fitted; empty where there is no estimate.
+    pooled_time, pooled : ndarray, shape (U,)
+        The curve by the estimate of all subjects together, where it stands beside the subject's own.
     band : Band, optional
         Where there is a posterior.
     """
@@ -82,17 +87,30 @@ class Series:
     censored_limit: Array
     curve_time: Array
     curve: Array
+    pooled_time: Array
+    pooled: Array
     band: Band | None = None
 
     @property
     def highest(self) -> float:
         """The largest number to be shown; nan if there is none."""
-        shown = np.concatenate((self.value, self.censored_limit, self.curve))
+        shown = np.concatenate((self.value, self.censored_limit, self.curve, self.pooled))
         shown = shown[np.isfinite(shown)]
         return float(shown.max()) if shown.size else math.nan
 
 
-def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> tuple[Series, ...]:
+def drawn_subjects(dataset: Dataset) -> frozenset[str]:
+    """Those whose curves are shown: for every observable the first `MOST_SUBJECTS` that have values of it."""
+    found: set[str] = set()
+    for index in range(len(dataset.observable_names)):
+        there = [s.id for s in dataset.subjects if np.any(s.observable == index)]
+        found.update(there[:MOST_SUBJECTS])
+    return frozenset(found)
+
+
+def fit_series(
+    result: FitResult, dataset: Dataset, curves: Sequence[Curve], pooled: Sequence[Curve] = ()
+) -> tuple[Series, ...]:
     """What was measured and fitted, by observable and subject, in the order of the model and of the data.
 
     Parameters
@@ -102,9 +120,12 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
         That was fitted.
     curves : sequence of Curve
         Of the subjects that have an estimate.
+    pooled : sequence of Curve
+        At the estimate of all subjects together.
     """
     factor = float(parse_unit(result.time_unit).factor)
     dense = {curve.id: curve for curve in curves}
+    shared = {curve.id: curve for curve in pooled}
     # A single subject's own band, or where there is none that of the pooled fit.
     bands: dict[str, list[BandRow]] = {}
     together = [result.pooled] if result.pooled is not None and not result.singles else []
@@ -123,10 +144,8 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
                 continue
             below = subject.censored[here]
             rows = found.get(subject.id, ())
-            curve = dense.get(subject.id)
-            curve_time = curve_value = np.zeros(0)
-            if curve is not None and name in curve.observables:
-                curve_time, curve_value = curve.time / factor, curve.observables[name]
+            curve_time, curve_value = _drawn(dense.get(subject.id), name, factor)
+            pooled_time, pooled_value = _drawn(shared.get(subject.id), name, factor)
             limits = np.where(np.isfinite(subject.lloq[here]), subject.lloq[here], subject.dv[here])
             made.append(
                 Series(
@@ -139,10 +158,19 @@ def fit_series(result: FitResult, dataset: Dataset, curves: Sequence[Curve]) -> 
                     censored_limit=limits[below & np.isfinite(limits)],
                     curve_time=curve_time,
                     curve=curve_value,
+                    pooled_time=pooled_time,
+                    pooled=pooled_value,
                     band=_band(bands.get(subject.id, ()), name),
                 )
             )  # fmt: skip
     return tuple(made)
+
+
+def _drawn(curve: Curve | None, observable: str, factor: float) -> tuple[Array, Array]:
+    """Times and values of one observable; empty where there is no curve."""
+    if curve is None or observable not in curve.observables:
+        return np.zeros(0), np.zeros(0)
+    return curve.time / factor, curve.observables[observable]
 
 
 def _shares(pooled: SubjectFit | None) -> dict[str, Sequence[PredictionRow]]:

@@ -45,7 +45,7 @@ def render_report(content: ReportContent) -> str:
         verdict=verdict(content),
         tables=fit_tables(result, model),
         posterior=posterior_tables(result),
-        plots=page_plots(result, fit_series(result, dataset, content.curves)),
+        plots=page_plots(result, fit_series(result, dataset, content.curves, content.pooled)),
         terms=term_plots(content.terms),
         checks=content.checks,
         data=data_tables(dataset, model),

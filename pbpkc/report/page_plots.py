@@ -18,7 +18,7 @@ from pbpkc.report.estimate_panels import (
     panel_height,
     parameter_marks,
 )
-from pbpkc.report.fit_series import Series, by_observable
+from pbpkc.report.fit_series import MOST_SUBJECTS, Series, by_observable
 from pbpkc.report.goodness_panels import (
     Place,
     observed_panel,
@@ -27,7 +27,6 @@ from pbpkc.report.goodness_panels import (
     residual_points,
 )
 from pbpkc.report.plot_style import GUIDE, INK, PAPER, SERIES, SHADE, Draw, picture, shown_on
-from pbpkc.report.plots import MOST_SUBJECTS
 from pbpkc.report.posterior_panels import (
     MOST_PAIRED,
     MOST_PARAMETERS,
@@ -94,6 +93,7 @@ class PagePlots:
     profiles: tuple[PlotGroup, ...] = ()
     posteriors: tuple[PlotGroup, ...] = ()
     bands: bool = False
+    pooled: bool = False
 
 
 def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
@@ -120,6 +120,7 @@ def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
             _posterior(id, found) for id, found in list(marginals(result).items())[:MOST_PAIRED]
         ),
         bands=any(one.band is not None for one in series),
+        pooled=any(one.pooled.size for one in series),
     )
 
 

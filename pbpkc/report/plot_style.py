@@ -24,7 +24,7 @@ INK, GUIDE, SHADE, PAPER = "#22313f", "#8a97a3", "#eef1f4", "#fefefe"
 #: Nat Methods 8:441), the darker ones first, yellow left out because it is lost on white paper.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b6b6b")
 
-OBSERVED, FITTED, CENSORED = SERIES[0], SERIES[1], SERIES[3]
+OBSERVED, FITTED, POOLED, CENSORED = SERIES[0], SERIES[1], SERIES[2], SERIES[3]
 
 #: Dashes for series beyond the last colour: (offset, on and off lengths in points).
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))

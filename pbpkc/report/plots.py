@@ -10,7 +10,7 @@ from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.result import FitResult
 from pbpkc.language.model import Model
 from pbpkc.report.estimate_panels import estimate_grid, parameter_marks
-from pbpkc.report.fit_series import Curve, by_observable, fit_series
+from pbpkc.report.fit_series import MOST_SUBJECTS, Curve, by_observable, fit_series
 from pbpkc.report.goodness_panels import goodness_grid
 from pbpkc.report.percentile_plot import percentile_figure
 from pbpkc.report.plot_style import Draw, picture
@@ -22,9 +22,6 @@ from pbpkc.solve.percentiles import PercentileCurve
 
 #: Endings of a plot's name, and the kind of file each means.
 KINDS = {".svg": "svg", ".png": "png"}
-
-#: Subjects in one picture; with more, a picture is too long to be read.
-MOST_SUBJECTS = 60
 
 
 def write_simulation_plot(
@@ -107,7 +104,12 @@ def write_percentile_plot(
 
 
 def write_fit_plots(
-    folder: str | Path, result: FitResult, dataset: Dataset, curves: Sequence[Curve], kind: str = "svg"
+    folder: str | Path,
+    result: FitResult,
+    dataset: Dataset,
+    curves: Sequence[Curve],
+    kind: str = "svg",
+    pooled: Sequence[Curve] = (),
 ) -> tuple[Path, ...]:
     """Draw a fit: against time (linear and logarithmic), goodness of fit (both), and the estimates.
 
@@ -123,6 +125,8 @@ def write_fit_plots(
     curves : sequence of Curve
         Fitted curves on a dense grid, of the subjects that have an estimate.
     kind : {"svg", "png"}
+    pooled : sequence of Curve
+        The same as `curves` at the estimate of all subjects together, drawn beside them.
 
     Returns
     -------
@@ -132,12 +136,12 @@ def write_fit_plots(
     if f".{kind}" not in KINDS:
         raise ValueError(f"kind is {kind!r}; accepted are 'svg' and 'png'")
     folder = Path(folder)
-    groups = list(by_observable(fit_series(result, dataset, curves)).values())
-    groups = [group[:MOST_SUBJECTS] for group in groups]
+    groups = list(by_observable(fit_series(result, dataset, curves, pooled)).values())
+    first = [group[:MOST_SUBJECTS] for group in groups]
     title = str(result.provenance.get("model", ""))
     drawn: dict[str, tuple[Draw, tuple[float, float]]] = {}
     for log, ending in ((False, ""), (True, "_log")):
-        drawn[f"time{ending}"] = time_grid(groups, log, _cut(title, groups))
+        drawn[f"time{ending}"] = time_grid(first, log, _cut(title, groups))
         if result.outcome != "failed":
             drawn[f"goodness{ending}"] = goodness_grid(groups, log, title)
     if result.outcome != "failed":
@@ -155,7 +159,7 @@ def write_fit_plots(
 
 
 def _cut(title: str, groups: Sequence[Sequence[object]]) -> str:
-    many = max((len(group) for group in groups), default=0) >= MOST_SUBJECTS
+    many = max((len(group) for group in groups), default=0) > MOST_SUBJECTS
     return f"{title} (the first {MOST_SUBJECTS} subjects)" if many else title
 
 

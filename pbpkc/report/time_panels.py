@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from pbpkc.report.plot_style import (
     FITTED,
     GUIDE,
     OBSERVED,
+    POOLED,
     Box,
     Draw,
     Range,
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Names of the groups of marks in an SVG; the marks of a group stand in the order of the series.
-OBSERVED_MARKS, CENSORED_MARKS = "observed", "censored"
+#: Names of the groups of marks in an SVG, and of a line; marks of a group stand in the order of the series.
+OBSERVED_MARKS, CENSORED_MARKS, POOLED_LINE = "observed", "censored", "pooled"
+
+#: The curve of all subjects' estimate beside a subject's own.
+_POOLED: dict[str, Any] = {"color": POOLED, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 
 #: Subjects whose largest values differ by more than this factor do not share an axis.
 _SHARED = 4.0
@@ -74,7 +78,7 @@ def _alike(sizes: list[float]) -> bool:
 
 
 def _time_range(one: Series) -> Range:
-    times = np.concatenate((one.time, one.censored_time, one.curve_time))
+    times = np.concatenate((one.time, one.censored_time, one.curve_time, one.pooled_time))
     low, high = (float(times.min()), float(times.max())) if times.size else (0.0, 1.0)
     pad = 0.03 * (high - low or 1.0)
     return Range(low - pad, high + pad)
@@ -82,7 +86,8 @@ def _time_range(one: Series) -> Range:
 
 def _value_range(one: Series, log: bool) -> Range:
     seen = np.concatenate((one.value, one.censored_limit))
-    curve = one.curve[np.isfinite(one.curve)]
+    curve = np.concatenate((one.curve, one.pooled))
+    curve = curve[np.isfinite(curve)]
     if one.band is not None:
         curve = np.concatenate((curve, one.band.high[np.isfinite(one.band.high)]))
     if not log:
@@ -99,7 +104,7 @@ def _value_range(one: Series, log: bool) -> Range:
 
 
 def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
-    """Measured points, values below quantification at their limit, the fitted curve and its bands."""
+    """Measured points, values below quantification at their limit, the fitted curves and their bands."""
     log = shown.value.log
     if one.band is not None:
         _draw_bands(axes, one.band, shown)
@@ -108,6 +113,9 @@ def draw_time(axes: Axes, one: Series, shown: Frame) -> None:
         axes.axhline(float(limits[0]), color=GUIDE, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
     keep = shown_on(one.curve, log)
     axes.plot(one.curve_time[keep], one.curve[keep], color=FITTED, linewidth=1.3, zorder=2)
+    if one.pooled.size:
+        keep = shown_on(one.pooled, log)
+        axes.plot(one.pooled_time[keep], one.pooled[keep], gid=POOLED_LINE, zorder=1.5, **_POOLED)
     below = points(CENSORED, "v")
     axes.plot(one.censored_time, one.censored_limit, gid=CENSORED_MARKS, zorder=3, **below)
     keep = shown_on(one.value, log)
@@ -215,6 +223,8 @@ def _legend(figure: Figure, groups: Sequence[Sequence[Series]]) -> None:
         Line2D([], [], label="observed", **points(OBSERVED)),
         Line2D([], [], label="fitted", color=FITTED, linewidth=1.3),
     ]
+    if any(one.pooled.size for group in groups for one in group):
+        entries.append(Line2D([], [], label="pooled", **_POOLED))
     if any(one.band is not None for group in groups for one in group):
         entries += [
             Patch(label="95 % of curves", color=FITTED, alpha=0.28, linewidth=0.0),

@@ -405,6 +405,7 @@ def test_pooled_and_both(tmp_path: Path) -> None:
     one, other, both = (float(row["estimate"]) for row in rows if row["parameter"] == "v")
     assert min(one, other) < both < max(one, other)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "fitted to all subjects together" in page
     assert "All subjects together: k" in page and "takes the 2 subjects for one body" in page
     summary = table(tmp_path / "out" / "summary.csv")
     assert [(row["parameter"], row["n"]) for row in summary] == [("k", "2"), ("v", "2"), ("s", "2")]

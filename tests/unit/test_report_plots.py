@@ -16,6 +16,7 @@ import pbpkc
 from pbpkc.report.content import ReportContent
 from pbpkc.report.fit_series import Series, fit_series
 from pbpkc.report.goodness_panels import observed_points, observed_range, residual_points
+from pbpkc.report.html import render_report
 from pbpkc.report.page_plots import inline, page_plots
 from pbpkc.report.plot_style import Range, linear_range, log_range, picture, ticks
 from pbpkc.report.plots import write_fit_plots, write_simulation_plot
@@ -63,6 +64,32 @@ def test_times_stand_in_the_unit_of_reports(content: ReportContent) -> None:
     one = fit_series(minutes, content.dataset, content.curves)[0]
     assert one.time.tolist() == [60.0, 120.0, 240.0, 480.0]
     assert one.curve_time[-1] == 720.0
+
+
+def test_the_curve_of_all_together_is_drawn_beside_the_own_one(
+    content: ReportContent, tmp_path: Path
+) -> None:
+    higher = [
+        replace(curve, observables={name: 3.0 * v for name, v in curve.observables.items()})  # type: ignore[type-var]
+        for curve in content.curves
+    ]
+    both = fit_series(content.result, content.dataset, content.curves, higher)
+    there = [one for one in both if one.curve.size]
+    assert there
+    for one in there:
+        assert one.pooled.tolist() == (3.0 * one.curve).tolist()
+        assert one.pooled_time.tolist() == one.curve_time.tolist()
+        assert one.highest == max(float(one.pooled.max()), float(one.value.max()))
+    assert page_plots(content.result, both).pooled
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    write_fit_plots(tmp_path / "a", content.result, content.dataset, content.curves, pooled=higher)
+    write_fit_plots(tmp_path / "b", content.result, content.dataset, content.curves)
+    lines = [(tmp_path / name / "time.svg").read_text().count('id="pooled"') for name in ("a", "b")]
+    assert lines == [len(there), 0]
+    html = render_report(replace(content, pooled=higher))
+    assert "fitted to all subjects together" in html
+    assert "fitted to all subjects together" not in render_report(content)
 
 
 # ------------------------------------------------------------- axes
