@@ -53,6 +53,16 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
     return note
 
 
+@pytest.fixture
+def patience(request: pytest.FixtureRequest) -> float:
+    """How many times a limit of time may be exceeded.
+
+    1 where figures are measured (`make figures`, one test at a time). The suite runs several tests at once on
+    a machine that others may use; there a limit is for what grew out of proportion.
+    """
+    return 1.0 if request.config.getoption("--figures") else 5.0
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--figures`` runs only the tests that measure a figure."""
     parser.addoption("--figures", action="store_true", help="only the tests that print a measured figure")

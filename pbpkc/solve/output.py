@@ -9,6 +9,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,15 +140,21 @@ def write_runs(
     return path, beside
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what computed the numbers."""
-    found = {"python": platform.python_version()}
-    for name in ("pbpkc", "numpy", "scipy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("pbpkc", "numpy", "scipy")},
+    }
+
+
+@cache  # a look at what is installed costs milliseconds, and every subject of a fit asks
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed as a package"
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -42,45 +42,46 @@ def _run(*arguments: str, cwd: Path) -> tuple[float, float, float]:
 
 
 @pytest.mark.slow
-def test_from_text_to_the_first_simulation(specs: Path, tmp_path: Path, figure: Callable[..., None]) -> None:
-    # The quicker of two: the machine may be busy with other tests.
-    runs = [
-        _run("simulate", str(specs / "paracetamol.pbpk"), "-s", "po_1g", "-o", "po.csv", cwd=tmp_path)
-        for _ in "ab"
-    ]
-    wall, _, memory = min(runs)
+def test_from_text_to_the_first_simulation(
+    specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float
+) -> None:
+    arguments = ["simulate", str(specs / "paracetamol.pbpk"), "-s", "po_1g", "-o", "po.csv"]
+    wall, _, memory = _run(*arguments, cwd=tmp_path)
     figure("paracetamol, text to first simulation, cold", wall, "s", below=5.0)
     figure("paracetamol, text to first simulation, memory", memory, "MB", below=1000.0)
-    assert wall < 5.0
+    assert wall < patience * 5.0
     assert memory < 1000.0
 
 
 @pytest.mark.slow
-def test_the_fit_of_twelve_subjects(specs: Path, tmp_path: Path, figure: Callable[..., None]) -> None:
+def test_the_fit_of_twelve_subjects(
+    specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float
+) -> None:
     wall, _, memory = _run("fit", str(specs / "theophylline_oral.pbpk"), "-o", "fit", cwd=tmp_path)
     figure("theophylline, 12-subject fit with its report, cold", wall, "s", below=20.0)
     figure("theophylline, 12-subject fit, memory", memory, "MB", below=1000.0)
-    assert wall < 20.0
+    assert wall < patience * 20.0
     assert memory < 1000.0
 
 
 @pytest.mark.slow
-def test_the_whole_check(specs: Path, tmp_path: Path, figure: Callable[..., None]) -> None:
+def test_the_whole_check(specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float) -> None:
     wall, _, memory = _run("check", str(specs / "paracetamol.pbpk"), cwd=tmp_path)
     figure("paracetamol, pbpkc check with torch, cold", wall, "s", below=30.0)
     figure("paracetamol, pbpkc check with torch, memory", memory, "MB", below=1000.0)
+    assert wall < patience * 30.0
     assert memory < 1000.0
 
 
-def test_the_help_page_is_quick(tmp_path: Path, figure: Callable[..., None]) -> None:
+def test_the_help_page_is_quick(tmp_path: Path, figure: Callable[..., None], patience: float) -> None:
     # The least of three: the machine may be busy, the program is not slower for it.
     cpu = min(_run("--help", cwd=tmp_path)[1] for _ in range(3))
     figure("pbpkc --help, CPU", cpu, "s", below=0.3)
-    assert cpu < 0.3
+    assert cpu < patience * 0.3
     code = (
         "import time, sys; a = time.process_time(); import pbpkc; b = time.process_time(); "
         "assert not {'torch', 'sympy', 'pandas', 'scipy', 'matplotlib'} & sys.modules.keys(); print(b - a)"
     )
     spent = min(float(subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path)) for _ in range(3))
     figure("import pbpkc, CPU", spent, "s", below=0.3)
-    assert spent < 0.3
+    assert spent < patience * 0.3

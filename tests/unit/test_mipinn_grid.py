@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pbpkc.engines.mipinn.condensed import condense, eliminate_outside, order
 from pbpkc.engines.mipinn.elimination import eliminate, plan
 from pbpkc.engines.mipinn.grid import Grid, geometric
 
@@ -47,24 +48,61 @@ def test_elimination_solves_what_a_dense_solver_solves(seed: int) -> None:
     rows, cols = (np.array(x, dtype=np.intp) for x in zip(*pairs, strict=True))
     keep = np.zeros(n, dtype=bool)
     keep[generator.integers(0, n)] = True
-    order = plan(n, rows, cols, keep)
-    assert set(np.flatnonzero(keep)) <= set(order.core.tolist())
-    assert order.rounds
-    blocks = np.zeros((batch, order.slots, k, k))
+    steps = plan(n, rows, cols, keep)
+    assert set(np.flatnonzero(keep)) <= set(steps.core.tolist())
+    assert steps.rounds
+    blocks = np.zeros((batch, steps.slots, k, k))
     given = generator.normal(size=(batch, len(pairs), k, k))
     given[:, rows == cols] += 6.0 * np.eye(k)
-    blocks[:, order.place] = given
+    blocks[:, steps.place] = given
     dense = np.zeros((batch, n, k, n, k))
     for e, (i, j) in enumerate(pairs):
         dense[:, i, :, j, :] = given[:, e]
     right = generator.normal(size=(batch, n, k, 2))
-    gone = eliminate(order, blocks)
+    gone = eliminate(steps, blocks)
     reduced, parts = gone.reduce(right)
-    c = len(order.core)
+    c = len(steps.core)
     x = np.empty_like(right)
-    x[:, order.core] = np.linalg.solve(gone.core(), reduced[:, order.core].reshape(batch, c * k, 2)).reshape(
+    x[:, steps.core] = np.linalg.solve(gone.core(), reduced[:, steps.core].reshape(batch, c * k, 2)).reshape(
         batch, c, k, 2
     )
     x = gone.expand(x, parts)
     expected = np.linalg.solve(dense.reshape(batch, n * k, n * k), right.reshape(batch, n * k, 2))
     assert np.allclose(x.reshape(batch, n * k, 2), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_condensing_solves_what_a_dense_solver_solves(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    n, k, batch = 14, 3, 2
+    star = [(i, 0) for i in range(1, n)] + [(0, i) for i in range(1, n)]
+    extra = {tuple(generator.integers(0, n, 2).tolist()) for _ in range(6)}
+    pairs = sorted({*star, *((i, i) for i in range(n)), *extra})
+    rows, cols = (np.array(x, dtype=np.intp) for x in zip(*pairs, strict=True))
+    core, touched = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    core[0] = True
+    touched[[1, 2, 3]] = True
+    at = order(n, rows, cols, core, touched)
+    assert len(at.outside)
+    assert len(at.outer.core) > len(at.core)
+    blocks = generator.normal(size=(batch, len(pairs), k, k))
+    blocks[:, rows == cols] += 6.0 * np.eye(k)
+    outside = eliminate_outside(at, blocks)
+    # What is inside may change without the outside being eliminated anew.
+    blocks[:, at.moving] += 0.3 * generator.normal(size=(batch, len(at.moving), k, k))
+    dense = np.zeros((batch, n, k, n, k))
+    for e, (i, j) in enumerate(pairs):
+        dense[:, i, :, j, :] = blocks[:, e]
+    found = condense(at, outside, blocks)
+    for inner_only in (False, True):
+        right = generator.normal(size=(batch, n, k, 2))
+        if inner_only:
+            right[:, at.outside] = 0.0
+        reduced, parts = found.reduce(right)
+        x = np.linalg.solve(found.matrix(), reduced)
+        expected = np.linalg.solve(dense.reshape(batch, n * k, n * k), right.reshape(batch, n * k, 2))
+        expected = expected.reshape(right.shape)
+        assert np.allclose(found.expand(x, parts, whole=True), expected, atol=1e-10)
+        some = found.expand(x, parts, whole=False)
+        assert np.allclose(some[:, at.outer.core], expected[:, at.outer.core], atol=1e-10)
+        assert not some[:, at.outside].any()

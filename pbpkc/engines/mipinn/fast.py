@@ -21,8 +21,11 @@ from pbpkc.solve.timeline import Segment
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-#: The last coefficients of a subject, by kind and number of the segment.
-Warm = dict[tuple[str, int], Array]
+#: Solutions of the last parameters of a subject, by kind and number of the segment.
+Warm = dict[tuple[str, int], "Remembered"]
+
+#: Parameters that moved by less of their size are followed along the derivatives of the last solution.
+NEAR = 0.3
 
 #: Training tasks whose solution is tried as a start before a solve is given up.
 TRIES = 4
@@ -37,13 +40,29 @@ class NotSolved(Exception):
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """A solution: coefficients (B, n, K), their derivatives (B, n, K, k), and the parameters (B, k)."""
+
+    w: Array
+    dw: Array | None
+    p: Array
+
+    def towards(self, p: Array) -> Array:
+        """Coefficients to begin with at other parameters, (B, k)."""
+        step = p - self.p
+        if self.dw is None or not np.all(np.abs(step) <= NEAR * np.abs(self.p)):
+            return self.w
+        return np.asarray(self.w + (self.dw @ step[:, None, :, None])[..., 0])
+
+
+@dataclass(frozen=True)
 class Curve:
     """States at the samples of a run.
 
     Parameters
     ----------
     y : array, shape (B, T, S)
-        States that were not solved for stay at the start of their segment.
+        States that no observable reads stay at the start of their segment.
     dy : array, shape (B, T, S, k), optional
     """
 
@@ -80,11 +99,20 @@ class FastModel:
         every = np.arange(len(self.compiled.state_names), dtype=np.intp)
         states = every if self.observables is None else needed_states(self.compiled, self.observables)
         self.structure = structure(self.compiled, states)
-        self.solver: Head = make_head(self.head, self.compiled, self.structure, self.columns)
+        self.read = self._read_states(states)
+        self.solver: Head = make_head(self.head, self.compiled, self.structure, self.columns, self.read)
         self.targets = infusion_targets(self.compiled.manifest["inputs"])
         every_observable = range(len(self.compiled.observable_names))
         seen = every_observable if self.observables is None else self.observables
         self.observer = Observer(self.compiled, seen, self.columns)
+
+    def _read_states(self, states: Index) -> Index:
+        """Places of the states that the observables read: at the end nobody asks for others."""
+        if self.observables is None:
+            return np.arange(len(states), dtype=np.intp)
+        rows, cols = self.compiled.sparsity("d_observe_dy")
+        read = np.unique(cols[np.isin(rows, np.asarray(self.observables, dtype=int))])
+        return np.searchsorted(states, read).astype(np.intp)
 
     def kinds(self, segments: Sequence[Segment]) -> list[str]:
         """The kind of each segment."""
@@ -161,61 +189,84 @@ class FastModel:
             If a head does not converge.
         """
         count, states = binding.count, len(self.compiled.state_names)
-        y = y0.copy()
-        dy = None if dy0 is None else dy0.copy()
+        y, dy = y0, dy0
+        columns = None if dy0 is None else dy0.shape[-1]
         values = np.empty((count, len(times), states))
-        slopes = None if dy is None else np.empty((count, len(times), states, dy.shape[-1]))
+        slopes = None if columns is None else np.empty((count, len(times), states, columns))
         lead = timelines[0]
-        inside = self.structure.states
+        final = len(lead) - 1
         for number, (kind, segment) in enumerate(zip(self.kinds(lead), lead, strict=True)):
             sides = [line[number] for line in timelines]
             y, dy = _jumped(y, dy, sides)
-            wanted = times[segment.samples] - segment.t0
-            length = segment.t1 - segment.t0
-            rate = _rates(sides, states, None if dy is None else dy.shape[-1])
-            u = np.array([s.u for s in sides])
-            extra = np.array([np.zeros(states) if s.extra is None else s.extra for s in sides])
-            shift = None if dy is None else _moved(sides, dy.shape[-1])
             values[:, segment.samples] = y[:, None]
-            if dy is not None and slopes is not None:
+            if slopes is not None and dy is not None:
                 slopes[:, segment.samples] = dy[:, None]
-            if length <= 0.0:
-                continue
-            if self._rests(kind) and not np.any(y):
+            length = segment.t1 - segment.t0
+            if length <= 0.0 or (self._rests(kind) and not np.any(y)):
                 continue
             plan = self.plan(kind, length)
-            forcing = Forcing(np.full(count, segment.t0), y, u, segment.slope, extra, rate)
-            solved = self._solve(plan, kind, number, binding, forcing, dy, warm)
-            last = np.array([length])
-            at_end = self._features(kind, plan, last)[..., 0]
-            end = (solved.w * at_end).sum(-1) * plan.scale
-            if len(wanted):
-                phi = self._features(kind, plan, wanted)
-                curve = plan.scale[:, None] * (solved.w[:, :, None, :] @ phi)[:, :, 0]
-                values[:, segment.samples, inside] = y[:, None, inside] + np.swapaxes(curve, 1, 2)
-            if dy is not None and slopes is not None and solved.dw is not None:
-                if len(wanted):
-                    d = plan.scale[:, None, None] * (np.swapaxes(phi, 1, 2) @ solved.dw)  # (B, n, T, k)
-                    if shift is not None:
-                        slope = (
-                            plan.scale[:, None] * (solved.w[:, :, None, :] @ plan.slopes_at(wanted))[:, :, 0]
-                        )
-                        d = d - slope[..., None] * shift[:, None, None]
-                    slopes[:, segment.samples, inside] = dy[:, None, inside] + np.swapaxes(d, 1, 2)
-                dy = dy.copy()
-                dy[:, inside] += plan.scale[:, None] * np.einsum("nk,bnkm->bnm", at_end, solved.dw)
-                after = (
-                    None
-                    if number + 1 == len(lead)
-                    else _moved([t[number + 1] for t in timelines], dy.shape[-1])
-                )
-                if after is not None or shift is not None:
-                    difference = (0.0 if after is None else after) - (0.0 if shift is None else shift)
-                    slope = plan.scale * (solved.w * plan.slopes_at(last)[..., 0]).sum(-1)
-                    dy[:, inside] += slope[..., None] * np.asarray(difference)[:, None]
-            y = y.copy()
-            y[:, inside] += end
+            forcing = _forcing(sides, y, columns)
+            whole = self.observables is None or number < final
+            solved = self._solve(plan, kind, number, binding, forcing, dy, warm, whole)
+            shift = None if columns is None else _moved(sides, columns)
+            if len(wanted := times[segment.samples] - segment.t0):
+                self._read(plan, kind, wanted, solved, shift, values, slopes, segment.samples)
+            if number < final:
+                after = None if columns is None else _moved([t[number + 1] for t in timelines], columns)
+                y, dy = self._end(plan, kind, length, solved, y, dy, shift, after)
         return Curve(values, slopes)
+
+    def _read(
+        self,
+        plan: SegmentPlan,
+        kind: str,
+        wanted: Array,
+        solved: Solved,
+        shift: Array | None,
+        values: Array,
+        slopes: Array | None,
+        samples: slice,
+    ) -> None:
+        """Add to the start of the segment what the states that are read have become at the samples."""
+        read = self.read
+        states, scale = self.structure.states[read], plan.scale[read]
+        phi = self._features(kind, plan, wanted)[read]
+        curve = scale[:, None] * (solved.w[:, read, None, :] @ phi)[:, :, 0]
+        values[:, samples, states] += np.swapaxes(curve, 1, 2)
+        if slopes is None or solved.dw is None:
+            return
+        d = scale[:, None, None] * (np.swapaxes(phi, 1, 2) @ solved.dw[:, read])  # (B, r, T, k)
+        if shift is not None:
+            slope = scale[:, None] * (solved.w[:, read, None, :] @ plan.slopes_at(wanted)[read])[:, :, 0]
+            d = d - slope[..., None] * shift[:, None, None]
+        slopes[:, samples, states] += np.swapaxes(d, 1, 2)
+
+    def _end(
+        self,
+        plan: SegmentPlan,
+        kind: str,
+        length: float,
+        solved: Solved,
+        y: Array,
+        dy: Array | None,
+        shift: Array | None,
+        after: Array | None,
+    ) -> tuple[Array, Array | None]:
+        """States and derivatives at the end of a segment; `shift` and `after` move its two ends."""
+        inside = self.structure.states
+        last = np.array([length])
+        at_end = self._features(kind, plan, last)[..., 0]
+        y = y.copy()
+        y[:, inside] += (solved.w * at_end).sum(-1) * plan.scale
+        if dy is None or solved.dw is None:
+            return y, dy
+        dy = dy.copy()
+        dy[:, inside] += plan.scale[:, None] * np.einsum("nk,bnkm->bnm", at_end, solved.dw)
+        if after is not None or shift is not None:
+            difference = (0.0 if after is None else after) - (0.0 if shift is None else shift)
+            slope = plan.scale * (solved.w * plan.slopes_at(last)[..., 0]).sum(-1)
+            dy[:, inside] += slope[..., None] * np.asarray(difference)[:, None]
+        return y, dy
 
     def _features(self, kind: str, plan: SegmentPlan, since: Array) -> Array:
         """Features at times of a segment; subjects and evaluations ask for the same ones again and again."""
@@ -242,21 +293,24 @@ class FastModel:
         forcing: Forcing,
         dy: Array | None,
         warm: Warm | None,
+        whole: bool,
     ) -> Solved:
         key = kind, number
         shape = binding.count, self.structure.size, plan.mass.shape[1]
         # None is the last solution, a number the rank of a remembered task in nearness.
         starts: list[int | None] = list(range(TRIES))
-        last = None if warm is None else warm.get(key)
-        if last is not None and last.shape == shape:
+        known = None if warm is None else warm.get(key)
+        last = None
+        if known is not None and known.w.shape == shape:
             starts.insert(0, None)
+            last = known.towards(binding.p[:, self.columns])
         for rank in starts:
             guess = last if rank is None else self._recalled(kind, binding.p, forcing, rank)
             assert guess is not None
-            solved = self.solver.solve(plan, binding, forcing, guess, dy)
+            solved = self.solver.solve(plan, binding, forcing, guess, dy, whole)
             if solved.converged.all() and np.isfinite(solved.w).all():
                 if warm is not None:
-                    warm[key] = solved.w
+                    warm[key] = Remembered(solved.w, solved.dw, binding.p[:, self.columns])
                 return solved
             if not self.solver.iterates:
                 break
@@ -311,8 +365,19 @@ def _moved(sides: Sequence[Segment], count: int) -> Array | None:
     return np.array([np.zeros(count) if one is None else one for one in found])
 
 
-def _rates(sides: Sequence[Segment], states: int, count: int | None) -> Array | None:
-    """Derivatives of the infusions, shape (B, S, k)."""
-    if count is None or all(side.d_rate is None for side in sides):
-        return None
-    return np.array([np.zeros((states, count)) if s.d_rate is None else s.d_rate.T for s in sides])
+def _forcing(sides: Sequence[Segment], y: Array, columns: int | None) -> Forcing:
+    """What acts on a segment of some tasks."""
+    lead, states = sides[0], y.shape[-1]
+    rate = None
+    if columns is not None and any(side.d_rate is not None for side in sides):
+        rate = np.array(
+            [np.zeros((states, columns)) if s.d_rate is None else s.d_rate.T for s in sides]
+        )  # (B, S, k)
+    return Forcing(
+        np.full(len(sides), lead.t0),
+        y,
+        np.array([side.u for side in sides]),
+        lead.slope,
+        np.array([np.zeros(states) if side.extra is None else side.extra for side in sides]),
+        rate,
+    )

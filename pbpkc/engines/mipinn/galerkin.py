@@ -6,9 +6,10 @@ in the weighted inner product of the basis:
     int psi_i (w_i . phi_i' - f_i(t, y, p, u) / scale_i) ds = 0.
 
 Equations that are linear with constant coefficients become blocks made of integrals that were computed once;
-what only they read is eliminated before anything is iterated (`elimination`). The others are integrated
-numerically and solved by Newton's method with the generated Jacobian. The sensitivities are those of the
-head's own equations, from the factors at hand: exact derivatives of what the head computes.
+what only they read is eliminated before anything is iterated, and what the unknowns do not touch is
+eliminated once for all estimates (`condensed`). The others are integrated numerically and solved by Newton's
+method with the generated Jacobian. The sensitivities are those of the head's own equations, from the factors
+at hand: exact derivatives of what the head computes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.engines.mipinn.elimination import Eliminated, Plan, eliminate, plan
+from pbpkc.engines.mipinn.condensed import Condensed, Outside, condense, eliminate_outside, order
 from pbpkc.engines.mipinn.forcing import Forcing, Solved
 from pbpkc.engines.mipinn.reads import Reads
 from pbpkc.engines.mipinn.segment_plan import SegmentPlan, lifted
@@ -58,15 +59,20 @@ class GalerkinHead:
     structure : Structure
     reads : Reads
         Entries of d rhs / d p for the parameters to differentiate by.
+    wanted : array of int
+        States, among those of the structure, whose coefficients are always computed.
     """
 
     name = "galerkin"
 
-    def __init__(self, structure: Structure, reads: Reads) -> None:
+    def __init__(self, structure: Structure, reads: Reads, wanted: Index) -> None:
         self.structure = structure
         self.reads = reads
         s = structure
-        self.plan: Plan = plan(s.size, s.rows, s.cols, s.core)
+        touched = np.zeros(s.size, dtype=bool)
+        for needed in (reads.rows, reads.states, wanted):
+            touched[needed] = True
+        self.order = order(s.size, s.rows, s.cols, s.core, touched)
         # Couplings that the iteration handles: a curved equation and a state it reads with a coefficient
         # that may change.
         self.live = np.flatnonzero(s.curved[s.rows] & s.steering[s.cols])
@@ -75,7 +81,7 @@ class GalerkinHead:
         self.iterates = bool(len(self.curved))
         self.steering = np.flatnonzero(s.steering)
         where = np.full(s.size, -1)
-        where[self.plan.core] = np.arange(len(self.plan.core))
+        where[self.order.core] = np.arange(len(self.order.core))
         self.core_curved, self.core_steering = where[self.curved], where[self.steering]
         self.live_row, self.live_col = where[s.rows[self.live]], where[s.cols[self.live]]
         self._states = s.states.tolist()
@@ -84,10 +90,18 @@ class GalerkinHead:
         self._diagonal = np.flatnonzero(s.rows == s.cols)
         self._live_cols = s.cols[self.live].tolist()
         self._row_places = np.searchsorted(self.curved, s.rows[self.live]).tolist()
+        self._kept = np.isin(self.fixed, self.order.kept)
         self._known: dict[int, tuple[SegmentPlan, _Fixed]] = {}
+        self._outside: dict[int, tuple[SegmentPlan, bytes, Outside]] = {}
 
     def solve(
-        self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
+        self,
+        at: SegmentPlan,
+        bound: Bound,
+        forcing: Forcing,
+        guess: Array,
+        dy0: Array | None,
+        whole: bool = True,
     ) -> Solved:
         """Coefficients, and their derivatives where `dy0` is given.
 
@@ -101,6 +115,8 @@ class GalerkinHead:
             Where Newton's method begins.
         dy0 : array, shape (B, S, k), optional
             Derivatives of ``forcing.y0`` by the columns of `reads`.
+        whole : bool
+            Otherwise coefficients that nobody wants may stay zero.
         """
         s, b = self.structure, bound.count
         k = at.mass.shape[1]
@@ -111,33 +127,37 @@ class GalerkinHead:
         values = bound.evaluate("jacobian", t0, y0, u0)
         constant = constants([0.0 if e < 0 else values[e] for e in self._fixed_entries], b)
 
-        blocks = np.zeros((b, self.plan.slots, k, k))
+        blocks = np.zeros((b, len(s.rows), k, k))
         blocks[:, self.fixed] = -constant[..., None, None] * self._fixed(at).coupling
         blocks[:, self._diagonal] += at.stiffness
         right = start[..., None] * at.mass
         right[:, self.curved] = 0.0
-        gone = eliminate(self.plan, blocks)
+        gone = condense(self.order, self._outer(at, constant, blocks), blocks)
+        matrix = gone.matrix()
         reduced, parts = gone.reduce(right[..., None])
-        matrix = gone.core()
-        core = self.plan.core
-        c = len(core)
-        offset = reduced[..., 0][:, core].reshape(b, c * k)
+        offset = reduced[..., 0]
 
         if len(self.curved):
-            begin_at = np.broadcast_to(guess, (b, s.size, k))[:, core]
+            begin_at = np.broadcast_to(guess, (b, s.size, k))[:, self.order.core]
             x, final, converged, iterations = self._newton(
                 at, bound, forcing, y0, u0, matrix, offset, begin_at
             )
         else:
-            x = np.asarray(np.linalg.solve(matrix, offset[..., None])[..., 0]) if c else offset
+            x = np.asarray(np.linalg.solve(matrix, offset[..., None])[..., 0]) if offset.size else offset
             converged, iterations, final = np.ones(b, bool), 0, matrix
-        full = np.empty((b, s.size, k, 1))
-        full[..., 0][:, core] = x.reshape(b, c, k)
-        w = gone.expand(full, parts)[..., 0]
+        w = gone.expand(x[..., None], parts, whole)[..., 0]
         dw = None
         if dy0 is not None:
-            dw = self._sensitivities(at, bound, forcing, y0, u0, w, dy0, gone, final, constant)
+            dw = self._sensitivities(at, bound, forcing, y0, u0, w, dy0, gone, final, constant, whole)
         return Solved(w, dw, converged, iterations)
+
+    def _outer(self, at: SegmentPlan, constant: Array, blocks: Array) -> Outside:
+        """The states that the unknowns do not touch, eliminated again only where a coefficient changed."""
+        key = len(constant).to_bytes(8) + constant[:, self._kept].tobytes()
+        known = self._outside.get(id(at))
+        if known is None or known[0] is not at or known[1] != key:
+            known = self._outside[id(at)] = (at, key, eliminate_outside(self.order, blocks))
+        return known[2]
 
     def _fixed(self, at: SegmentPlan) -> _Fixed:
         """What of a plan the iteration needs in another form, made once."""
@@ -194,7 +214,7 @@ class GalerkinHead:
     ) -> tuple[Array, Array, NDArray[np.bool_], int]:
         """Coefficients of the core (B, c K), the last matrix, which tasks converged, and the iterations."""
         s, b = self.structure, bound.count
-        c, k, q = len(self.plan.core), at.mass.shape[1], len(at.since)
+        c, k, q = len(self.order.core), at.mass.shape[1], len(at.since)
         t, u = self._inputs(at, forcing, u0)
         rows = s.states[self.curved]
         places = rows.tolist()
@@ -274,9 +294,10 @@ class GalerkinHead:
         u0: list[Any],
         w: Array,
         dy0: Array,
-        gone: Eliminated,
+        gone: Condensed,
         final: Array,
         constant: Array,
+        whole: bool,
     ) -> Array:
         """Derivatives of the coefficients, shape (B, n, K, k)."""
         s, b, q = self.structure, bound.count, len(at.since)
@@ -311,10 +332,5 @@ class GalerkinHead:
                 first = np.flatnonzero(np.diff(rows, prepend=-1))
                 right[:, rows[first]] += np.add.reduceat(moved, first, axis=1)
         reduced, parts = gone.reduce(right)
-        core = self.plan.core
-        c = len(core)
-        full = np.empty_like(right)
-        if c:
-            x = np.linalg.solve(final, reduced[:, core].reshape(b, c * k, count))
-            full[:, core] = x.reshape(b, c, k, count)
-        return gone.expand(full, parts)
+        x = np.asarray(np.linalg.solve(final, reduced)) if reduced.size else reduced
+        return gone.expand(x, parts, whole)

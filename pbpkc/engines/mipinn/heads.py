@@ -34,17 +34,31 @@ class Head(Protocol):
         ...
 
     def solve(
-        self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
+        self,
+        at: SegmentPlan,
+        bound: Bound,
+        forcing: Forcing,
+        guess: Array,
+        dy0: Array | None,
+        whole: bool = True,
     ) -> Solved:
-        """Coefficients of B tasks, with their derivatives where `dy0` (B, S, k) is given."""
+        """Coefficients of B tasks, with their derivatives where `dy0` (B, S, k) is given.
+
+        Without `whole` those of states that are not wanted may stay zero.
+        """
         ...
 
 
-def make_head(name: str, compiled: CompiledModel, structure: Structure, columns: Index) -> Head:
-    """The head of a name for some states, differentiating by the parameters in `columns`."""
+def make_head(
+    name: str, compiled: CompiledModel, structure: Structure, columns: Index, wanted: Index
+) -> Head:
+    """The head of a name for some states, differentiating by the parameters in `columns`.
+
+    `wanted` are the states, among those of the structure, that are read at the samples.
+    """
     if name not in HEADS:
         raise ValueError(f"head is {name!r}; accepted are {', '.join(HEADS)}")
     reads = reads_of(compiled, structure, columns)
     if name == "least-squares":
         return LeastSquaresHead(structure, reads)
-    return GalerkinHead(structure, reads)
+    return GalerkinHead(structure, reads, wanted)

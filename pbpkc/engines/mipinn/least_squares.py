@@ -54,7 +54,13 @@ class LeastSquaresHead:
         self.read = np.flatnonzero(s.steering[s.cols]).tolist()
 
     def solve(
-        self, at: SegmentPlan, bound: Bound, forcing: Forcing, guess: Array, dy0: Array | None
+        self,
+        at: SegmentPlan,
+        bound: Bound,
+        forcing: Forcing,
+        guess: Array,
+        dy0: Array | None,
+        whole: bool = True,
     ) -> Solved:
         """Coefficients, and their derivatives where `dy0` (B, S, k) is given; as `GalerkinHead.solve`."""
         b, n, k = bound.count, self.structure.size, at.mass.shape[1]
