@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pbpkc.experiment.whole_file import write_whole
-from pbpkc.jobs.discover import WITHIN, Discovery, Tried
+from pbpkc.jobs.discover import WITHIN, Discovery
+from pbpkc.jobs.discover_form import Tried
 from pbpkc.language.model import Model
 from pbpkc.report.discover_page import FormRow, render_discovery
 from pbpkc.report.plot_style import picture
@@ -25,12 +26,13 @@ def document(found: Discovery) -> Mapping[str, Any]:
     """Everything found, as plain data."""
     best = found.best
     kept = {t.title for t in found.kept}
+    weights = _weights(found)
     return {
         "format": 1,
         "term": found.unknown.name,
         "within": WITHIN,
-        "criterion": "BIC = sum over subjects of -2 log L + k ln n; n scored observations, "
-        "k estimated parameters",
+        "criterion": "BIC = sum over subjects of -2 log L + k ln n; L the likelihood of the data alone, "
+        "n scored observations, k estimated parameters",
         "provenance": {k: v for k, v in found.learned.result.provenance.items() if k != "learn"},
         "versions": versions(),
         "forms": [
@@ -43,6 +45,7 @@ def document(found: Discovery) -> Mapping[str, Any]:
                 "objective": _finite(t.objective),
                 "bic": _finite(t.bic),
                 "above_best": _finite(t.bic - best),
+                "weight": weights.get(t.title, 0.0),
                 "reason": t.reason,
                 "note": t.note,
                 "estimates": [asdict(row) for row in t.estimates],
@@ -59,6 +62,7 @@ def document(found: Discovery) -> Mapping[str, Any]:
             }
             for c in found.curves
         ],
+        "average": _average(found),
     }
 
 
@@ -66,18 +70,21 @@ def text(found: Discovery) -> str:
     """The set and what was left out, for a terminal."""
     best = found.best
     lines = [verdict(found), ""]
-    rows = [["form", "k", "-2 log L", "BIC", "above best", "remark"]]
+    weights = _weights(found)
+    rows = [["form", "k", "-2 log L", "BIC", "above best", "weight", "remark"]]
     for t in found.tried:
         above = f"{t.bic - best:.2f}" if math.isfinite(t.bic) else ""
         rows.append(
             [f"{'*' if t in found.kept else ' '} {t.title}", str(t.k), _number(t.objective),
-             _number(t.bic), above, t.reason or t.note]
+             _number(t.bic), above, _weight(weights, t.title), t.reason or t.note]
         )  # fmt: skip
-    rows += [[f"  {u.title}", "", "", "", "", f"not tried: {u.reason}"] for u in found.untried]
+    rows += [[f"  {u.title}", "", "", "", "", "", f"not tried: {u.reason}"] for u in found.untried]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:-1], widths[1:], strict=True)]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
+    if found.kept:
+        lines += ["", "weight: exp(-BIC / 2) over the sum of all; the mean curve of all forms is weighted so"]
     for t in found.kept:
         lines += ["", f"# {t.title}, BIC {t.bic:.2f}", t.lines]
     return "\n".join(lines) + "\n"
@@ -122,13 +129,18 @@ def write_discovery(folder: Path, model: Model, found: Discovery, command: str =
         folder / f"unknown_{name}.csv": curve_table(found.unknown, found.curves),
     }
     formulas = [FormulaCurve(t.title, t.at, t.value) for t in found.kept]
+    mean = found.average
+    if mean is not None and len(mean.weights) > 1:
+        formulas.append(FormulaCurve("mean of all, by weight", mean.at, mean.value))
     along = [c for c in found.curves if c.argument == found.unknown.arguments[0].name]
     if along:
         drawn = term_figure(found.unknown, along[0], formulas, whole=False)
         files[folder / "discover.svg"] = picture(drawn, SIZE, "svg", "discover")
-    rows = [_row(found, t) for t in found.tried]
+    weights = _weights(found)
+    rows = [_row(found, t, weights) for t in found.tried]
     rows += [
-        FormRow(u.title, u.text, "", "", "", "", f"not tried: {u.reason}", "", "", ()) for u in found.untried
+        FormRow(u.title, u.text, "", "", "", "", "", f"not tried: {u.reason}", "", "", ())
+        for u in found.untried
     ]
     files[folder / "discover.html"] = render_discovery(
         title=model.title or model.name,
@@ -137,7 +149,7 @@ def write_discovery(folder: Path, model: Model, found: Discovery, command: str =
         verdict=verdict(found),
         curves=along[:1],
         formulas=formulas,
-        kept=[_row(found, t) for t in found.kept],
+        kept=[_row(found, t, weights) for t in found.kept],
         rows=rows,
         command=command,
     )
@@ -146,7 +158,7 @@ def write_discovery(folder: Path, model: Model, found: Discovery, command: str =
     return list(files)
 
 
-def _row(found: Discovery, t: Tried) -> FormRow:
+def _row(found: Discovery, t: Tried, weights: Mapping[str, float]) -> FormRow:
     above = t.bic - found.best
     difference = (
         ""
@@ -162,11 +174,35 @@ def _row(found: Discovery, t: Tried) -> FormRow:
         _number(t.objective),
         _number(t.bic),
         difference,
+        _weight(weights, t.title),
         t.reason or t.note,
         t.note,
         t.lines,
         tuple(r for r in t.estimates if r.parameter in t.coefficients),
     )
+
+
+def _weights(found: Discovery) -> Mapping[str, float]:
+    return dict(found.average.weights) if found.average is not None else {}
+
+
+def _weight(weights: Mapping[str, float], title: str) -> str:
+    return f"{weights[title]:.3f}" if title in weights else ""
+
+
+def _average(found: Discovery) -> Mapping[str, Any] | None:
+    """The mean over forms, each number in the unit of its declaration."""
+    mean, unknown = found.average, found.unknown
+    if mean is None:
+        return None
+    first = unknown.arguments[0]
+    return {
+        "argument": first.name,
+        "argument_unit": first.unit.text,
+        "unit": unknown.unit.text,
+        "at": in_unit(mean.at, first.unit).tolist(),
+        **{k: in_unit(getattr(mean, k), unknown.unit).tolist() for k in ("value", "low", "high")},
+    }
 
 
 def _number(value: float) -> str:

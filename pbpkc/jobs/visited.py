@@ -14,6 +14,7 @@ from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector
 from pbpkc.jobs.simulate import named
 from pbpkc.language.diagnostics import SpecError
+from pbpkc.language.model import Unknown
 from pbpkc.report.term_curves import TermCurve
 from pbpkc.solve.dense import simulate_dense
 from pbpkc.solve.options import SolverOptions
@@ -116,7 +117,7 @@ def curves(spec: Spec, fitted: Fitted, learned: Learned) -> tuple[TermCurve, ...
             value = learned.form.values(learned.unknown, grid, theta)
             slopes = learned.form.slopes(learned.unknown, grid, theta)[:, free] * scale
             spread = np.sqrt(np.maximum(np.einsum("mi,ij,mj->m", slopes, covariance, slopes), 0.0))
-            bottom, top = _band(value, one.quantile * spread, learned)
+            bottom, top = band(value, one.quantile * spread, learned.unknown)
             found.append(
                 TermCurve(
                     one.id,
@@ -145,9 +146,12 @@ def _grid(low: float, high: float, first: float, last: float) -> Array:
     return np.unique(np.concatenate(parts))
 
 
-def _band(value: Array, distance: Array, learned: Learned) -> tuple[Array, Array]:
-    """The 95 % band: relative where the term is positive by declaration, and within the range."""
-    limits = learned.unknown.range or (-np.inf, np.inf)
+def band(value: Array, distance: Array, unknown: Unknown) -> tuple[Array, Array]:
+    """Ends of an interval around a term's values, within its range.
+
+    Relative where the term is positive by declaration: a factor of exp(distance / value) to both sides.
+    """
+    limits = unknown.range or (-np.inf, np.inf)
     if limits[0] >= 0.0:
         with np.errstate(all="ignore"):
             factor = np.exp(np.minimum(np.where(value > 0.0, distance / value, 0.0), 50.0))

@@ -25,6 +25,7 @@ class FormRow:
     objective: str
     bic: str
     difference: str
+    weight: str
     remark: str
     note: str
     lines: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pbpkc.compiler.missing.library import library
 from pbpkc.compiler.missing.written import read_form
 from pbpkc.infer.options import FitOptions
 from pbpkc.jobs.discover import Discovery, discover
+from pbpkc.jobs.discover_average import averaged
 from pbpkc.jobs.fit import FitJob
 from pbpkc.jobs.loaded import LoadedModel, load
 from pbpkc.language.diagnostics import SpecError
@@ -145,6 +147,44 @@ def test_bic_is_what_it_says(found: Discovery) -> None:
 def test_the_same_form_under_two_names_is_the_same_fit(found: Discovery) -> None:
     by = {t.title: t for t in found.tried}
     assert by[OWN].bic == pytest.approx(by["Michaelis-Menten"].bic, abs=1e-4)
+
+
+def test_the_mean_of_forms_weighs_them_by_bic(found: Discovery) -> None:
+    mean = found.average
+    assert mean is not None
+    weights = dict(mean.weights)
+    assert sum(weights.values()) == pytest.approx(1.0)
+    by = {t.title: t for t in found.tried}
+    for title, weight in weights.items():
+        assert weight / weights[OWN] == pytest.approx(np.exp(-0.5 * (by[title].bic - by[OWN].bic)))
+    values = np.array([by[title].value for title in weights])
+    assert mean.value == pytest.approx(np.array(list(weights.values())) @ values)
+    assert np.all((mean.low <= mean.value) & (mean.value <= mean.high))
+    truth = 150 * mean.at / (30 + mean.at)
+    assert np.sqrt(np.mean((mean.value / mean.value.max() - truth / truth.max()) ** 2)) < 0.03
+
+
+def test_the_band_of_the_mean_holds_what_forms_differ_by(found: Discovery) -> None:
+    one = found.kept[0]
+    flat = np.ones(3)
+    forms = [
+        replace(one, title=str(v), bic=7.0, at=np.arange(3.0), value=v * flat, spread=0.5 * flat)
+        for v in (1.0, 3.0)
+    ]
+    contradicting = replace(one, bic=-100.0, reason="at its estimate it contradicts the range")
+    mean = averaged([*forms, contradicting], found.unknown)
+    assert mean is not None
+    assert mean.value == pytest.approx(2.0 * flat)
+    # Variance 0.25 within and 1 between; the term is positive, so the band is a factor.
+    factor = np.exp(1.959964 * np.sqrt(1.25) / 2.0)
+    assert mean.low == pytest.approx(2.0 / factor * flat)
+    assert mean.high == pytest.approx(2.0 * factor * flat)
+    assert averaged([contradicting], found.unknown) is None
+
+
+def test_coefficients_of_forms_have_no_prior_that_counts(spec: LoadedModel) -> None:
+    written, _ = library(spec.model, spec.model.unknowns["v"])
+    assert not any(c.mask.counted for w in written for c in w.form.coefficients)
 
 
 def test_pasted_lines_check_and_reproduce_the_fit(found: Discovery, spec: LoadedModel) -> None:

@@ -40,13 +40,23 @@ FLOOR = 5e-4
 #: to three arguments). A slope s is written as ``p / (1 + p / 6)``, and the coefficients make p.
 STEEPEST = 6.0
 
-#: From one knot to the next the slope changes by a factor; its bounds, and the spread of its prior.
-BEND_BOUNDS = 0.05, 8.0
-BEND_SPREAD = 0.7
+#: Spread of the priors: of the logarithm of the first slope, of the change of that logarithm along a unit of
+#: x, and of the change of that change. The last makes a curve smooth. Michaelis-Menten and power laws are
+#: found best with 0.2 to 0.4 (see `pbpkc.jobs.discover_study`): with more the curve follows the noise, with
+#: less it misses where a law bends. Per unit and not per knot, so that the count decides the resolution only.
+FIRST_SPREAD = 0.4
+BEND_SPREAD = 0.3
+TURN_SPREAD = 0.3
 
-# Without a direction the slope changes by a difference; its bounds, and the spread of its prior.
-_TURN_BOUND = 6.0
-_TURN_SPREAD = 1.0
+#: Bounds of the factors by which the slope changes.
+_FIRST_BOUNDS = 0.02, 50.0
+_BEND_BOUNDS = 0.1, 10.0
+
+# Without a direction slopes change by differences: spreads and bounds of those.
+_FIRST_DIFFERENCE = 1.0
+_DIFFERENCE_SPREAD = 0.6
+_TURN_DIFFERENCE = 0.4
+_DIFFERENCE_BOUND = 6.0
 
 #: How steep the start of a form may be made by a default.
 _START_SLOPE = 0.05, 4.0
@@ -135,47 +145,78 @@ def growth(
 def _slopes(
     count: int, sign: int, vanishing: bool, start: Array, tag: str
 ) -> tuple[tuple[Coefficient, ...], tuple[tuple[str, Expr], ...]]:
-    """Coefficients of the slopes s_k, and the slopes as definitions ``s1``, ``s2``, ..."""
+    """Coefficients of the slopes s_k, and the slopes as definitions ``s1``, ``s2``, ...
+
+    The first coefficient is the first slope, the second its change to the next knot, the others are changes
+    of that change: of logarithms where the curve has a direction, of the slopes themselves where it has none.
+    """
+    step = float(np.diff(knots(count))[0])
+    # A factor that does not vanish has s = 0 below the floor: its first slope is a coefficient of its own.
+    begin = (1.0 if vanishing else 0.25) if sign else (1.0 if vanishing else 0.0)
+    found = _of_direction(count, sign, begin, start, step) if sign else _of_none(count, begin, start, step)
     unit = parse_unit("1")
     coefficients: list[Coefficient] = []
     fixed: list[tuple[str, Expr]] = []
-    # A factor that does not vanish has s = 0 below the floor: its first slope is a coefficient of its own.
-    begin = 1.0 if vanishing else 0.25
-    before: Expr = number(begin)
-    at = begin
-    for k in range(count):
-        if sign:
-            name = f"bend{tag}{k + 1}"
-            wanted = float(np.clip(sign * start[k], *_START_SLOPE))
-            wanted /= 1.0 - wanted / STEEPEST
-            first = float(np.clip(wanted / at, 1.01 * BEND_BOUNDS[0], 0.99 * BEND_BOUNDS[1]))
-            at *= first
-            mask = Mask(
-                Prior("lognormal", {"median": first, "sdlog": BEND_SPREAD}), *BEND_BOUNDS, "log", True
-            )
-            doc = f"slope in logarithms, knot {k + 1} over the one before"
-            whole: Expr = times(before, Name(ONE, name))
-            slope: Expr = over(whole, plus(number(1.0), over(whole, number(STEEPEST))))
-        else:
-            name = f"turn{tag}{k + 1}"
-            previous = (1.0 if vanishing else 0.0) if k == 0 else float(start[k - 1])
-            first = float(np.clip(start[k] - previous, -0.9 * _TURN_BOUND, 0.9 * _TURN_BOUND))
-            mask = Mask(
-                Prior("normal", {"mean": first, "sd": _TURN_SPREAD}),
-                -_TURN_BOUND,
-                _TURN_BOUND,
-                "natural",
-                True,
-            )
-            doc = f"slope in logarithms, knot {k + 1} less the one before"
-            base = number(1.0 if vanishing else 0.0) if k == 0 else before
-            whole = plus(base, Name(ONE, name))
+    change: Expr = number(1.0 if sign else 0.0)
+    whole: Expr = number(begin)
+    for k, (mask, first) in enumerate(found, start=1):
+        name = f"bend{tag}{k}"
+        coefficients.append(Coefficient(name, unit, mask, first, _DOCS[min(k, 3)]))
+        here: Expr = Name(ONE, name)
+        if k > 1:
+            here = change = times(change, here) if sign else plus(change, here)
+        if k > 2:
+            fixed.append((f"r{tag}{k}", change))
+            here = change = Name(ONE, f"r{tag}{k}")
+        fixed.append((f"p{tag}{k}", times(whole, here) if sign else plus(whole, here)))
+        whole = Name(ONE, f"p{tag}{k}")
+        size = plus(number(1.0), over(whole, number(STEEPEST)))
+        if not sign:
             size = power(plus(number(1.0), power(over(whole, number(STEEPEST)), 2)), 0.5)
-            slope = over(whole, size)
-        coefficients.append(Coefficient(name, unit, mask, first, doc))
-        fixed.append((f"s{tag}{k + 1}", times(number(-1.0), slope) if sign < 0 else slope))
-        before = times(before, Name(ONE, name)) if sign else Name(ONE, f"s{tag}{k + 1}")
+        slope = over(whole, size)
+        fixed.append((f"s{tag}{k}", times(number(-1.0), slope) if sign < 0 else slope))
     return tuple(coefficients), tuple(fixed)
+
+
+_DOCS = (
+    "",
+    "slope in logarithms at the first knot",
+    "change of the slope to the second knot",
+    "change of the slope's change at a knot",
+)
+
+
+def _of_direction(count: int, sign: int, begin: float, start: Array, step: float) -> list[tuple[Mask, float]]:
+    """Masks and starts of factors of a slope that keeps its sign."""
+    wanted = np.clip(sign * start, *_START_SLOPE)
+    logs = np.log(wanted / (1.0 - wanted / STEEPEST) / begin)
+    spreads = FIRST_SPREAD, BEND_SPREAD * step, *[TURN_SPREAD * step**1.5] * (count - 2)
+    found = []
+    for k, (value, spread) in enumerate(zip(_changes(logs), spreads, strict=True)):
+        low, high = _BEND_BOUNDS if k else _FIRST_BOUNDS
+        first = float(np.clip(math.exp(value), 1.01 * low, 0.99 * high))
+        prior = Prior("lognormal", {"median": first, "sdlog": spread})
+        found.append((Mask(prior, low, high, "log", True), first))
+    return found
+
+
+def _of_none(count: int, begin: float, start: Array, step: float) -> list[tuple[Mask, float]]:
+    """Masks and starts of differences of a slope of either sign."""
+    wanted = np.clip(start, -_START_SLOPE[1], _START_SLOPE[1])
+    slopes = wanted / np.sqrt(1.0 - (wanted / STEEPEST) ** 2) - begin
+    spreads = _FIRST_DIFFERENCE, _DIFFERENCE_SPREAD * step, *[_TURN_DIFFERENCE * step**1.5] * (count - 2)
+    found = []
+    for value, spread in zip(_changes(slopes), spreads, strict=True):
+        first = float(np.clip(value, -0.9 * _DIFFERENCE_BOUND, 0.9 * _DIFFERENCE_BOUND))
+        prior = Prior("normal", {"mean": first, "sd": spread})
+        found.append((Mask(prior, -_DIFFERENCE_BOUND, _DIFFERENCE_BOUND, "natural", True), first))
+    return found
+
+
+def _changes(values: Array) -> list[float]:
+    """The first value, its change to the second, and the changes of the change."""
+    found: list[float] = [*values[:1].tolist(), *np.diff(values)[:1].tolist(), *np.diff(values, 2).tolist()]
+    return found
 
 
 def _weights(count: int, base: float, step: float, tag: str) -> list[tuple[str, Expr]]:
