@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.infer.options import FitOptions
-from pbpkc.jobs.discover import discover_prepared, prepare
+from pbpkc.jobs.discover import discover_prepared
+from pbpkc.jobs.discover_prepare import prepare
 from pbpkc.jobs.discover_study import Cell, run_study
 from pbpkc.jobs.fit import FitJob
 from pbpkc.jobs.loaded import load
