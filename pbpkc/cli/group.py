@@ -107,6 +107,7 @@ def run() -> None:
 def _explain(error: Exception) -> int:
     """One clear message for anything that was raised; the exit status."""
     from pbpkc.cli.options import counted
+    from pbpkc.cli.system_errors import told
     from pbpkc.language.diagnostics import SpecError
     from pbpkc.language.option_text import OptionError
 
@@ -115,8 +116,7 @@ def _explain(error: Exception) -> int:
         click.echo(f"\n{counted(len(error.diagnostics), 'problem')}", err=True)
         return 2 if isinstance(error, OptionError) else 1
     if isinstance(error, OSError):
-        place = f": '{error.filename}'" if error.filename else ""
-        click.echo(f"error: {error.strerror or error}{place}", err=True)
+        click.echo(told(error), err=True)
         return 1
     if _is_about_arguments(error):
         click.echo(f"error: {error}", err=True)

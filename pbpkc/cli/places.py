@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +21,13 @@ def in_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
             raise click.BadParameter("a file name is missing", ctx, param)
         if not folder.is_dir():
             raise click.BadParameter(
-                f"'{folder}' is no folder" if folder.exists() else f"the folder '{folder}' does not exist",
+                f"'{folder}' is no folder"
+                if folder.exists()
+                else f"the folder '{folder}' does not exist; make it, or name another place",
                 ctx,
                 param,
             )
-        _demand_writable(folder, ctx, param)
+        _demand_writable(path, folder, ctx, param)
     return path
 
 
@@ -35,7 +37,7 @@ def as_folder(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
         there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not there.is_dir():
             raise click.BadParameter(f"'{there}' is a file, so '{path}' cannot be made", ctx, param)
-        _demand_writable(there, ctx, param)
+        _demand_writable(path, there, ctx, param)
     return path
 
 
@@ -75,6 +77,15 @@ def _same(one: Path, other: Path) -> bool:
         return one.resolve() == other.resolve()
 
 
-def _demand_writable(folder: Path, ctx: click.Context, param: click.Parameter) -> None:
-    if not os.access(folder, os.W_OK):
-        raise click.BadParameter(f"the folder '{folder}' cannot be written", ctx, param)
+def _demand_writable(path: Path, folder: Path, ctx: click.Context, param: click.Parameter) -> None:
+    """Refuse a folder that takes no file; permissions alone do not tell, so one is tried."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise click.BadParameter(
+            f"'{path}' cannot be written: the folder '{folder}' takes no file ({error.strerror}); "
+            "change its permissions, or name another place",
+            ctx,
+            param,
+        ) from None

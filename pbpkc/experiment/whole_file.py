@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -20,22 +21,36 @@ def write_whole(files: Mapping[Path, str | bytes]) -> None:
     Raises
     ------
     OSError
-        If a directory does not exist or cannot be written; no file has then changed.
+        If a directory does not exist or cannot be written; no file has then changed. It names the file that
+        was to be written, not the temporary one.
     """
     written: list[tuple[str, Path]] = []
     try:
         for path, text in files.items():
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            written.append((temporary, path))
-            with os.fdopen(handle, "wb") as file:
-                file.write(text if isinstance(text, bytes) else text.encode())
-            # mkstemp makes files for the owner only; what is delivered follows the user's mask.
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
+            with _named(path):
+                handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+                written.append((temporary, path))
+                with os.fdopen(handle, "wb") as file:
+                    file.write(text if isinstance(text, bytes) else text.encode())
+                # mkstemp makes files for the owner only; what is delivered follows the user's mask.
+                mask = os.umask(0)
+                os.umask(mask)
+                os.chmod(temporary, 0o666 & ~mask)
         for temporary, path in written:
-            os.replace(temporary, path)
+            with _named(path):
+                os.replace(temporary, path)
     except BaseException:
         for temporary, _ in written:
             Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an error of the system name a file; of a temporary one, or of none, it would tell nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

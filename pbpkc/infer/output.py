@@ -19,6 +19,7 @@ from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import from_plain, to_plain
 from pbpkc.infer.posterior_files import POSTERIOR_FILES, posterior_tables, with_tables, without_tables
 from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow, SummaryRow
+from pbpkc.infer.stale_files import PROFILES, remove_stale
 from pbpkc.solve.output import versions
 
 #: Of ``fit.json``.
@@ -27,9 +28,6 @@ FORMAT = 1
 #: The files a finished fit leaves, in the order in which they are written; ``fit.json`` last, since its
 #: presence says that the others are there.
 FILES = ("estimates.csv", "subjects.csv", "predictions.csv", "summary.csv", "timing.json", "fit.json")
-
-#: Written where profiles were asked for.
-PROFILES = "profiles.csv"
 
 _PARTIAL = "partial"
 
@@ -68,7 +66,7 @@ class FitFolder:
         write_whole({folder / f"{fit.key}.json": _json(to_plain(fit))})
 
     def write(self, result: FitResult) -> tuple[Path, ...]:
-        """Write the files of a finished fit and drop what was kept on the way.
+        """Write the files of a finished fit, and drop what was kept on the way and what an earlier fit left.
 
         Returns
         -------
@@ -92,6 +90,8 @@ class FitFolder:
             texts |= posterior_tables(result, table, lines)
             names += POSTERIOR_FILES
         names += FILES[-1:]
+        # Before the first, so that no table of the last fit stands beside one of this.
+        remove_stale(self.path, names, texts["fit.json"])
         # One at a time, so that the order holds.
         for name in names:
             write_whole({self.path / name: texts[name]})

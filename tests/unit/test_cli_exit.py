@@ -130,7 +130,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("pbpkc.experiment.whole_file.os.replace", full)
     ran = call("simulate", write(tmp_path, TINY), "-o", "x.csv", cwd=tmp_path)
     assert ran.code == 1
-    assert ran.err == "error: No space left on device\n"
+    assert ran.err.startswith("error: No space left on device: 'x.csv'\n  = help: free space on the disk of ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pbpk"]
 
 

@@ -168,6 +168,37 @@ def test_profiles_of_all_and_of_some(tmp_path: Path) -> None:
     assert found["options"]["profile"] == "s, v"
 
 
+def test_what_an_earlier_fit_left_goes_and_everything_else_stays(tmp_path: Path) -> None:
+    from pbpkc.infer.stale_files import REPORT
+
+    study(tmp_path)
+    out = tmp_path / "out"
+    quick = ("fit", "model.pbpk", "--starts", "1", "-o", "out")
+    assert call(*quick, "--profile", "k", cwd=tmp_path).code == 0
+    names = {file.name for file in out.iterdir()}
+    assert {"profiles.csv", "profiles.svg", "report.html"} < names
+    assert {name for name in names if REPORT.fullmatch(name)} == names - {*FILES, "profiles.csv"}
+    for mine in ("notes.csv", "my_report.html", "posterior_pairs_x.svg"):
+        (out / mine).write_text("mine")
+    (out / "posterior.csv").write_text("of a fit with a posterior")
+    assert call(*quick, "--no-report", cwd=tmp_path).code == 0
+    kept = sorted([*FILES, "notes.csv", "my_report.html", "posterior_pairs_x.svg"])
+    assert sorted(file.name for file in out.iterdir()) == kept
+    # A report of this very fit is still true.
+    assert call(*quick, cwd=tmp_path).code == 0
+    page = (out / "report.html").read_bytes()
+    assert call(*quick, "--no-report", cwd=tmp_path).code == 0
+    assert (out / "report.html").read_bytes() == page and not (out / "profiles.svg").exists()
+
+
+def test_files_in_a_folder_that_no_fit_wrote_stay(tmp_path: Path) -> None:
+    study(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "profiles.csv").write_text("mine")
+    assert call("fit", "model.pbpk", "--starts", "1", "-o", "out", "--no-report", cwd=tmp_path).code == 0
+    assert (tmp_path / "out" / "profiles.csv").read_text() == "mine"
+
+
 def test_a_profile_of_what_is_not_estimated(tmp_path: Path) -> None:
     study(tmp_path)
     ran = call("fit", "model.pbpk", "--profile", "q", "-o", "out", cwd=tmp_path)
@@ -465,6 +496,8 @@ def test_a_posterior_is_drawn_written_and_taken_over(tmp_path: Path) -> None:
     again = call("fit", "model.pbpk", *few, *one, "--no-report", cwd=tmp_path)
     assert "1 of them taken over" in again.out
     assert all((tmp_path / "out" / name).read_bytes() == text for name, text in before.items())
+    assert call("fit", "model.pbpk", "--starts", "1", *one, "--no-report", cwd=tmp_path).code == 0
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("posterior")]
 
 
 def test_a_posterior_that_cannot_be_drawn_is_refused_first(

@@ -177,14 +177,6 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(
     assert [path.name for path in tmp_path.iterdir()] == ["model.pbpk"]
 
 
-def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Asked of the system, since whoever runs this may be allowed to write everywhere.
-    monkeypatch.setattr("pbpkc.cli.places.os.access", lambda place, _: place != tmp_path)
-    ran = call("simulate", write(tmp_path, TINY), "-o", tmp_path / "x.csv")
-    assert ran.code == 2
-    assert f"the folder '{tmp_path}' cannot be written" in " ".join(ran.err.split())
-
-
 def test_a_failed_setting_leaves_no_file(tmp_path: Path) -> None:
     spec = write(tmp_path, TINY)
     assert call("simulate", spec, "--set", "kk = 1", "-o", tmp_path / "x.csv").code == 2
