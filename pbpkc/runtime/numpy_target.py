@@ -246,30 +246,6 @@ class NumpyModule:
         """dy/dt, shape (..., S), each in its state's unit per h."""
         return self._at(self._rhs, t, y, p, u, c)
 
-    def along(
-        self, quantity: str, p: np.ndarray, c: tuple[Value, ...], dc: tuple[Value, ...] | None = None
-    ) -> Callable[[float, np.ndarray, np.ndarray], np.ndarray]:
-        """A quantity as a function of (t, y, u) at one point, for a solver that asks thousands of times.
-
-        Parameters
-        ----------
-        quantity : str
-            ``rhs``, ``jacobian``, ``d_rhs_dp``.
-        p : array, shape (P,)
-        c, dc : tuple
-            As `prepare` and `prepare_derivatives` gave them for `p`.
-        """
-        function = getattr(self, f"_{quantity}")
-        entries, more = np.asarray(p, dtype=float).tolist(), () if dc is None else (dc,)
-
-        def at(t: float, y: np.ndarray, u: np.ndarray) -> np.ndarray:
-            try:
-                return np.array(function(t, y.tolist(), entries, u.tolist(), c, *more), dtype=float)
-            except (ArithmeticError, ValueError):  # Python's floats raise where numpy gives inf or nan
-                return self._at_arrays(function, np.asarray(t, float), y, p, u, c, dc, dc is not None)
-
-        return at
-
     def rates(self, t: ArrayLike, y: ArrayLike, p: ArrayLike, u: ArrayLike, c: Any = None) -> np.ndarray:
         """The rates v of dy/dt = N v, shape (..., R)."""
         return self._at(self._rates, t, y, p, u, c)

@@ -92,8 +92,6 @@ class StateEquations:
         self.module: Any = compiled.module
         self.p = p
         self.c = self.module.prepare(p)
-        self.evaluate = self.module.along("rhs", p, self.c)
-        self.slopes = self.module.along("jacobian", p, self.c)
         self.size = len(compiled.state_names)
         pattern = compiled.manifest["jacobian"]
         rows, cols = (np.asarray(pattern[name], dtype=np.intp) for name in ("rows", "cols"))
@@ -106,13 +104,19 @@ class StateEquations:
         """The equations with the inputs of a segment."""
         fault = Fault()
         inputs = _running_inputs(segment)
-        evaluate, jacobian = self.evaluate, self.slopes
-        t0, extra = segment.t0, segment.extra
+        evaluate, jacobian, p, c, t0, extra = (
+            self.module.rhs,
+            self.module.jacobian,
+            self.p,
+            self.c,
+            segment.t0,
+            segment.extra,
+        )
         nothing = np.full(self.size, np.nan)
 
         def rhs(since: float, y: Array) -> Array:
             try:
-                value: Array = evaluate(t0 + since, y, inputs(since))
+                value: Array = evaluate(t0 + since, y, p, inputs(since), c)
             except (ArithmeticError, ValueError) as error:
                 fault.note(t0 + since, str(error))
                 return nothing
@@ -123,7 +127,7 @@ class StateEquations:
 
         def jacobian_transposed(since: float, y: Array) -> Array:
             try:
-                flat[places] = jacobian(t0 + since, y, inputs(since))
+                flat[places] = jacobian(t0 + since, y, p, inputs(since), c)
             except (ArithmeticError, ValueError) as error:
                 fault.note(t0 + since, str(error))
                 flat[places] = np.nan
@@ -152,7 +156,6 @@ class SensitivityEquations:
         self.states = StateEquations(compiled, p)
         module, manifest = self.states.module, compiled.manifest
         self.derivatives = module.prepare_derivatives(p, self.states.c)
-        self.by_parameter = module.along("d_rhs_dp", p, self.states.c, self.derivatives)
         self.weights = weights
         self.coupling = Coupling()
         self.count = len(columns)
@@ -171,8 +174,8 @@ class SensitivityEquations:
         states, n, k = self.states, self.states.size, self.count
         plain = states.on(segment)
         fault = plain.fault
-        jacobian, by_parameter = states.slopes, self.by_parameter
-        t0 = segment.t0
+        jacobian, by_parameter = states.module.jacobian, states.module.d_rhs_dp
+        p, c, dc, t0 = states.p, states.c, self.derivatives, segment.t0
         inputs = _running_inputs(segment)
         chosen, forcing_places, forcing_weights = self.chosen, self.forcing_places, self.forcing_weights
         # d f / d y, transposed: sensitivities stand in rows, so a product with it steps all of them.
@@ -190,8 +193,8 @@ class SensitivityEquations:
             out = np.empty(n + k * n)
             out[:n] = plain.rhs(since, y)
             try:
-                slope_flat[transposed] = jacobian(t, y, u)
-                forcing_flat[forcing_places] = by_parameter(t, y, u)[chosen] * forcing_weights
+                slope_flat[transposed] = jacobian(t, y, p, u, c)
+                forcing_flat[forcing_places] = by_parameter(t, y, p, u, c, dc)[chosen] * forcing_weights
             except (ArithmeticError, ValueError) as error:
                 fault.note(t, str(error))
                 return nothing
@@ -216,7 +219,7 @@ class SensitivityEquations:
 
         def jacobian_transposed(since: float, z: Array) -> Array:
             try:
-                first[places] = jacobian(t0 + since, z[:n], inputs(since))
+                first[places] = jacobian(t0 + since, z[:n], p, inputs(since), c)
             except (ArithmeticError, ValueError) as error:
                 fault.note(t0 + since, str(error))
                 first[places] = np.nan
