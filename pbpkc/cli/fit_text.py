@@ -19,7 +19,7 @@ def fit_text(result: FitResult) -> str:
         "id",
         *(f"{p['name']} [{p['unit']}]" for p in result.parameters),
         "n",
-        "-2 log post" if result.options.get("estimator") == "map" else "-2 log L",
+        "-2 log post" if result.with_priors else "-2 log L",
         "RSS",
         "outcome",
     ]
@@ -33,6 +33,11 @@ def fit_text(result: FitResult) -> str:
     lines = table(head, rows)
     if result.estimates:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
+        if result.learned and result.options.get("estimator") != "map":
+            lines += [
+                "-2 log post: -2 log likelihood of the data and -2 log prior of the coefficients of learned "
+                "terms; their intervals hold these priors, the mark * is about the data alone"
+            ]
     if len(result.singles) > 1 and result.summary:
         lines += ["", *_means(result)]
     profiles = [

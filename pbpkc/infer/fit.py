@@ -266,4 +266,5 @@ def _describe(parameter: FittedParameter) -> Mapping[str, object]:
         "prior": None
         if prior is None
         else {"family": prior.family, "canonical_arguments": dict(prior.arguments)},
+        **({"prior_counts": True} if prior is not None and parameter.counted else {}),
     }

@@ -115,7 +115,8 @@ def document(result: FitResult) -> Mapping[str, object]:
         "options": to_plain(result.options),
         "outcome": result.outcome,
         "objective": "minus twice the log likelihood; for estimator map plus minus twice the log prior "
-        "density of the scaled parameters",
+        "density of the scaled parameters"
+        + (", which counts for coefficients of learned terms always" if result.learned else ""),
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
         "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution "

@@ -383,6 +383,16 @@ class FitResult:
         return next((fit for fit in self.fits if fit.members), None)
 
     @property
+    def learned(self) -> tuple[str, ...]:
+        """Coefficients of learned terms: parameters whose priors count in every estimate."""
+        return tuple(str(p["name"]) for p in self.parameters if p.get("prior_counts"))
+
+    @property
+    def with_priors(self) -> bool:
+        """Whether objectives are -2 log posterior and not -2 log likelihood: some prior counts."""
+        return self.options.get("estimator") == "map" or bool(self.learned)
+
+    @property
     def estimates(self) -> tuple[EstimateRow, ...]:
         """Lines of ``estimates.csv``."""
         return tuple(row for fit in self.fits for row in fit.estimates)

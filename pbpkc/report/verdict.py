@@ -164,6 +164,7 @@ def _estimated(content: ReportContent) -> Iterator[str]:
     yield (
         f"The measurements are of {listed(measured)}; the method is {method}"
         + (", which for this error model is unweighted least squares" if squares else "")
+        + ("; coefficients of learned terms have priors that always count" if result.learned else "")
         + "."
     )
     below = sum(int(subject.censored.sum()) for subject in content.dataset.subjects)

@@ -230,6 +230,8 @@ def test_files_and_json(spec: LoadedModel, tmp_path: Path) -> None:
 def test_a_fit_leaves_the_curve_and_draws_it(spec: LoadedModel, tmp_path: Path) -> None:
     done = call("fit", str(spec.path), "--learn", "v", "--starts", "1", "--rtol", "1e-8", "-o", str(tmp_path))
     assert done.code == 0
+    assert "-2 log post" in done.out and "-2 log L" not in done.out
+    assert "their intervals hold these priors, the mark * is about the data alone" in done.out
     with open(tmp_path / "unknown_v.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     c, value, low, high = (np.array([float(r[k]) for r in rows]) for k in ("c", "value", "low", "high"))
