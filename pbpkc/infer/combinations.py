@@ -31,6 +31,12 @@ _AS_GOOD = 3.0
 # A direction is simplified while its bound grows by no more than this factor.
 _AS_SIMPLE = 2.0
 
+# The exponents that are tried for a direction, beside the largest, which is one.
+_SIMPLE = (0.0, 0.5, 1.0)
+
+# Simple exponents stand for a direction's own while its standard deviation grows by no more than this factor.
+_THE_SAME = 1.1
+
 # A combination has to be determined this much better than any of its weak members to be worth naming.
 _GAIN = 0.5
 
@@ -135,6 +141,46 @@ def determined_directions(group: Group, limit: float) -> list[Array]:
         weights[weak] = direction
         found.append(_without_trifles(weights, group.spread))
     return found
+
+
+def simple_exponents(directions: list[Array], spread: Spread) -> list[Array]:
+    """Directions with halves and ones for weights where the data hardly tell them apart from their own.
+
+    Parameters
+    ----------
+    directions : list of array, shape (k,)
+        From `determined_directions`.
+    spread : Spread
+    """
+    simple: list[Array] = []
+    for weights in directions:
+        other = _simplest(weights, spread)
+        # Two directions that are much alike must not become one.
+        alike = simple and np.linalg.matrix_rank(np.array([*simple, other])) <= len(simple)
+        simple.append(weights if alike else other)
+    return simple
+
+
+def _simplest(weights: Array, spread: Spread) -> Array:
+    """The simplest weights 0, 1/2 and 1 that are about as well determined as those of a direction."""
+    members = np.flatnonzero(weights)
+    if len(members) > _FEW:
+        return weights
+    largest = members[np.argmax(np.abs(weights[members]))]
+    others = [int(i) for i in members if i != largest]
+    trials = np.tile(
+        np.where(np.arange(len(weights)) == largest, weights, 0.0), (len(_SIMPLE) ** len(others), 1)
+    )
+    trials[:, others] = np.array(list(product(_SIMPLE, repeat=len(others)))) * np.sign(weights[others])
+    variances = spread.variances(trials)
+    good = (variances <= _THE_SAME**2 * float(spread.variances(weights)[0])) & (trials[:, others] != 0.0).any(
+        axis=1
+    )
+    if not good.any():
+        return weights
+    effort = np.count_nonzero(trials, axis=1) + np.count_nonzero(np.abs(trials) == 0.5, axis=1)
+    simplest: Array = trials[min(np.flatnonzero(good), key=lambda i: (effort[i], variances[i], int(i)))]
+    return simplest
 
 
 def _without_trifles(weights: Array, spread: Spread) -> Array:

@@ -173,12 +173,34 @@ def _sentences(
         if not verdict.identifiable:
             told.append(f"{verdict.parameter} is not determined: {verdict.why}.")
     for found in combinations:
-        told.append(
-            f"Determined is {found.text} = {found.estimate:.4g} {found.unit} "
-            f"(95 % interval {found.ci_low:.4g} to {found.ci_high:.4g})."
-        )
+        told.append(_determined(found))
+        if found.beside:
+            told.append(beside(found))
     if len(lost) > 1 and not combinations:
         told.append("No combination of them is determined either.")
     if spread_.rank < space.size:
         told.append(f"The information matrix has rank {spread_.rank} of {space.size}.")
     return told
+
+
+def _determined(found: Combination) -> str:
+    error = percent(found.relative_error)
+    if found.leading != found.text:
+        return (
+            f"Determined is a {found.kind} of {len(found.weights)} parameters, chiefly {found.leading} "
+            f"(standard error {error})."
+        )
+    return (
+        f"Determined is {found.text} = {found.estimate:.4g} {found.unit} "
+        f"(95 % interval {found.ci_low:.4g} to {found.ci_high:.4g}; standard error {error})."
+    )
+
+
+def beside(found: Combination) -> str:
+    """What is said of the same parameters with other exponents, a sentence."""
+    if found.beside_error < found.relative_error:
+        return f"{found.beside} is determined better, to {percent(found.beside_error)}."
+    if math.isnan(found.beside_error):
+        return f"{found.beside} itself is not determined: the data leave it free."
+    much = "not determined: its" if found.beside_error >= LIMIT else "determined less well: its"
+    return f"{found.beside} itself is {much} standard error is {percent(found.beside_error)}."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.infer.combinations import Group, determined_directions, find_combinations
+from pbpkc.infer.combinations import Group, determined_directions, find_combinations, simple_exponents
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.language.units import ONE, Dimension, canonical_unit
 
@@ -17,6 +18,9 @@ Array = NDArray[np.float64]
 # A sum with fitted weights takes the place of a product with whole exponents when it is determined this
 # many times better.
 _MUCH_BETTER = 3.0
+
+#: Parameters of a combination that are shown to a reader; all of them stand in its `weights`.
+MOST_SHOWN = 3
 
 _TIME = 3  # index of time in a dimension's exponents
 
@@ -44,6 +48,14 @@ class Combination:
         Relative (of the logarithm) for log-scale parameters, in `unit` for natural-scale ones.
     ci_low, ci_high : float
         95 % Wald interval on that scale (delta method), in `unit`.
+    relative_error : float
+        Standard error as a part of the estimate (of the logarithm for log-scale parameters).
+    beside : str
+        The same parameters with other exponents: plain ones beside broken ones, so that a reader sees what is
+        known of a quotient itself; the data's own beside whole ones that are much less well determined; else
+        empty.
+    beside_error : float
+        Its relative standard error; nan where the data leave it free.
     """
 
     text: str
@@ -54,6 +66,18 @@ class Combination:
     standard_error: float
     ci_low: float
     ci_high: float
+    relative_error: float = math.nan
+    beside: str = ""
+    beside_error: float = math.nan
+
+    @property
+    def leading(self) -> str:
+        """All of it where it is short, else its first part by weight: more than a few cannot be read."""
+        if len(self.weights) <= MOST_SHOWN:
+            return self.text
+        first = sorted(range(len(self.weights)), key=lambda i: (-abs(self.weights[i][1]), i))[:MOST_SHOWN]
+        names, factors = zip(*(self.weights[i] for i in sorted(first)), strict=True)
+        return (product_text if self.kind == "product" else sum_text)(list(names), list(factors))
 
 
 def name_combinations(
@@ -88,7 +112,31 @@ def name_combinations(
         best = min((error(w) / float(np.sum(np.abs(w))) for w in whole), default=math.inf)
         if _MUCH_BETTER * error(real[0]) / size < best:
             return [_log_sum(space, theta, real[0], error(real[0]) / size, quantile)]
-    return [_product(space, theta, weights, error(weights), quantile) for weights in whole or real]
+    real = simple_exponents(real, group.spread)
+    products = [_product(space, theta, weights, error(weights), quantile) for weights in whole or real]
+    others = [_beside(weights, whole, real, error) for weights in whole or real]
+    return [
+        replace(one, beside=_text(space, other), beside_error=error(other))
+        if other is not None and _text(space, other) != one.text
+        else one
+        for one, other in zip(products, others, strict=True)
+    ]
+
+
+def _beside(
+    weights: Array, whole: list[Array], real: list[Array], error: Callable[[Array], float]
+) -> Array | None:
+    """Other exponents of the same parameters that tell a reader more; see `Combination`."""
+    if not whole:
+        plain = np.sign(weights)
+        return None if np.array_equal(plain, weights) else plain
+    for other in real:
+        same = np.array_equal(np.sign(other), np.sign(weights)) or np.array_equal(
+            np.sign(-other), np.sign(weights)
+        )
+        if same and _MUCH_BETTER * error(other) < error(weights) / float(np.max(np.abs(weights))):
+            return other
+    return None
 
 
 def _side_by_side(space: ParameterSpace, weights: Array) -> bool:
@@ -105,19 +153,8 @@ _NOTHING = 0.02
 def _product(
     space: ParameterSpace, theta: Array, weights: Array, error: float, quantile: float
 ) -> Combination:
-    # Real exponents are given to three decimals, and those that are nothing beside the largest are left
-    # out; the bound is that of the whole direction.
-    shown = np.round(np.where(np.abs(weights) < _NOTHING * np.max(np.abs(weights)), 0.0, weights), 3)
-    involved = [int(i) for i in np.flatnonzero(shown)]
-    powers = [float(shown[i]) for i in involved]
+    involved, powers = _powers(space, weights)
     whole = all(power.is_integer() for power in powers)
-    time = sum(
-        space.parameters[i].unit.dimension.powers[_TIME] * power
-        for i, power in zip(involved, powers, strict=True)
-    )
-    # A rate rather than its inverse; otherwise what was declared first stands above the line.
-    if time > 0 or (time == 0 and (sum(powers), powers[0]) < (0.0, 0.0)):
-        powers = [-power for power in powers]
     names = [space.parameters[i].name for i in involved]
     centre = float(np.dot(powers, np.log(theta[involved])))
     if whole:
@@ -137,7 +174,32 @@ def _product(
         error,
         _exp(centre - quantile * error),
         _exp(centre + quantile * error),
+        error,
     )
+
+
+def _powers(space: ParameterSpace, weights: Array) -> tuple[list[int], list[float]]:
+    """The parameters of a product, and their exponents as they are written.
+
+    Real exponents are given to three decimals, and those that are nothing beside the largest are left out;
+    the bound is that of the whole direction.
+    """
+    shown = np.round(np.where(np.abs(weights) < _NOTHING * np.max(np.abs(weights)), 0.0, weights), 3)
+    involved = [int(i) for i in np.flatnonzero(shown)]
+    powers = [float(shown[i]) for i in involved]
+    time = sum(
+        space.parameters[i].unit.dimension.powers[_TIME] * power
+        for i, power in zip(involved, powers, strict=True)
+    )
+    # A rate rather than its inverse; otherwise what was declared first stands above the line.
+    if time > 0 or (time == 0 and (sum(powers), powers[0]) < (0.0, 0.0)):
+        powers = [-power for power in powers]
+    return involved, powers
+
+
+def _text(space: ParameterSpace, weights: Array) -> str:
+    involved, powers = _powers(space, weights)
+    return product_text([space.parameters[i].name for i in involved], powers)
 
 
 def _log_sum(
@@ -159,6 +221,7 @@ def _log_sum(
         error,
         value * _exp(-quantile * error),
         value * _exp(quantile * error),
+        error,
     )
 
 
@@ -182,6 +245,7 @@ def _natural_sum(
         error / scale,
         value - quantile * error / scale,
         value + quantile * error / scale,
+        abs(error / scale / value) if value != 0.0 else math.nan,
     )
 
 

@@ -87,6 +87,7 @@ class CombinationLine:
     text: str
     value: str
     interval: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,11 @@ def fit_tables(result: FitResult, model: Model) -> FitTables:
         determined=tuple(_determined(fit) for fit in result.fits if fit.identifiability is not None),
         combinations=tuple(
             CombinationLine(
-                fit.id, c.text, with_unit(figures(c.estimate), c.unit), interval(c.ci_low, c.ci_high)
+                fit.id,
+                c.text,
+                with_unit(figures(c.estimate), c.unit),
+                interval(c.ci_low, c.ci_high),
+                percent(c.relative_error),
             )
             for fit in result.fits
             if fit.identifiability is not None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pbpkc.infer.identifiability import beside
 from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent
@@ -248,10 +249,22 @@ def _together(model: Model, result: FitResult) -> Iterator[str]:
 def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
     found = [(fit.id, c) for fit in there if fit.identifiability for c in fit.identifiability.combinations]
     for subject, combination in found[:_MOST_TOLD]:
-        value = with_unit(figures(combination.estimate), combination.unit)
         where = f" in subject {subject}" if len(there) > 1 else ""
-        ends = interval(combination.ci_low, combination.ci_high)
-        yield f"The combination {combination.text} is determined{where}: {value} (95\u00a0% interval {ends})."
+        if combination.leading != combination.text:
+            many = len(combination.weights)
+            yield (
+                f"A {combination.kind} of {many} parameters, chiefly {combination.leading}, is "
+                f"determined{where}: its standard error is {percent(combination.relative_error)}."
+            )
+        else:
+            value = with_unit(figures(combination.estimate), combination.unit)
+            ends = interval(combination.ci_low, combination.ci_high)
+            yield (
+                f"The combination {combination.text} is determined{where}: {value} "
+                f"(95\u00a0% interval {ends})."
+            )
+        if combination.beside:
+            yield beside(combination)
     more = len(found) - _MOST_TOLD
     if more > 0:
         yield f"{count(more, 'more combination')} {_was(more)} in the section on what is determined."

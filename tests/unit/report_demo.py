@@ -214,7 +214,9 @@ def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
         "km", "umol/L", 3.84, 20.0, nan, "", why, (), (),
         tuple(ProfilePoint(x, rise, (x, x, 10.5)) for x, rise in ((15.0, 7.0), (20.0, 3.84), (1000.0, 0.0))),
     )  # fmt: skip
-    pair = Combination("vmax / km", "product", (("vmax", 1.0), ("km", -1.0)), 0.7, "L/h", 0.1, 0.5754, 0.8516)
+    pair = Combination(
+        "vmax / km", "product", (("vmax", 1.0), ("km", -1.0)), 0.7, "L/h", 0.1, 0.5754, 0.8516, 0.1
+    )
     found = Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",))
     return replace(_fit(dataset, k, id, rows, found), profiles=(profile,))
 

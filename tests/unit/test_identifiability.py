@@ -10,7 +10,7 @@ from scipy.special import lambertw
 
 from pbpkc.infer import FittedParameter
 from pbpkc.infer.covariance import spread
-from pbpkc.infer.identifiability import judge
+from pbpkc.infer.identifiability import Identifiability, judge
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.language.units import parse_unit
 
@@ -174,6 +174,49 @@ def test_real_exponents_where_no_whole_ones_will_do() -> None:
     (one,) = found.combinations
     assert (one.text, one.unit) == ("a * b^0.37", "(1/h) * (L)^0.37")
     assert one.estimate == pytest.approx(3.0 * 8.0**0.37)
+
+
+def two(best: float, alone: float) -> Identifiability:
+    """ln a + best ln b is seen with a standard deviation of 0.3, ln b with `alone`."""
+    rows = np.array([[1.0 / 0.3, best / 0.3], [0.0, 1.0 / alone]])
+    return judge(space(("a", "1/h"), ("b", "L")), np.array([3.0, 8.0]), rows, NORMAL)
+
+
+def test_a_half_where_the_data_hardly_tell_it_from_the_best_exponent() -> None:
+    # With a half the variance is 0.3^2 + (0.02 * 5)^2, whose root is 5 % more; with one it is 0.48 * 5 more.
+    found = two(0.52, 5.0)
+    (one,) = found.combinations
+    assert (one.text, one.unit) == ("a * b^0.5", "(1/h) * (L)^0.5")
+    assert one.relative_error == one.standard_error == pytest.approx(math.hypot(0.3, 0.1), rel=1e-6)
+    assert one.beside == "a * b" and one.beside_error == pytest.approx(math.hypot(0.3, 0.48 * 5.0), rel=1e-6)
+    assert found.summary[-2].endswith("; standard error 32 %).")
+    assert found.summary[-1] == "a * b itself is not determined: its standard error is 240 %."
+
+
+def test_the_best_exponent_where_the_data_tell_it_from_a_half() -> None:
+    # With a half the root of the variance would be 20 % more. The principal direction turns a little to b.
+    (one,) = two(0.54, 5.0).combinations
+    assert one.text == "a * b^0.542" and one.standard_error == pytest.approx(0.3, rel=1e-3)
+
+
+def test_a_quotient_is_told_with_what_is_known_better() -> None:
+    found = judge(space(("vmax", "umol/h"), ("km", "umol/L")), np.array([20.0, 100.0]),
+                  root(*michaelis_menten(10.0, 20.0, 100.0)), NORMAL)  # fmt: skip
+    (quotient,) = found.combinations
+    assert (quotient.text, quotient.beside) == ("vmax / km", "vmax / km^0.955")
+    assert quotient.beside_error < quotient.relative_error / 3.0
+    assert found.summary[-1] == "vmax / km^0.955 is determined better, to 1 %."
+
+
+def test_of_many_parameters_the_leading_are_told() -> None:
+    weights = [0.31, 1.0, 0.43, -0.77, 0.59]
+    rows = [(name, "1/h") for name in "abcde"]
+    found = linear([weights] * 6, [2.0, 3.0, 4.0, 5.0, 6.0], *rows)
+    (one,) = found.combinations
+    assert len(one.weights) == 5 and one.leading == "b * e^0.59 / d^0.77"
+    assert "Determined is a product of 5 parameters, chiefly b * e^0.59 / d^0.77 (standard error 2 %)." in (
+        found.summary
+    )
 
 
 def test_hopeless_data_have_no_combination() -> None:
