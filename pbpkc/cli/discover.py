@@ -65,6 +65,13 @@ from pbpkc.cli.places import as_folder, demand_apart, files_read
     show_default=True,
     help="Searches of each form and subject; the first begins at the form nearest to the learned curve.",
 )
+@click.option(
+    "--by",
+    type=click.Choice(["subject", "pooled"]),
+    default="subject",
+    show_default=True,
+    help="Estimates of each subject, all with one form, or one estimate of all subjects' data together.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the starting points.")
 @click.option(
     "--workers",
@@ -90,6 +97,7 @@ def command(
     only: tuple[str, ...],
     method: str,
     starts: int,
+    by: str,
     seed: int,
     workers: int,
     mask: tuple[str, ...],
@@ -143,6 +151,7 @@ def command(
         SolverOptions(method=solver, rtol=rtol, atol=atol, max_steps=max_steps),  # type: ignore[arg-type]
         (),
         method,
+        by=by,  # type: ignore[arg-type]
     )
     with bar("fitting") as tell:
         found = discover(loaded, job, named[0] if named else None, forms, said, tell, only=only or None)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pbpkc.compiler.missing.written import SPREAD
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.jobs.discover import WITHIN, Discovery
 from pbpkc.jobs.discover_form import Tried
@@ -107,7 +108,12 @@ def verdict(found: Discovery) -> str:
 
 def pasted_text(found: Discovery) -> str:
     """The set as lines for the spec, the best first, the others commented out."""
-    parts = [f"# In place of the declaration of '{found.unknown.name}'; its calls stay as they are."]
+    parts = [
+        f"# In place of the declaration of '{found.unknown.name}'; its calls stay as they are.\n"
+        "# Each prior's median is the estimate, where a search then begins, and it is wide (a factor of "
+        f"{math.exp(SPREAD):.1f}).\n# With --map or --posterior on the same data these would count twice: "
+        "give priors of your own there."
+    ]
     for k, t in enumerate(found.kept):
         head = f"# {t.title}: BIC {t.bic:.2f}, {t.bic - found.best:.2f} above the best"
         body = t.lines if k == 0 else "\n".join(f"# {line}" for line in t.lines.split("\n"))

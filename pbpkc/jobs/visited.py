@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pbpkc.compiler.missing import Learned
 from pbpkc.compiler.numeric import Evaluation
+from pbpkc.experiment.data import Subject
 from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector
 from pbpkc.jobs.simulate import named
@@ -37,31 +38,44 @@ def visited(spec: Spec, fitted: Fitted, learned: Learned) -> dict[str, Array]:
 
     Returns
     -------
-    dict of subject id to ndarray, shape (m, arguments)
-        Canonical, at the ends of the solver's steps, all calls of the term together. A subject without an
-        estimate is left out.
+    dict of id to ndarray, shape (m, arguments)
+        For each estimate: of a subject, or of all together along the trajectories of all. Canonical, at the
+        ends of the solver's steps, all calls of the term together. What has no estimate is left out.
     """
     found = {}
-    compiled, dataset = fitted.compiled, fitted.dataset
     names = [str(p["name"]) for p in fitted.result.parameters]
-    theta = {f.id: dict(zip(names, f.theta, strict=True)) for f in fitted.result.fits if f.theta}
-    for subject in dataset.subjects:
-        if subject.id not in theta or not len(subject.time):
-            continue
-        overrides = {**dataset.overrides, **subject.covariates, **theta[subject.id]}
-        p = parameter_vector(compiled, overrides)
-        try:
-            bound = bind(subject.regimen, {**named(compiled, p), **overrides})
-        except SpecError:
-            continue  # a dose that means nothing at the estimate was told with the subject
-        run = simulate_dense(compiled, p, bound, float(np.max(subject.time)), _SOLVER)
-        if not run.steps:
-            continue
-        ends = [np.array([s.begin, s.end]) for s in run.steps]
-        y = np.concatenate([s.states(t) for s, t in zip(run.steps, ends, strict=True)])
-        u = np.concatenate([s.segment.inputs_at(t) for s, t in zip(run.steps, ends, strict=True)])
-        found[subject.id] = _arguments(spec, learned, np.concatenate(ends), y, u, named(compiled, p))
+    for one in fitted.result.fits:
+        theta = dict(zip(names, one.theta, strict=True)) if one.theta else {}
+        parts = [
+            _along(spec, fitted, learned, subject, theta)
+            for subject in fitted.dataset.subjects
+            if theta and len(subject.time) and (one.members or subject.id == one.id)
+        ]
+        seen = [part for part in parts if len(part)]
+        if seen:
+            found[one.id] = np.concatenate(seen)
     return found
+
+
+def _along(
+    spec: Spec, fitted: Fitted, learned: Learned, subject: Subject, theta: Mapping[str, float]
+) -> Array:
+    """The arguments along one subject's trajectory at an estimate, shape (m, arguments)."""
+    compiled, dataset = fitted.compiled, fitted.dataset
+    nothing = np.zeros((0, len(learned.unknown.arguments)))
+    overrides = {**dataset.overrides, **subject.covariates, **theta}
+    p = parameter_vector(compiled, overrides)
+    try:
+        bound = bind(subject.regimen, {**named(compiled, p), **overrides})
+    except SpecError:
+        return nothing  # a dose that means nothing at the estimate was told with the subject
+    run = simulate_dense(compiled, p, bound, float(np.max(subject.time)), _SOLVER)
+    if not run.steps:
+        return nothing
+    ends = [np.array([s.begin, s.end]) for s in run.steps]
+    y = np.concatenate([s.states(t) for s, t in zip(run.steps, ends, strict=True)])
+    u = np.concatenate([s.segment.inputs_at(t) for s, t in zip(run.steps, ends, strict=True)])
+    return _arguments(spec, learned, np.concatenate(ends), y, u, named(compiled, p))
 
 
 def _arguments(
@@ -88,7 +102,7 @@ def _arguments(
 
 
 def curves(spec: Spec, fitted: Fitted, learned: Learned) -> tuple[TermCurve, ...]:
-    """The curve of a learned term for each subject and argument, with its band and what was visited."""
+    """The curve of a learned term for each estimate and argument, with its band and what was visited."""
     names = [str(p["name"]) for p in fitted.result.parameters]
     seen = visited(spec, fitted, learned)
     found = []

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_case import call
+from scipy.integrate import solve_ivp
 from test_learn_option import SPEC, TRUTH
 
 from pbpkc.compiler.missing import FormError
@@ -247,6 +248,29 @@ def test_a_fit_leaves_the_curve_and_draws_it(spec: LoadedModel, tmp_path: Path) 
     width = (high - low)[c > 0] / value[c > 0]
     assert width[c[c > 0] > 95].max() > 2 * np.median(width[seen[c > 0]])
     assert "Learned terms" in (tmp_path / "report.html").read_text()
+
+
+def test_subjects_together_have_one_curve_and_one_form(spec: LoadedModel, tmp_path: Path) -> None:
+    times = np.array([0.5, 1, 2, 3, 4, 6, 8, 10])
+    lines = ["ID,TIME,EVID,CMT,DVID,AMT,DV"]
+    for id, dose in ((1, 300.0), (2, 900.0)):
+        # 10 L, 150 umol/h, 30 umol/L, by an independent solver.
+        run = solve_ivp(
+            lambda t, c: -15.0 * c / (30.0 + c), (0, 10), [dose / 10], t_eval=times, rtol=1e-10, atol=1e-12
+        )
+        lines.append(f"{id},0,1,1,.,{dose},.")
+        lines += [f"{id},{t},0,.,1,.,{y!r}" for t, y in zip(times, run.y[0].tolist(), strict=True)]
+    (tmp_path / "two.csv").write_text("\n".join(lines) + "\n")
+    job = FitJob(tmp_path / "two.csv", options=JOB.options, solver=JOB.solver, by="pooled")
+    found = discover(spec, job, only=["Michaelis-Menten"])
+    assert [c.id for c in found.curves] == ["ALL"]
+    seen = found.curves[0].at[found.curves[0].visited]
+    assert seen.max() == pytest.approx(90.0, rel=0.01)  # of the larger dose, 900 umol in 10 L
+    (best,) = found.kept
+    assert (best.k, best.n) == (2, 16)
+    assert {r.parameter: r.estimate for r in best.estimates} == pytest.approx(
+        {"v_vmax": 150.0, "v_km": 30.0}, rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(
