@@ -8,6 +8,7 @@ over them, and a poor first sigma costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from pbpkc.infer.likelihood import evaluate
 from pbpkc.infer.observations import Scoring
 from pbpkc.infer.optimise import Evaluation, SearchOptions, minimise
-from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
+from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor, SideBySide
 from pbpkc.infer.transform import ParameterSpace
 
 Array = NDArray[np.float64]
@@ -61,7 +62,17 @@ class Objective:
 
     def __call__(self, point: Array) -> Evaluation | Failure:
         """The objective at a scaled point, profiled over the parameters of the error model."""
-        prediction = self.predict(point)
+        return self._evaluated(point, self.predict(point))
+
+    def many(
+        self, together: SideBySide, lanes: Sequence[int], points: Sequence[Array]
+    ) -> list[Evaluation | Failure]:
+        """The objective at several scaled points, each of another search; `together` is the predictor."""
+        self.solves += len(points)
+        found = together.predict_many(lanes, [self.space.to_natural(point) for point in points])
+        return [self._evaluated(point, one) for point, one in zip(points, found, strict=True)]
+
+    def _evaluated(self, point: Array, prediction: Prediction | Failure) -> Evaluation | Failure:
         if isinstance(prediction, Failure):
             return prediction
         if len(self._noise_only):

@@ -12,8 +12,9 @@ build up from gradients the curvature that is known here, at several times the n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,13 +137,64 @@ def minimise(
     Proc Camb Phil Soc 22:700-725. Damping rule: Nielsen HB (1999) Report IMM-REP-1999-05, Technical
     University of Denmark.
     """
+    search = searching(start, lower, upper, reach, options)
+    point = next(search)
+    while True:
+        try:
+            point = search.send(evaluate(point))
+        except StopIteration as end:
+            return cast(Optimum, end.value)
+
+
+def minimise_together(
+    evaluate: Callable[[Sequence[int], Sequence[Array]], Sequence[Evaluation | Failure]],
+    starts: Sequence[Array],
+    lower: Array,
+    upper: Array,
+    reach: Array,
+    options: SearchOptions,
+) -> list[Optimum]:
+    """Searches from several starts in step, for an objective that costs less for points side by side.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Numbers of searches and the point that each asks for, to what is found at each.
+    starts : sequence of array, shape (k,)
+    lower, upper, reach, options
+        As for `minimise`.
+
+    Returns
+    -------
+    list of Optimum
+        One a start.
+    """
+    searches = [searching(start, lower, upper, reach, options) for start in starts]
+    asked = {i: next(search) for i, search in enumerate(searches)}
+    ended: dict[int, Optimum] = {}
+    while asked:
+        found = evaluate(list(asked), list(asked.values()))
+        following = {}
+        for i, one in zip(asked, found, strict=True):
+            try:
+                following[i] = searches[i].send(one)
+            except StopIteration as end:
+                ended[i] = end.value
+        asked = following
+    return [ended[i] for i in range(len(starts))]
+
+
+def searching(
+    start: Array, lower: Array, upper: Array, reach: Array, options: SearchOptions
+) -> Generator[Array, Evaluation | Failure, Optimum]:
+    """The search of `minimise` as a dialogue: it yields a point, and is sent what is found there."""
     asked = failed = 0
     promise = np.inf
 
-    def ask(point: Array) -> Evaluation | Failure:
+    def ask(point: Array) -> Generator[Array, Evaluation | Failure, Evaluation | Failure]:
         nonlocal asked, failed
         asked += 1
-        found = evaluate(point)
+        found = yield point
         if isinstance(found, Evaluation) and not (
             np.isfinite(found.value)
             and np.isfinite(found.gradient).all()
@@ -155,7 +207,7 @@ def minimise(
     def finish(end: Evaluation | None, converged: bool, reason: str, suggestion: str = "") -> Optimum:
         return Optimum(end, converged, reason, suggestion, asked, failed, float(promise))
 
-    first = ask(np.clip(start, lower, upper))
+    first = yield from ask(np.clip(start, lower, upper))
     if isinstance(first, Failure):
         return finish(None, False, f"the start could not be evaluated: {first.reason}", first.suggestion)
     here = first
@@ -182,7 +234,7 @@ def minimise(
             expected = _promise(here, step)
             # The end of a step that the box stopped is the bound itself, not what rounding leaves of it.
             target = np.where(step <= low, lower, np.where(step >= high, upper, here.point + step))
-            found = ask(target)
+            found = yield from ask(target)
             if isinstance(found, Failure):
                 # Outside the region that can be solved the quadratic says nothing: come much nearer.
                 last_failure, radius, damping = found, 0.25 * radius, 4.0 * damping

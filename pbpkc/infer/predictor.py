@@ -6,8 +6,9 @@ compiled kernel or on a closed form. A solve that fails is a `Failure`, never an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,4 +90,13 @@ class Predictor(Protocol):
         The others are read by the error model alone, so changing them needs no new solve. True is always
         safe.
         """
+        ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A `Predictor` that answers several questions of one subject in less time than one after another."""
+
+    def predict_many(self, lanes: Sequence[int], thetas: Sequence[Array]) -> list[Prediction | Failure]:
+        """Predictions with derivatives at each theta; a lane is a search, which moves slowly."""
         ...

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.infer.objective import Objective
-from pbpkc.infer.optimise import Optimum, minimise
+from pbpkc.infer.optimise import Optimum, minimise, minimise_together
 from pbpkc.infer.options import FitOptions
+from pbpkc.infer.predictor import SideBySide
 from pbpkc.infer.starts import starting_points
 
 Array = NDArray[np.float64]
@@ -68,10 +70,20 @@ class MultiStart:
     def __call__(
         self, objective: Objective, options: FitOptions, seed: int, heard: Heard | None
     ) -> Sequence[Searched]:
-        """Searches from `starting_points`."""
+        """Searches from `starting_points`, in step where the predictor answers several at once."""
         space = objective.space
+        points = starting_points(space, options.starts, seed)
+        predictor = objective.predictor
+        if len(points) > 1 and not options.agree and isinstance(predictor, SideBySide):
+            ends = minimise_together(
+                partial(objective.many, predictor), list(points), space.lower, space.upper, space.reach,
+                options.search,
+            )  # fmt: skip
+            if heard is not None:
+                heard(len(points))
+            return [Searched(point, end) for point, end in zip(points, ends, strict=True)]
         searches: list[Searched] = []
-        for point in starting_points(space, options.starts, seed):
+        for point in points:
             found = minimise(objective, point, space.lower, space.upper, space.reach, options.search)
             searches.append(Searched(point, found))
             if heard is not None:

@@ -130,6 +130,21 @@ def test_several_tasks_side_by_side_are_each_as_alone() -> None:
         assert np.allclose(together[i], alone[0], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["po", "qid"])
+def test_searches_side_by_side_see_what_each_would_alone(name: str) -> None:
+    fast, exact = predictors(name)
+    theta = exact.base[exact.columns]
+    thetas = [theta, 1.2 * theta, theta]
+    for lanes in ([0, 1, 2], [1, 2]):  # a search may end before others
+        together = fast.predict_many(lanes, [thetas[lane] for lane in lanes])
+        for lane, found in zip(lanes, together, strict=True):
+            alone = FastPredictor(exact, fast.fast).predict(thetas[lane])
+            assert isinstance(found, Prediction) and isinstance(alone, Prediction)
+            assert np.allclose(found.value, alone.value, rtol=1e-6)
+            assert np.allclose(found.derivative, alone.derivative, rtol=1e-5, atol=1e-9)
+        thetas = [1.05 * one for one in thetas]
+
+
 def test_doses_that_training_never_gave_are_solved_and_said() -> None:
     """Seven doses two hours apart, trained on three six hours apart: the kinds of segments are the same."""
     fast, exact = predictors("qid")

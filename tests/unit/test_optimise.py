@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from scipy.optimize import minimize
 from pbpkc.infer import Failure, FittedParameter, SearchOptions
 from pbpkc.infer.objective import Objective
 from pbpkc.infer.observations import plan
-from pbpkc.infer.optimise import Evaluation, minimise
+from pbpkc.infer.optimise import Evaluation, minimise, minimise_together
 from pbpkc.infer.quadratic import minimise_in_box
 from pbpkc.infer.starts import starting_points, subject_seed
 from pbpkc.infer.transform import ParameterSpace
@@ -200,3 +201,31 @@ def test_starts_are_reproducible_spread_and_inside_the_bounds() -> None:
     assert subject_seed(7, "A") == subject_seed(7, "A") != subject_seed(8, "A")
     with pytest.raises(ValueError, match="starts is 0"):
         starting_points(space, 0, 1)
+
+
+def test_searches_in_step_end_where_each_ends_alone() -> None:
+    lower, upper, reach = np.full(2, -5.0), np.full(2, 5.0), np.full(2, 1.0)
+    starts = [np.array([-4.0, 4.0]), np.array([0.1, 0.0]), np.array([3.0, -2.0])]
+    asked: list[int] = []
+
+    def one(point: np.ndarray) -> Evaluation | Failure:
+        if point[0] > 2.5:
+            return Failure("too far")
+        r = np.array([10.0 * (point[1] - point[0] ** 2), 1.0 - point[0]])
+        j = np.array([[-20.0 * point[0], 10.0], [-1.0, 0.0]])
+        return Evaluation(point, float(r @ r), 2.0 * j.T @ r, 2.0 * j.T @ j)
+
+    def several(numbers: Sequence[int], points: Sequence[np.ndarray]) -> list[Evaluation | Failure]:
+        asked.append(len(numbers))
+        return [one(point) for point in points]
+
+    options = SearchOptions()
+    together = minimise_together(several, starts, lower, upper, reach, options)
+    alone = [minimise(one, start, lower, upper, reach, options) for start in starts]
+    assert together[2].end is None
+    for a, b in zip(together, alone, strict=True):
+        assert (a.converged, a.evaluations, a.reason) == (b.converged, b.evaluations, b.reason)
+        if a.end is not None and b.end is not None:
+            assert np.array_equal(a.end.point, b.end.point)
+    assert asked[0] == 3
+    assert sum(asked) == sum(one.evaluations for one in together)

@@ -41,18 +41,18 @@ class NotSolved(Exception):
 
 @dataclass(frozen=True)
 class Remembered:
-    """A solution: coefficients (B, n, K), their derivatives (B, n, K, k), and the parameters (B, k)."""
+    """A solution of a task: coefficients (n, K), their derivatives (n, K, k), and the parameters (k,)."""
 
     w: Array
     dw: Array | None
     p: Array
 
     def towards(self, p: Array) -> Array:
-        """Coefficients to begin with at other parameters, (B, k)."""
+        """Coefficients to begin with at other parameters, (k,)."""
         step = p - self.p
         if self.dw is None or not np.all(np.abs(step) <= NEAR * np.abs(self.p)):
             return self.w
-        return np.asarray(self.w + (self.dw @ step[:, None, :, None])[..., 0])
+        return np.asarray(self.w + self.dw @ step)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class FastModel:
         times: Array,
         y0: Array,
         dy0: Array | None = None,
-        warm: Warm | None = None,
+        warm: Sequence[Warm] | None = None,
     ) -> Curve:
         """Solve runs of tasks whose events fall on the same times.
 
@@ -177,9 +177,9 @@ class FastModel:
             States before the first segment's events.
         dy0 : array, shape (B, S, k), optional
             Their derivatives by the columns; without it no derivatives are computed.
-        warm : dict, optional
-            Solutions of the last call, where the iteration begins, which fits a search that moves slowly; it
-            is filled. One for each subject: what one subject leaves must not move another's last digits.
+        warm : sequence of B dict, optional
+            Solutions of the last call, where the iteration begins, which fits a search that moves slowly;
+            they are filled. One for each search: what one leaves must not move another's last digits.
 
         Raises
         ------
@@ -292,48 +292,50 @@ class FastModel:
         binding: Bound,
         forcing: Forcing,
         dy: Array | None,
-        warm: Warm | None,
+        warm: Sequence[Warm] | None,
         whole: bool,
     ) -> Solved:
         key = kind, number
-        shape = binding.count, self.structure.size, plan.mass.shape[1]
-        # None is the last solution, a number the rank of a remembered task in nearness.
-        starts: list[int | None] = list(range(TRIES))
-        known = None if warm is None else warm.get(key)
-        last = None
-        if known is not None and known.w.shape == shape:
-            starts.insert(0, None)
-            last = known.towards(binding.p[:, self.columns])
-        for rank in starts:
-            guess = last if rank is None else self._recalled(kind, binding.p, forcing, rank)
-            assert guess is not None
+        shape = self.structure.size, plan.mass.shape[1]
+        p = binding.p[:, self.columns]
+        guess = np.empty((len(p), *shape))
+        tried = [0] * len(p)  # how many tasks of training each has begun from, nearest first
+        for i in range(len(p)):
+            known = None if warm is None else warm[i].get(key)
+            if known is not None and known.w.shape == shape:
+                guess[i] = known.towards(p[i])
+            else:
+                guess[i], tried[i] = self._recalled(kind, i, binding.p, forcing, 0), 1
+        while True:
             solved = self.solver.solve(plan, binding, forcing, guess, dy, whole)
-            if solved.converged.all() and np.isfinite(solved.w).all():
-                if warm is not None:
-                    warm[key] = Remembered(solved.w, solved.dw, binding.p[:, self.columns])
+            good = solved.converged & np.isfinite(solved.w).all(axis=(1, 2))
+            if good.all():
+                for i, store in enumerate(warm or ()):
+                    store[key] = Remembered(solved.w[i], None if solved.dw is None else solved.dw[i], p[i])
                 return solved
-            if not self.solver.iterates:
+            bad = np.flatnonzero(~good).tolist()
+            if not self.solver.iterates or any(tried[i] == TRIES for i in bad):
                 break
+            guess[good] = solved.w[good]
+            for i in bad:
+                guess[i] = self._recalled(kind, i, binding.p, forcing, tried[i])
+                tried[i] += 1
         wrong = np.flatnonzero(~solved.converged).tolist() or [0]
         raise NotSolved(
             f"the {self.head} head found no solution in the segment '{kind}' that begins at "
             f"{float(forcing.t0[wrong[0]]):.6g} h"
         )
 
-    def _recalled(self, kind: str, p: Array, forcing: Forcing, rank: int) -> Array:
+    def _recalled(self, kind: str, i: int, p: Array, forcing: Forcing, rank: int) -> Array:
         """Coefficients of the training task of a rank in nearness, in proportion to what is in the body."""
         memory = self.trained.kinds[kind].memory
         length = self.trained.kinds[kind].basis.grid.length
-        index = self.compiled.parameter_index
-        found = np.empty((len(p), self.structure.size, memory.w.shape[-1]))
-        for i in range(len(p)):
-            size = size_of(forcing.y0[i], forcing.u[i], forcing.extra[i], self.targets, length)
-            key = self.trained.key(p[i], index, size)
-            near = np.argsort(np.sum((memory.keys - key) ** 2, axis=1), kind="stable")
-            best = near[min(rank, len(near) - 1)]
-            known = float(memory.size[best])
-            found[i] = memory.w[best][self.structure.states] * (size / known if known > 0.0 else 1.0)
-        return found
+        size = size_of(forcing.y0[i], forcing.u[i], forcing.extra[i], self.targets, length)
+        key = self.trained.key(p[i], self.compiled.parameter_index, size)
+        near = np.argsort(np.sum((memory.keys - key) ** 2, axis=1), kind="stable")
+        best = near[min(rank, len(near) - 1)]
+        known = float(memory.size[best])
+        return np.asarray(memory.w[best][self.structure.states] * (size / known if known > 0.0 else 1.0))
 
 
 def size_of(y0: Array, u: Array, extra: Array, targets: Sequence[str], length: float) -> float:

@@ -46,34 +46,40 @@ class Observer:
         ]
 
     def values(self, bound: Bound, t: Array, y: Array, u: Array) -> tuple[list[Any], list[Any]]:
-        """The observables along a run, entry by entry, and the y they were read from.
+        """The observables along runs, entry by entry, and the y they were read from.
 
         Parameters
         ----------
         bound : Bound
-            One task.
+            B tasks.
         t : array, shape (T,), h
-        y : array, shape (T, S)
+        y : array, shape (B, T, S)
         u : array, shape (T, K)
+
+        Returns
+        -------
+        values : list
+            Of each observable a float, (B, 1), (T,) or (B, T).
+        columns : list
         """
-        columns: list[Any] = y[0].tolist()
+        columns: list[Any] = [0.0] * y.shape[-1]
         for state in self.states:
-            columns[state] = y[:, state]
+            columns[state] = y[..., state]
         found = bound.evaluate("observe", t, columns, self._inputs(u))
         return [found[o] for o in self.observables], columns
 
     def derivatives(self, bound: Bound, t: Array, columns: list[Any], u: Array, dy: Array) -> Array:
-        """Derivatives of the observables, shape (T, O, k), from those of the states, shape (T, S, k)."""
+        """Derivatives of the observables, shape (B, T, O, k), from those of the states, (B, T, S, k)."""
         inputs = self._inputs(u)
-        total = np.zeros((len(t), len(self.observables), self.count))
+        total = np.zeros((*dy.shape[:2], len(self.observables), self.count))
         found = bound.evaluate("d_observe_dy", t, columns, inputs)
         for entry, place, state in self._by_state:
             slope = found[entry]
-            total[:, place] += (slope[:, None] if np.ndim(slope) else slope) * dy[:, state]
+            total[:, :, place] += (slope[..., None] if np.ndim(slope) else slope) * dy[:, :, state]
         if self._by_parameter:
             found = bound.evaluate("d_observe_dp", t, columns, inputs)
             for entry, place, k in self._by_parameter:
-                total[:, place, k] += found[entry]
+                total[:, :, place, k] += found[entry]
         return total
 
     @staticmethod

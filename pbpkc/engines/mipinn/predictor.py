@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen, Warm
 from pbpkc.engines.mipinn.range_check import outside
-from pbpkc.engines.mipinn.tasks import Bound, bound
+from pbpkc.engines.mipinn.tasks import bound
 from pbpkc.experiment.regimen import BoundRegimen
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Noise, Prediction
@@ -33,10 +34,10 @@ class FastPredictor:
 
     exact: CompiledPredictor
     fast: FastModel
-    _last: tuple[bytes, Prediction | Failure] | None = field(
-        default=None, init=False, repr=False, compare=False
+    _last: dict[int, tuple[bytes, Prediction | Failure]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
-    _warm: Warm = field(default_factory=dict, init=False, repr=False, compare=False)
+    _warm: dict[int, Warm] = field(default_factory=dict, init=False, repr=False, compare=False)
     _rest: Array | None = field(default=None, init=False, repr=False, compare=False)
     _line: tuple[BoundRegimen, tuple[Segment, ...]] | None = field(
         default=None, init=False, repr=False, compare=False
@@ -49,12 +50,22 @@ class FastPredictor:
 
     def predict(self, theta: Array) -> Prediction | Failure:
         """Predictions and their derivatives by the masked parameters."""
-        p = self.exact.all_parameters(theta)
+        return self.predict_many([0], [theta])[0]
+
+    def predict_many(self, lanes: Sequence[int], thetas: Sequence[Array]) -> list[Prediction | Failure]:
+        """The same at the thetas of several searches, solved side by side."""
         solved = self.exact.columns[self.exact.shapes_prediction]
-        key = p[solved].tobytes()
-        if self._last is None or self._last[0] != key:
-            self._last = (key, self._solve(p, solved))
-        return self._last[1]
+        p = np.array([self.exact.all_parameters(theta) for theta in thetas])
+        keys = [one[solved].tobytes() for one in p]
+        new = [i for i, lane in enumerate(lanes) if self._last.get(lane, (b"",))[0] != keys[i]]
+        # Event times that a parameter moves differ from search to search.
+        if self.exact.regimen_moves or len(new) == 1:
+            found = [self._solve(p[i : i + 1], [lanes[i]], solved)[0] for i in new]
+        else:
+            found = self._solve(p[new], [lanes[i] for i in new], solved) if new else []
+        for i, one in zip(new, found, strict=True):
+            self._last[lanes[i]] = (keys[i], one)
+        return [self._last[lane][1] for lane in lanes]
 
     def noise(self, theta: Array) -> Noise:
         """Arguments of the error model of each observation."""
@@ -103,44 +114,60 @@ class FastPredictor:
             self._line = regimen, line
         return regimen, line
 
-    def _begin(self, p: Array, solved: NDArray[np.int64], binding: Bound) -> tuple[Array, Array]:
-        """The state before any dose (S,), and its derivatives (S, k)."""
+    def _begin(self, p: Array, solved: NDArray[np.int64]) -> tuple[Array, Array]:
+        """The states before any dose (B, S), and their derivatives (B, S, k)."""
         compiled = self.fast.compiled
         if len(compiled.sparsity("d_initial_dp")[0]):
-            y0 = np.array(compiled.initial_state(p, binding.c), dtype=float)
-            return y0, compiled.d_initial_dp_dense(p, solved.tolist(), binding.c, binding.dc)
+            y0 = np.array([compiled.initial_state(one) for one in p], dtype=float)
+            return y0, np.array([compiled.d_initial_dp_dense(one, solved.tolist()) for one in p])
         if self._rest is None:  # the same for all parameters
-            self._rest = np.array(compiled.initial_state(p, binding.c), dtype=float)
-        return self._rest.copy(), np.zeros((len(self._rest), len(solved)))
+            self._rest = np.array(compiled.initial_state(p[0]), dtype=float)
+        return np.tile(self._rest, (len(p), 1)), np.zeros((len(p), len(self._rest), len(solved)))
 
-    def _solve(self, p: Array, solved: NDArray[np.int64]) -> Prediction | Failure:
-        found = self._timeline(p, solved)
-        if isinstance(found, Failure):
-            return found
-        regimen, line = found
+    def _solve(self, p: Array, lanes: Sequence[int], solved: NDArray[np.int64]) -> list[Prediction | Failure]:
+        """Predictions of parameters (B, P), whose events fall on the same times."""
+        lines = []
+        y0, dy0 = self._begin(p, solved)
+        for i, one in enumerate(p):
+            found = self._timeline(one, solved)
+            if isinstance(found, Failure):
+                return self._apart(p, lanes, solved, found)
+            regimen, line = found
+            lines.append(line)
+            for start in regimen.starts:
+                y0[i, start.state] = start.value
+                dy0[i, start.state] = 0.0 if start.d_value is None else start.d_value
         compiled, times = self.fast.compiled, self.exact.time
-        binding = bound(compiled, p[None], derivatives=True)
-        y0, dy0 = self._begin(p, solved, binding)
-        for start in regimen.starts:
-            y0[start.state] = start.value
-            dy0[start.state] = 0.0 if start.d_value is None else start.d_value
+        binding = bound(compiled, p, derivatives=True)
+        warm = [self._warm.setdefault(lane, {}) for lane in lanes]
         try:
-            curve = self.fast.run(binding, [line], times, y0[None], dy0[None], self._warm)
+            curve = self.fast.run(binding, lines, times, y0, dy0, warm)
         except (Unseen, NotSolved) as error:
-            return Failure(str(error), "train on a family that holds it, or fit with --method least-squares")
+            failure = Failure(
+                str(error), "train on a family that holds it, or fit with --method least-squares"
+            )
+            return self._apart(p, lanes, solved, failure)
         assert curve.dy is not None
-        u = np.concatenate([s.inputs_at(times[s.samples]) for s in line])
+        u = np.concatenate([s.inputs_at(times[s.samples]) for s in lines[0]])
         observer = self.fast.observer
-        seen_values, columns = observer.values(binding, times, curve.y[0], u)
+        seen_values, columns = observer.values(binding, times, curve.y, u)
         rows, seen = np.arange(len(times)), observer.place[self.exact.observable]
-        value = np.empty((len(times), len(seen_values)))
-        for place, one in enumerate(seen_values):
-            value[:, place] = one
-        derivative = np.zeros((len(times), len(self.exact.columns)))
-        derivative[:, self.exact.shapes_prediction] = observer.derivatives(
-            binding, times, columns, u, curve.dy[0]
-        )[rows, seen]
-        return Prediction(value[rows, seen], derivative)
+        value = np.empty((len(p), len(times), len(seen_values)))
+        for place, one_value in enumerate(seen_values):
+            value[..., place] = one_value
+        derivative = np.zeros((len(p), len(times), len(self.exact.columns)))
+        derivative[..., self.exact.shapes_prediction] = observer.derivatives(
+            binding, times, columns, u, curve.dy
+        )[:, rows, seen]
+        return [Prediction(value[i, rows, seen], derivative[i]) for i in range(len(p))]
+
+    def _apart(
+        self, p: Array, lanes: Sequence[int], solved: NDArray[np.int64], failure: Failure
+    ) -> list[Prediction | Failure]:
+        """One by one, so that a search that fails does not take others with it."""
+        if len(p) == 1:
+            return [failure]
+        return [self._solve(p[i : i + 1], lanes[i : i + 1], solved)[0] for i in range(len(p))]
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_last": None, "_line": None, "_warm": {}}
+        return {**self.__dict__, "_last": {}, "_line": None, "_warm": {}}
