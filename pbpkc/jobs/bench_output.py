@@ -18,6 +18,7 @@ from pbpkc.studies.ablation import Choice
 from pbpkc.studies.inversion_page import Results, inversion_page
 from pbpkc.studies.limits import Stage1
 from pbpkc.studies.missing import Missing
+from pbpkc.studies.network_choices import NetworkChoice
 from pbpkc.studies.paper_table import Estimate, Interval
 from pbpkc.studies.scores import Summary
 from pbpkc.studies.speed import Cost
@@ -42,6 +43,7 @@ def document(found: Findings, options: BenchOptions) -> Mapping[str, object]:
         "costs": [to_plain(row) for one in found.costs for row in one.rows],
         "yardstick_ms": yardstick_of(found),
         "choices": [to_plain(row) for one in found.choices for row in one.rows],
+        "networks": [to_plain(one) for one in found.networks],
         "missing": [to_plain(one) for one in found.missing],
         "cells": [to_plain(one) for one in found.cells],
     }
@@ -58,6 +60,7 @@ def results(found: Findings) -> Results:
         found.stage1, found.estimates, found.intervals, found.profiles, found.refused, found.cells,
         [row for one in found.costs for row in one.rows],
         [row for one in found.choices for row in one.rows],
+        found.networks,
         found.missing,
         found.limits,
         yardstick_of(found),
@@ -79,6 +82,7 @@ def write_bench(folder: Path, found: Findings, options: BenchOptions, command: s
         "training.csv": (Stage1, shown.stage1),
         "speed.csv": (Cost, shown.costs),
         "choices.csv": (Choice, shown.choices),
+        "networks.csv": (NetworkChoice, [row for one in found.networks for row in one.rows]),
         "missing.csv": (Missing, shown.missing),
     }
     files |= {name: _table(kind, rows) for name, (kind, rows) in tables.items() if rows}

@@ -27,6 +27,7 @@ PARTS = {
     "synthetic": "one, three and five unknowns at three levels of noise",
     "speed": "processor time against least squares on exact solves",
     "ablation": "branches, bases and heads by held-out error",
+    "network": "networks as features: how they are trained, with both heads, beside singular vectors",
     "missing": "the paper's missing term, as a curve and as a formula",
 }
 

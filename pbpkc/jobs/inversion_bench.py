@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pbpkc.jobs.bench_choices import ablation_steps, missing_steps
+from pbpkc.jobs.bench_network import network_steps
 from pbpkc.jobs.bench_steps import PARTS, Bench, Gathered
 from pbpkc.jobs.bench_synthetic import speed_steps, synthetic_steps
 from pbpkc.jobs.bench_table import Estimates, table_steps
@@ -16,12 +17,14 @@ from pbpkc.studies.limits import (
     Stage1,
     ablation_limits,
     missing_limits,
+    network_limits,
     speed_limits,
     stage1_limits,
     synthetic_limits,
     table_limits,
 )
 from pbpkc.studies.missing import Missing, Missings
+from pbpkc.studies.network_choices import NetworkPart
 from pbpkc.studies.paper_table import Estimate, Interval, KmProfile
 from pbpkc.studies.scores import Cell, Summary, summarise
 from pbpkc.studies.speed import Costs
@@ -39,6 +42,7 @@ class Findings:
     cells: tuple[Cell, ...] = ()
     costs: tuple[Costs, ...] = ()
     choices: tuple[Choices, ...] = ()
+    networks: tuple[NetworkPart, ...] = ()
     missing: tuple[Missing, ...] = ()
 
     @property
@@ -55,6 +59,7 @@ class Findings:
             *synthetic_limits(self.summaries),
             *table_limits(self.estimates, self.intervals),
             *ablation_limits([row for one in self.choices for row in one.rows]),
+            *network_limits([row for one in self.networks for row in one.rows]),
             *missing_limits(self.missing),
         )
 
@@ -79,6 +84,7 @@ def run(bench: Bench, tell: Callable[[float, float, str], None]) -> Findings:
         "synthetic": synthetic_steps,
         "speed": speed_steps,
         "ablation": ablation_steps,
+        "network": network_steps,
         "missing": missing_steps,
     }
     steps = [s for part in PARTS if part in bench.options.parts for s in makers[part](bench, gathered)]
@@ -98,6 +104,7 @@ def run(bench: Bench, tell: Callable[[float, float, str], None]) -> Findings:
         cells=tuple(c for c in gathered.get("cells", []) if isinstance(c, Cell)),
         costs=tuple(c for c in gathered.get("costs", []) if isinstance(c, Costs)),
         choices=tuple(c for c in gathered.get("choices", []) if isinstance(c, Choices)),
+        networks=tuple(n for n in gathered.get("networks", []) if isinstance(n, NetworkPart)),
         missing=tuple(r for m in gathered.get("missing", []) if isinstance(m, Missings) for r in m.rows),
     )
 

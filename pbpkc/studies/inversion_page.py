@@ -16,11 +16,13 @@ from pbpkc.studies.inversion_plots import (
     choice_plot,
     cost_plot,
     error_plot,
+    loss_plot,
     profile_plot,
     recovery_plot,
 )
 from pbpkc.studies.limits import METHOD, Limit, Stage1
 from pbpkc.studies.missing import TITLE, Missing
+from pbpkc.studies.network_choices import ERROR_LIMIT, NetworkPart
 from pbpkc.studies.paper_systems import (
     PAPER_BRANCHES,
     PAPER_SECONDS,
@@ -46,6 +48,7 @@ class Results:
     cells: Sequence[Cell]
     costs: Sequence[Cost]
     choices: Sequence[Choice]
+    networks: Sequence[NetworkPart]
     missing: Sequence[Missing]
     limits: Sequence[Limit]
     yardstick_ms: float | None
@@ -62,6 +65,7 @@ def inversion_page(found: Results, command: str, choices: Mapping[str, object]) 
         *([_synthetic(found)] if found.cells else []),
         *([_speed(found)] if found.costs or found.stage1 else []),
         *([_choices(found.choices)] if found.choices else []),
+        *([_networks(found.networks)] if found.networks else []),
         *([_missing(found.missing)] if found.missing else []),
     ]
     broken = sum(not one.holds for one in found.limits)
@@ -394,6 +398,53 @@ def _choices(rows: Sequence[Choice]) -> StudySection:
         lines, 4,
     )  # fmt: skip
     return StudySection("choices", "What each choice is worth", text, plots, (table,))
+
+
+def _networks(parts: Sequence[NetworkPart]) -> StudySection:
+    lines = tuple(
+        (
+            r.basis,
+            str(r.branches or "all"),
+            r.objective or NOTHING,
+            r.start or NOTHING,
+            r.head,
+            str(r.features),
+            str(r.steps or NOTHING),
+            plain_number(r.trained_s, 3),
+            plain_number(r.median, 2),
+            plain_number(r.high, 2),
+            plain_number(r.states, 2),
+            plain_number(r.error, 2),
+            plain_number(r.error_high, 2),
+            f"{r.lost} of {r.inversions}",
+            plain_number(r.fit_ms, 3),
+        )
+        for part in parts
+        for r in part.rows
+    )
+    text = (
+        "Sine networks of time, one a branch, trained through the generated residual: by the physics "
+        "residual at the solution of the closed-form head, by what their best fit leaves of the reference "
+        "trajectories (projection), or by both; from an output map at the best fit to singular vectors, or a "
+        "random one. Beside them the singular vectors themselves. Each with the head of the paper, least "
+        "squares of the residuals, and with the Galerkin head.",
+        "Errors of parameters are those of searches on the features alone, by mouth, three unknowns, plasma "
+        "without noise: neither the reference solver nor exact steps correct them, as they do in a fit. "
+        f"At most {ERROR_LIMIT:g} % is aimed at for the first row.",
+    )
+    trained = [part for part in parts if part.loss]
+    table = StudyTable(
+        ("basis", "branches", "trained by", "start", "head", "features", "steps", "trained [s]",
+         "median error", "95 % of largest", "all states, MSE", "parameters %", "90 % point", "lost",
+         "inversion [ms]"),
+        lines, 5,
+        "Trained: processor time, reference trajectories not counted, which are the same for all. Median "
+        "error: of held-out solves, relative, of the worst observable. All states: mean squared error, each "
+        "state over its peak.",
+    )  # fmt: skip
+    return StudySection(
+        "networks", "Networks as features", text, (loss_plot(trained),) if trained else (), (table,)
+    )
 
 
 def _missing(rows: Sequence[Missing]) -> StudySection:

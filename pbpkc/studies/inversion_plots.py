@@ -11,6 +11,7 @@ import numpy as np
 from pbpkc.report.plot_style import GUIDE, INK, SERIES, log_range, mark, ticks
 from pbpkc.report.study_page import StudyPlot
 from pbpkc.studies.ablation import Choice
+from pbpkc.studies.network_choices import NetworkPart
 from pbpkc.studies.paper_table import KmProfile
 from pbpkc.studies.scores import BOUND_LIMIT, Cell, ratios
 from pbpkc.studies.speed import Cost
@@ -166,3 +167,21 @@ def choice_plot(rows: Sequence[Choice], scenario: str) -> StudyPlot:
         axes.legend(fontsize=6.0, ncol=2)
 
     return StudyPlot(f"choices_{scenario}", f"{scenario}: what each choice is worth", draw, (4.6, 3.2))
+
+
+def loss_plot(parts: Sequence[NetworkPart]) -> StudyPlot:
+    """How the loss of each training fell; every step looks at other tasks, so the lines are rough."""
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure)
+        for k, part in enumerate(parts):
+            step, value = np.array(part.loss).T
+            axes.plot(step, value - value[0], lw=1.1, color=SERIES[k % len(SERIES)],
+                      label=part.recipe.name.removeprefix("network, "))  # fmt: skip
+        axes.axhline(0.0, color=GUIDE, lw=0.6)
+        axes.set_xlabel("step")
+        axes.set_ylabel("ln(loss / loss at the first step)")
+        axes.legend(fontsize=6.0)
+
+    return StudyPlot("network_loss", "Training of the networks; losses of different kinds are not one scale",
+                     draw, (4.6, 3.0))  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pbpkc.studies.ablation import Choice
 from pbpkc.studies.missing import CURVE_LIMITS, LIVER, TITLE, Missing
+from pbpkc.studies.network_choices import ERROR_LIMIT, RECIPES, NetworkChoice
 from pbpkc.studies.paper_systems import SYSTEMS
 from pbpkc.studies.paper_table import Estimate, Interval
 from pbpkc.studies.scores import REACHED, Summary, expected_range
@@ -214,6 +215,18 @@ def ablation_limits(rows: Sequence[Choice]) -> Iterator[Limit]:
                     f"mean squared error of all states {line[best]:.1e} with {best}, {line[1]:.1e} with one",
                     line[best] < line[1],
                 )  # fmt: skip
+
+
+def network_limits(rows: Sequence[NetworkChoice]) -> Iterator[Limit]:
+    """Of networks with the head of the paper, trained in the way that is the default."""
+    for row in rows:
+        if row.recipe == RECIPES[0] and row.head == "least-squares":
+            yield Limit(
+                "networks",
+                f"{row.scenario}, 3 unknown, no noise, {row.recipe.name}, {row.head} head, no exact steps: "
+                f"median error at most {ERROR_LIMIT:g} %",
+                f"{row.error:.2g} %, trained in {row.trained_s:.0f} s", row.error <= ERROR_LIMIT,
+            )  # fmt: skip
 
 
 def missing_limits(rows: Sequence[Missing]) -> Iterator[Limit]:

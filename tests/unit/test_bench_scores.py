@@ -15,9 +15,10 @@ from pbpkc.infer.predictor import Failure, Noise, Prediction
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.options import SolverOptions
-from pbpkc.studies.limits import Stage1, missing_limits, stage1_limits, synthetic_limits
+from pbpkc.studies.limits import Stage1, missing_limits, network_limits, stage1_limits, synthetic_limits
 from pbpkc.studies.linear_regime import ByRatio
 from pbpkc.studies.missing import CHANNELS, LIVER, PAPER, Missing, curve_error, truth
+from pbpkc.studies.network_choices import RECIPES, NetworkChoice, Recipe
 from pbpkc.studies.scores import Cell, Score, expected_range, summarise
 from pbpkc.studies.synthetic import together
 from pbpkc.studies.truths import (
@@ -222,6 +223,21 @@ def missing(
     noise: float, error: float, in_set: bool, channels: tuple[str, ...] = CHANNELS[1], system: str = LIVER
 ) -> Missing:
     return Missing(system, channels, noise, 0, error, 5.0, 120.0, ("linear",), in_set, 1.0)
+
+
+def test_the_limit_of_networks_is_for_the_default_with_the_head_of_the_paper() -> None:
+    def row(recipe: Recipe, head: str, error: float) -> NetworkChoice:
+        return NetworkChoice(
+            "po_1g", recipe.basis, recipe.branches, recipe.objective, recipe.start, head, 24, 200, 300.0,
+            1e-5, 1e-3, 1e-9, 0, 20, error, 2.0 * error, 0, 20, 100.0,
+        )  # fmt: skip
+
+    rows = [row(r, head, 0.4) for r in RECIPES for head in ("galerkin", "least-squares")]
+    (held,) = network_limits(rows)
+    assert held.holds and "0.4 %, trained in 300 s" in held.found
+    (broken,) = network_limits([row(RECIPES[0], "least-squares", 0.6)])
+    (lost,) = network_limits([row(RECIPES[0], "least-squares", float("nan"))])
+    assert not broken.holds and not lost.holds
 
 
 def test_limits_of_the_missing_term_are_for_plasma_and_the_product_together() -> None:

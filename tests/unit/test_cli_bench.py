@@ -24,7 +24,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, dict[str,
 def test_the_short_form_keeps_its_limits(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     _, ran, told = made
     assert "limits hold" in ran.out
-    for about in ("training", "efficiency", "coverage", "searches", "paper's table", "branches", "speed"):
+    for about in (
+        "training",
+        "efficiency",
+        "coverage",
+        "searches",
+        "paper's table",
+        "branches",
+        "networks",
+        "speed",
+    ):
         mine = [one for one in told["limits"] if one["about"] == about]
         assert mine, about
         # How fast this machine is, is not for a test to judge.
@@ -59,7 +68,15 @@ def test_files_hold_what_was_found(made: tuple[Path, Ran, dict[str, Any]]) -> No
     out = made[0]
     names = {p.name for p in out.iterdir()}
     assert {"report.html", "synthetic.csv", "table.csv", "intervals.csv", "training.csv"} <= names
-    assert {"speed.csv", "choices.csv", "errors.svg", "starts.svg", "speed.svg"} <= names
+    assert {
+        "speed.csv",
+        "choices.csv",
+        "networks.csv",
+        "network_loss.svg",
+        "errors.svg",
+        "starts.svg",
+        "speed.svg",
+    } <= names
     with (out / "fits.csv").open() as file:
         fits = list(csv.DictReader(file))
     assert len(fits) == (3 + 1) * (1 + 3)
@@ -68,7 +85,13 @@ def test_files_hold_what_was_found(made: tuple[Path, Ran, dict[str, Any]]) -> No
         assert float(row["error"]) == pytest.approx(error, abs=1e-12)
         assert float(row["lowest"]) <= float(row["objective"]) + 0.01
     page = (out / "report.html").read_text()
-    for title in ("Paracetamol, intravenous", "Synthetic study", "Speed and training", "What each choice"):
+    for title in (
+        "Paracetamol, intravenous",
+        "Synthetic study",
+        "Speed and training",
+        "What each choice",
+        "Networks as features",
+    ):
         assert title in page
     assert page.count('<svg class="plot"') == len([n for n in names if n.endswith(".svg")])
 

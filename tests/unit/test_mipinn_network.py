@@ -19,6 +19,7 @@ from pbpkc.engines.mipinn.candidates import Candidates
 from pbpkc.engines.mipinn.fast import FastModel
 from pbpkc.engines.mipinn.features import svd_basis
 from pbpkc.engines.mipinn.forcing import Forcing
+from pbpkc.engines.mipinn.least_squares import LeastSquaresHead
 from pbpkc.engines.mipinn.material import Material, gather
 from pbpkc.engines.mipinn.network.head import TorchHead
 from pbpkc.engines.mipinn.network.loss import loss_of
@@ -67,6 +68,8 @@ def test_the_torch_head_finds_what_the_numpy_head_finds() -> None:
     model = trained("po")[1].model
     kinds = {KIND: replace(model.kinds[KIND], basis=basis)}
     fast = FastModel(compiled, replace(model, kinds=kinds), None, np.zeros(0, dtype=np.intp), "least-squares")
+    assert isinstance(fast.solver, LeastSquaresHead)
+    squares = LeastSquaresHead(fast.structure, fast.solver.reads, together=False)
     solved = head.solve(segments, features, 8).w.numpy()
     for i, one in enumerate(found[:4]):
         p = material().tasks[one.task].p[None]
@@ -74,7 +77,7 @@ def test_the_torch_head_finds_what_the_numpy_head_finds() -> None:
         forcing = Forcing(
             np.array([one.segment.t0]), one.y0[None], one.segment.u[None], one.segment.slope, zero
         )
-        w = fast.solver.solve(fast.plan(KIND, 1.0), bound(compiled, p, False), forcing, solved[i], None).w[0]
+        w = squares.solve(fast.plan(KIND, 1.0), bound(compiled, p, False), forcing, solved[i], None).w[0]
         assert np.allclose(w, solved[i], rtol=1e-4, atol=1e-6 * np.abs(w).max())
 
 

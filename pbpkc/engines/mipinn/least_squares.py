@@ -2,13 +2,22 @@
 
 This is the closed-form head of the meta-inverse PINN (arXiv 2605.03511): the residuals of all equations at
 all collocation points, weighted, are minimised over the coefficients. A nonlinear term is linearised at the
-last iterate (Gauss-Newton). Here the normal equations are assembled block by block, since each equation reads
-few states; their condition is the square of the problem's, so coefficients are kept on orthonormal features
-and a ridge of rounding size holds what features do not determine.
+last iterate (Gauss-Newton).
+
+What the residuals are weighed by decides how far the minimum is from the best fit of the features. Weighed
+equation by equation, by 1 / (|J_ii| + 4 / T) as a trial did, a blood compartment that empties a thousand
+times an hour counts little, though what its residual loses is lost to the body for hours. So the residuals
+of one time are weighed together, by (sigma I - J)^-1: what they do to all states over an implicit Euler step
+of length 1 / sigma. For whole-body paracetamol by mouth, with 24 features, that takes the largest error of
+held-out solves from 2e-2 to 5e-4, that of the Galerkin head.
+
+The normal equations have the square of the problem's condition, so coefficients are kept on orthonormal
+features and a ridge of rounding size holds what features do not determine.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +40,12 @@ HALVINGS = 6
 #: Tikhonov constant, relative to the trace of the normal matrix; 1e-10 would double the error.
 RIDGE = 1e-15
 
+#: Steps, in a segment, over which the effect of a residual is counted; 16 and 128 are within a factor of 2.
+STEPS = 64.0
+
+#: The same where equations are weighed one by one; less, for a residual of a slow state adds up.
+ALONE = 4.0
+
 
 class LeastSquaresHead:
     """Solves segments of one structure by least squares.
@@ -39,15 +54,16 @@ class LeastSquaresHead:
     ----------
     structure : Structure
     reads : Reads
+    together : bool
+        Whether residuals of one time are weighed together, or each by itself as in the training of networks.
     """
 
     name = "least-squares"
     iterates = True
 
-    def __init__(self, structure: Structure, reads: Reads) -> None:
-        self.structure, self.reads = structure, reads
+    def __init__(self, structure: Structure, reads: Reads, together: bool = True) -> None:
+        self.structure, self.reads, self.together = structure, reads, together
         s = structure
-        self._groups = [np.flatnonzero(s.rows == i) for i in range(s.size)]
         self._entries = s.entries.tolist()
         self._states = s.states.tolist()
         self.steering = np.flatnonzero(s.steering)
@@ -74,11 +90,23 @@ class LeastSquaresHead:
             one = bound.only(i)
             here = forcing.only(i)
             problem = _Problem(self, at, one, here)
-            w[i], converged[i], made = problem.minimise(guess[i])
-            iterations = max(iterations, made)
+            found = problem.minimise(guess[i])
+            w[i], converged[i] = found.w, found.converged
+            iterations = max(iterations, found.iterations)
             if dw is not None and dy0 is not None:
-                dw[i] = problem.sensitivities(w[i], dy0[i])
+                dw[i] = problem.sensitivities(found, dy0[i])
         return Solved(w, dw, converged, iterations)
+
+
+@dataclass(frozen=True)
+class _Minimum:
+    """Coefficients (n, K), and what the last step was made with: the derivative A, and A'A with its ridge."""
+
+    w: Array
+    converged: bool
+    iterations: int
+    a: Array
+    normal: Array
 
 
 class _Problem:
@@ -93,19 +121,25 @@ class _Problem:
         for j in np.flatnonzero(forcing.slope).tolist():
             u[j] = forcing.u[:, j : j + 1] + forcing.slope[j] * at.since
         self.u = u
-        # A residual counts in terms of what its state can correct: 1 / (|J_ii| + 4 / T), in the weight of the
-        # basis. Without it the fastest state is all that matters.
-        y = bound.entries(forcing.y0)
-        values = bound.evaluate("jacobian", float(forcing.t0[0]), y, bound.entries(forcing.u))
-        diagonal = np.array(
-            [
-                abs(float(values[e])) if e >= 0 else 0.0
-                for e in (
-                    head._entries[g[np.flatnonzero(s.cols[g] == i)[0]]] for i, g in enumerate(head._groups)
-                )
-            ]
-        )
-        self.root = at.root / (diagonal + 4.0 / at.length)[:, None]
+        self.effect = self._effect()
+
+    def _effect(self) -> Array:
+        """What scaled residuals do to the scaled states over a step from the beginning, shape (n, n), h."""
+        bound, forcing, s, scale = self.bound, self.forcing, self.structure, self.at.scale
+        y, u = bound.entries(forcing.y0), bound.entries(forcing.u)
+        values = bound.evaluate("jacobian", float(forcing.t0[0]), y, u)
+        entries = np.array([0.0 if e < 0 else float(values[e]) for e in self.head._entries])
+        jacobian = np.zeros((self.n, self.n))
+        jacobian[s.rows, s.cols] = np.where(np.isfinite(entries), entries, 0.0)
+        alone = np.diag(1.0 / (np.abs(np.diagonal(jacobian)) + ALONE / self.at.length))
+        if not self.head.together:
+            return alone
+        step = STEPS / self.at.length * np.eye(self.n) - jacobian * (scale / scale[:, None])
+        try:
+            found = np.asarray(np.linalg.inv(step))
+        except np.linalg.LinAlgError:
+            return alone  # a state that grows at just this rate
+        return found if np.isfinite(found).all() else alone
 
     def curves(self, w: Array) -> tuple[list[Any], dict[int, Array]]:
         """Entries of y along the segment, at their floors where they lie below, and by how much."""
@@ -127,7 +161,12 @@ class _Problem:
                     f[row] += j[e] * below[col][0]
         f = f + self.forcing.extra[0, self.structure.states][:, None]
         slope = (w[:, None, :] @ self.at.slope)[:, 0]
-        result: Array = self.root * (slope - f / self.at.scale[:, None])
+        return self.weighed(slope - f / self.at.scale[:, None])
+
+    def weighed(self, r: Array) -> Array:
+        """Scaled residuals (n, Q, ...) with their weight."""
+        found = (self.effect @ r.reshape(self.n, -1)).reshape(r.shape)
+        result: Array = found * self.at.root.reshape(self.n, self.q, *([1] * (r.ndim - 2)))
         return result
 
     def jacobian(self, y: list[Any]) -> Array:
@@ -136,54 +175,37 @@ class _Problem:
         found: Array = stacked([0.0 if e < 0 else values[e] for e in self.head._entries], (1, self.q))[0]
         return np.where(np.isfinite(found), found, 0.0)
 
-    def blocks(self, j: Array) -> list[Array]:
-        """For each equation the derivative of its residuals by the coefficients it reads, (Q, m K)."""
+    def derivative(self, j: Array) -> Array:
+        """Derivative A of the weighted residuals by the coefficients, shape (n Q, n K)."""
         s, at = self.structure, self.at
-        found = []
-        for i, group in enumerate(self.head._groups):
-            parts = []
-            for e in group.tolist():
-                col = int(s.cols[e])
-                part = -j[e] * at.phi[col] * (at.scale[col] / at.scale[i])
-                if col == i:
-                    part = part + at.slope[i]
-                parts.append(part)
-            found.append((np.concatenate(parts) * self.root[i]).T)
-        return found
+        found = np.zeros((self.n, self.q, self.n, self.k))
+        for e, (row, col) in enumerate(zip(s.rows.tolist(), s.cols.tolist(), strict=True)):
+            found[row, :, col] = (-j[e] * at.phi[col] * (at.scale[col] / at.scale[row])).T
+        for i in range(self.n):
+            found[i, :, i] += at.slope[i].T
+        return self.weighed(found).reshape(self.n * self.q, self.n * self.k)
 
-    def normal(self, blocks: list[Array]) -> Array:
+    def normal(self, a: Array) -> Array:
         """The normal matrix (n K, n K), with its ridge."""
-        matrix = np.zeros((self.n, self.n, self.k, self.k))
-        for i, block in enumerate(blocks):
-            cols = self.structure.cols[self.head._groups[i]]
-            gram = (block.T @ block).reshape(len(cols), self.k, len(cols), self.k).transpose(0, 2, 1, 3)
-            matrix[np.ix_(cols, cols)] += gram
-        full = matrix.transpose(0, 2, 1, 3).reshape(self.n * self.k, self.n * self.k)
+        full: Array = a.T @ a
         full[np.diag_indices_from(full)] += RIDGE * np.trace(full) / len(full) + 1e-300
         idle = np.flatnonzero(~np.any(self.at.phi, axis=-1).ravel())
         full[idle, idle] = 1.0
         return full
 
-    def project(self, blocks: list[Array], r: Array) -> Array:
-        """A' r for residuals (n, Q, ...), shape (n K, ...)."""
-        found = np.zeros((self.n, self.k, *r.shape[2:]))
-        for i, block in enumerate(blocks):
-            cols = self.structure.cols[self.head._groups[i]]
-            found[cols] += (block.T @ r[i]).reshape(len(cols), self.k, *r.shape[2:])
-        return found.reshape(self.n * self.k, *r.shape[2:])
-
-    def minimise(self, guess: Array) -> tuple[Array, bool, int]:
-        """Coefficients with the smallest residual, whether they were found, and the iterations."""
+    def minimise(self, guess: Array) -> _Minimum:
+        """Coefficients with the smallest residual."""
         w = guess.copy()
         y, below = self.curves(w)
         r = self.residual(w, y, below)
         size = float(np.sum(r * r))
         for iteration in range(1, MAX_ITERATIONS + 1):
-            blocks = self.blocks(self.jacobian(y))
+            a = self.derivative(self.jacobian(y))
+            normal = self.normal(a)
             try:
-                step = np.linalg.solve(self.normal(blocks), self.project(blocks, r))
+                step = np.linalg.solve(normal, a.T @ r.ravel())
             except np.linalg.LinAlgError:
-                return w, False, iteration
+                return _Minimum(w, False, iteration, a, normal)
             step = step.reshape(self.n, self.k)
             length = 1.0
             for _ in range(HALVINGS):
@@ -197,22 +219,21 @@ class _Problem:
             change = float(np.max(np.abs(length * step)))
             w, r, size = trial, r_new, now
             if not np.isfinite(size):
-                return w, False, iteration
+                return _Minimum(w, False, iteration, a, normal)
             if change <= TOLERANCE * max(float(np.max(np.abs(w))), 1e-300):
-                return w, True, iteration
-        return w, False, MAX_ITERATIONS
+                return _Minimum(w, True, iteration, a, normal)
+        return _Minimum(w, False, MAX_ITERATIONS, a, normal)
 
-    def sensitivities(self, w: Array, dy0: Array) -> Array:
+    def sensitivities(self, found: _Minimum, dy0: Array) -> Array:
         """Derivatives of the coefficients, shape (n, K, k).
 
         Those of Gauss and Newton, dw = -(A'A)^-1 A' dr: what the derivative of A itself adds is in proportion
-        to the residual that is left, which a good basis makes small.
+        to the residual that is left, which a good basis makes small. A is that of the last step, which
+        changed nothing any more, since A'A is most of the work.
         """
         s, at, count = self.structure, self.at, dy0.shape[-1]
-        y, _ = self.curves(w)
+        y, _ = self.curves(found.w)
         j = self.jacobian(y)
-        blocks = self.blocks(j)
-        normal = self.normal(blocks)
         direct = np.zeros((self.n, self.q, count))
         reads = self.head.reads
         if len(reads.entries):
@@ -225,6 +246,6 @@ class _Problem:
             direct[row] += j[e][:, None] * inner[col]
         if self.forcing.d_rate is not None:
             direct += self.forcing.d_rate[0, s.states][:, None, :]
-        dr = -direct * (self.root / at.scale[:, None])[..., None]
-        first = np.asarray(np.linalg.solve(normal, self.project(blocks, dr)))
+        dr = self.weighed(-direct / at.scale[:, None, None])
+        first = np.asarray(np.linalg.solve(found.normal, found.a.T @ dr.reshape(self.n * self.q, count)))
         return -first.reshape(self.n, self.k, count)
