@@ -127,5 +127,5 @@ def discover_prepared(
         found.append(try_form(job, unknown, one, sample))
     found.sort(key=lambda t: (bool(t.reason), t.bic if math.isfinite(t.bic) else math.inf))
     tell(total, total, "")
-    drawn = curves(prepared.curve, fitted, learned)
+    drawn = curves(prepared.curve, fitted, learned, seen)
     return Discovery(unknown, tuple(found), prepared.untried, drawn, fitted)

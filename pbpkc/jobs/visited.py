@@ -101,10 +101,15 @@ def _arguments(
     return np.concatenate(calls) if calls else np.zeros((0, len(learned.unknown.arguments)))
 
 
-def curves(spec: Spec, fitted: Fitted, learned: Learned) -> tuple[TermCurve, ...]:
-    """The curve of a learned term for each estimate and argument, with its band and what was visited."""
+def curves(
+    spec: Spec, fitted: Fitted, learned: Learned, seen: Mapping[str, Array] | None = None
+) -> tuple[TermCurve, ...]:
+    """The curve of a learned term for each estimate and argument, with its band and what was visited.
+
+    `seen` is what `visited` gave, where that was asked already.
+    """
     names = [str(p["name"]) for p in fitted.result.parameters]
-    seen = visited(spec, fitted, learned)
+    seen = visited(spec, fitted, learned) if seen is None else seen
     found = []
     for one in fitted.result.fits:
         if one.id not in seen or not len(seen[one.id]):
