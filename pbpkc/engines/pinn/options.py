@@ -11,7 +11,10 @@ ResidualScale = Literal["relaxation", "log-time"]
 
 @dataclass(frozen=True)
 class PinnOptions:
-    """How the network is built and trained. The defaults are those that `pbpkc.studies.pinn_tuning` chose.
+    """How the network is built and trained.
+
+    The defaults are the base of `pbpkc.studies.pinn_tuning`, which has the table of what else was tried, with
+    more epochs.
 
     Parameters
     ----------
