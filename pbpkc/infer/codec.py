@@ -11,6 +11,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -43,9 +44,15 @@ def from_plain(kind: type[T], data: object) -> T:
         raise ValueError(f"data do not describe a {kind.__name__}: {error}") from error
 
 
+@cache
+def _hints(kind: type) -> Mapping[str, object]:
+    # Working them out takes longer than all the rest of reading a value.
+    return typing.get_type_hints(kind)
+
+
 def _read(kind: object, data: object) -> object:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         entries = cast(Mapping[str, object], data)
         return kind(**{f.name: _read(hints[f.name], entries[f.name]) for f in dataclasses.fields(kind)})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

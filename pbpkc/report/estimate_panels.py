@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pbpkc.infer.result import FitResult
+from pbpkc.report.fit_series import first_fits
 from pbpkc.report.plot_style import (
     GUIDE,
     OBSERVED,
@@ -57,8 +58,8 @@ class ParameterMarks:
 
 
 def parameter_marks(result: FitResult, most: int) -> tuple[ParameterMarks, ...]:
-    """The estimates of every parameter, of the first `most` subjects that have them."""
-    fits = [fit for fit in result.fits if fit.estimates][:most]
+    """The estimates of every parameter, of the first `most` subjects that have them and of all together."""
+    fits = first_fits([fit for fit in result.fits if fit.estimates], most)
     means = {row.parameter: row.mean for row in result.summary if row.n > 1}
     found = []
     for parameter in result.parameters if fits else ():

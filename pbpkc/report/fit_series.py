@@ -99,6 +99,13 @@ class Series:
         return float(shown.max()) if shown.size else math.nan
 
 
+def first_fits(fits: Sequence[SubjectFit], most: int) -> Sequence[SubjectFit]:
+    """The first of many, and always that of all subjects together, which comes last."""
+    if len(fits) <= most:
+        return fits
+    return [*fits[: most - 1], fits[-1] if fits[-1].members else fits[most - 1]]
+
+
 def drawn_subjects(dataset: Dataset) -> frozenset[str]:
     """Those whose curves are shown: for every observable the first `MOST_SUBJECTS` that have values of it."""
     found: set[str] = set()

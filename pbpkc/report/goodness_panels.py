@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+#: Points in one panel; with more they cover each other, and a page grows without end.
+MOST_POINTS = 3000
+
+#: A weighted residual beyond this is drawn among however many.
+_FAR = 3.0
+
 #: A point of a panel: its series, and which of its measurements it is.
 Place = tuple[Series, int]
 
@@ -49,17 +55,32 @@ def observed_range(group: Sequence[Series], log: bool) -> Range:
 
 def observed_points(group: Sequence[Series], log: bool) -> tuple[Array, Array, list[Place]]:
     """Predicted and observed values that the axes can show, and where each comes from."""
-    places = [
-        (one, int(i))
-        for one in group
-        for i in np.flatnonzero(shown_on(one.value, log) & shown_on(one.predicted, log))
-    ]
+    places = _some(
+        [
+            (one, int(i))
+            for one in group
+            for i in np.flatnonzero(shown_on(one.value, log) & shown_on(one.predicted, log))
+        ]
+    )
     return _values(places, "predicted"), _values(places, "value"), places
 
 
 def residual_points(group: Sequence[Series]) -> list[Place]:
     """The weighted residuals there are, in the order in which they are drawn."""
-    return [(one, int(i)) for one in group for i in np.flatnonzero(np.isfinite(one.weighted))]
+    return _some([(one, int(i)) for one in group for i in np.flatnonzero(np.isfinite(one.weighted))])
+
+
+def thinned(group: Sequence[Series]) -> int:
+    """Every which measurement is drawn; 1 is all of them."""
+    return math.ceil(sum(one.value.size for one in group) / MOST_POINTS) or 1
+
+
+def _some(places: list[Place]) -> list[Place]:
+    """Of too many points every few, and those that are far from the curve."""
+    step = math.ceil(len(places) / MOST_POINTS)
+    return [
+        (one, i) for k, (one, i) in enumerate(places) if k % step == 0 or not abs(one.weighted[i]) <= _FAR
+    ]
 
 
 def _values(places: list[Place], what: str) -> Array:

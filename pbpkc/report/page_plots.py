@@ -9,7 +9,7 @@ from html import escape
 
 from markupsafe import Markup
 
-from pbpkc.infer.result import FitResult
+from pbpkc.infer.result import FitResult, SubjectFit
 from pbpkc.report.estimate_panels import (
     DETERMINED_MARKS,
     OPEN_MARKS,
@@ -25,6 +25,7 @@ from pbpkc.report.goodness_panels import (
     observed_points,
     residual_panel,
     residual_points,
+    thinned,
 )
 from pbpkc.report.plot_style import GUIDE, INK, PAPER, SERIES, SHADE, Draw, picture, shown_on
 from pbpkc.report.posterior_panels import (
@@ -94,6 +95,8 @@ class PagePlots:
     posteriors: tuple[PlotGroup, ...] = ()
     bands: bool = False
     pooled: bool = False
+    some_estimates: str = ""
+    some_profiles: str = ""
 
 
 def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
@@ -113,15 +116,20 @@ def page_plots(result: FitResult, series: Sequence[Series]) -> PagePlots:
         if len(result.fits) > 1
         else (),
         below=any(one.censored_time.size for one in series),
-        profiles=tuple(
-            _profiles(id, panels) for id, panels in list(profile_panels(result).items())[:MOST_PROFILED]
-        ),
+        profiles=tuple(_profiles(id, panels) for id, panels in profile_panels(result).items()),
         posteriors=tuple(
             _posterior(id, found) for id, found in list(marginals(result).items())[:MOST_PAIRED]
         ),
         bands=any(one.band is not None for one in series),
         pooled=any(one.pooled.size for one in series),
+        some_estimates=_some_of(MOST_SUBJECTS, [fit for fit in result.fits if fit.estimates]),
+        some_profiles=_some_of(MOST_PROFILED, [fit for fit in result.fits if fit.profiles]),
     )
+
+
+def _some_of(most: int, fits: Sequence[SubjectFit]) -> str:
+    """Said where not all are shown."""
+    return f"{most} of {len(fits)} are shown; the tables hold all." if len(fits) > most else ""
 
 
 # ------------------------------------------------------------- the three kinds
@@ -202,9 +210,12 @@ def _goodness(group: Sequence[Series]) -> PlotGroup:
         )
         for against_time, what in ((True, "time"), (False, "prediction"))
     )  # fmt: skip
+    step = thinned(group)
     return PlotGroup(
         name,
-        "",
+        f"Of the measurements one in {step} is shown, and all that are far from the curve."
+        if step > 1
+        else "",
         (
             Plot("Observed against predicted", both),
             Plot("Weighted residuals against time", (("", over_time),)),

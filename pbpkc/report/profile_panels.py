@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pbpkc.infer.result import EstimateRow, FitResult, Profile, ProfilePoint
+from pbpkc.report.fit_series import first_fits
 from pbpkc.report.plot_style import (
     FITTED,
     GUIDE,
@@ -60,14 +61,11 @@ class ProfilePanel:
 
 
 def profile_panels(result: FitResult) -> dict[str, tuple[ProfilePanel, ...]]:
-    """The profiles of each subject that has some, by its id."""
+    """The profiles of the first `MOST_PROFILED` that have some, by subject."""
     found = {}
-    for fit in result.fits:
+    for fit in first_fits([fit for fit in result.fits if fit.profiles], MOST_PROFILED):
         rows = {row.parameter: row for row in fit.estimates}
-        if fit.profiles:
-            found[fit.id] = tuple(
-                ProfilePanel(fit.id, p, rows[p.parameter], of_whom(fit)) for p in fit.profiles
-            )
+        found[fit.id] = tuple(ProfilePanel(fit.id, p, rows[p.parameter], of_whom(fit)) for p in fit.profiles)
     return found
 
 
@@ -123,7 +121,6 @@ def _parabola(panel: ProfilePanel, across: Range) -> tuple[np.ndarray, np.ndarra
 
 def profile_grid(panels: Sequence[Sequence[ProfilePanel]], title: str) -> tuple[Draw, tuple[float, float]]:
     """All profiles in one picture, a line a subject and a column a parameter, with its size in inches."""
-    panels = panels[:MOST_PROFILED]
     columns = max(len(line) for line in panels)
     step, row = 2.5, 2.0
     width, height = step * columns + 0.1, 0.4 + row * len(panels)

@@ -14,8 +14,14 @@ from report_demo import IDS, demo_content, write_demo
 
 import pbpkc
 from pbpkc.report.content import ReportContent
-from pbpkc.report.fit_series import Series, fit_series
-from pbpkc.report.goodness_panels import observed_points, observed_range, residual_points
+from pbpkc.report.fit_series import MOST_SUBJECTS, Series, first_fits, fit_series
+from pbpkc.report.goodness_panels import (
+    MOST_POINTS,
+    observed_points,
+    observed_range,
+    residual_points,
+    thinned,
+)
 from pbpkc.report.html import render_report
 from pbpkc.report.page_plots import inline, page_plots
 from pbpkc.report.plot_style import Range, linear_range, log_range, picture, ticks
@@ -352,3 +358,33 @@ def test_a_page_takes_its_own_colours_and_letters(series: tuple[Series, ...]) ->
     assert "var(--ink)" in drawn and "var(--series-0)" in drawn
     assert "font-family" not in drawn and "<style" not in drawn and "<metadata" not in drawn
     assert 'aria-label="a &lt;label&gt;"' in drawn
+
+
+def test_of_many_measurements_some_are_drawn_and_all_that_are_far(series: tuple[Series, ...]) -> None:
+    one = series[0]
+    n = 3 * MOST_POINTS
+    weighted = np.full(n, 0.5)
+    weighted[[1, n - 2]] = (-4.0, 3.5)
+    level = np.linspace(1.0, 2.0, n)
+    many = replace(one, time=np.linspace(0.0, 12.0, n), value=level, predicted=level, weighted=weighted)
+    drawn = residual_points([many])
+    assert thinned([many]) == 3 and len(drawn) == MOST_POINTS + 2
+    assert {1, n - 2} < {i for _, i in drawn}
+    assert len(observed_points([many], False)[2]) == MOST_POINTS + 2
+    assert thinned([one]) == 1 and len(residual_points([one])) == int(np.isfinite(one.weighted).sum())
+
+
+def test_the_fit_of_all_together_is_among_the_first(content: ReportContent) -> None:
+    single = content.result.fits[0]
+    fits = [replace(single, id=str(k)) for k in range(30)]
+    assert [fit.id for fit in first_fits(fits, 4)] == ["0", "1", "2", "3"]
+    fits.append(replace(single, id="ALL", members=30))
+    assert [fit.id for fit in first_fits(fits, 4)] == ["0", "1", "2", "ALL"]
+    assert first_fits(fits, 31) == fits
+
+
+def test_the_page_says_how_many_of_the_estimates_are_shown(content: ReportContent) -> None:
+    single = content.result.fits[0]
+    many = replace(content.result, fits=tuple(replace(single, id=str(k)) for k in range(MOST_SUBJECTS + 1)))
+    assert page_plots(many, ()).some_estimates == "60 of 61 are shown; the tables hold all."
+    assert page_plots(content.result, ()).some_estimates == ""
