@@ -54,13 +54,19 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
 
 
 @pytest.fixture
-def patience(request: pytest.FixtureRequest) -> float:
+def measuring(request: pytest.FixtureRequest) -> bool:
+    """Whether figures are measured (`make figures`): then long tests try everything, else a part."""
+    return bool(request.config.getoption("--figures"))
+
+
+@pytest.fixture
+def patience(measuring: bool) -> float:
     """How many times a limit of time may be exceeded.
 
     1 where figures are measured (`make figures`, one test at a time). The suite runs several tests at once on
     a machine that others may use; there a limit is for what grew out of proportion.
     """
-    return 1.0 if request.config.getoption("--figures") else 5.0
+    return 1.0 if measuring else 5.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -60,7 +60,7 @@ def test_every_flipped_term_is_found_by_the_agreement(
 
 
 def test_every_flipped_term_of_the_equations_is_found_on_the_reference_solution(
-    paracetamol: LoadedModel, figure: Callable[..., None]
+    paracetamol: LoadedModel, figure: Callable[..., None], measuring: bool
 ) -> None:
     # The residual check alone, without the agreement: iv and oral run together visit every state.
     compiled = paracetamol.compiled
@@ -72,6 +72,9 @@ def test_every_flipped_term_of_the_equations_is_found_on_the_reference_solution(
     wanted = {
         k for k, term in enumerate(terms) if term.method == "_rhs" and term.text != "infusion_stomach_APAP"
     }
+    assert len(wanted) > 190
+    if not measuring:
+        wanted = set(sorted(wanted)[::5])
     for name in ("iv_1g", "po_1g"):
         plan = experiment(paracetamol.model, name)
         p = parameter_vector(compiled, plan.overrides)
