@@ -42,11 +42,12 @@ STEEPEST = 6.0
 
 #: Spread of the priors: of the logarithm of the first slope, of the change of that logarithm along a unit of
 #: x, and of the change of that change. The last makes a curve smooth. Michaelis-Menten and power laws are
-#: found best with 0.2 to 0.4 (see `pbpkc.jobs.discover_study`): with more the curve follows the noise, with
-#: less it misses where a law bends. Per unit and not per knot, so that the count decides the resolution only.
-FIRST_SPREAD = 0.4
-BEND_SPREAD = 0.3
-TURN_SPREAD = 0.3
+#: found best with 0.2 to 0.4, Hill laws, which bend sharply, with 1 (see `pbpkc.jobs.discover_study`): with
+#: more the curve follows the noise, with less it misses where a law bends, and its band does not know it.
+#: Per unit and not per knot, so that the count decides the resolution only.
+FIRST_SPREAD = 1.0
+BEND_SPREAD = 1.0
+TURN_SPREAD = 0.5
 
 #: Bounds of the factors by which the slope changes.
 _FIRST_BOUNDS = 0.02, 50.0
