@@ -7,6 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that others use may take long over a line; the same examples are tried on every machine.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # No test opens a window, and none prints colours into what it compares; children inherit both.
 os.environ["MPLBACKEND"] = "Agg"

@@ -141,7 +141,7 @@ def test_derivatives_are_those_of_the_predictions(paracetamol: tuple) -> None:
 
 @pytest.mark.slow
 def test_paracetamol_from_far_starts_ends_where_another_optimiser_does(
-    paracetamol: tuple, figure: Callable[..., None]
+    paracetamol: tuple, figure: Callable[..., None], measuring: bool
 ) -> None:
     stages, model = paracetamol
     truth = {"s_p": 0.05, "s_g": 0.05}
@@ -161,7 +161,8 @@ def test_paracetamol_from_far_starts_ends_where_another_optimiser_does(
                      options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500})  # fmt: skip
     # All eight corners would take a minute; these four change every parameter to both sides.
     worst = -math.inf
-    for signs in [c for c in itertools.product((-1.0, 1.0), repeat=3) if math.prod(c) > 0.0]:
+    corners = [c for c in itertools.product((-1.0, 1.0), repeat=3) if math.prod(c) > 0.0]
+    for signs in corners if measuring else corners[:2]:
         start = space.clip(true + math.log(8.0) * np.array([*signs, 1.0, 1.0]))
         found = minimise(objective, start, space.lower, space.upper, space.reach, FitOptions().search)
         assert found.converged, found.reason
