@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ def outside(
                     f"{name} = {value / factor:.4g}{shown} lies outside its training range, "
                     f"{low / factor:.4g} to {high / factor:.4g}{shown}"
                 )
-        elif name in trained.fixed and not np.isclose(value, trained.fixed[name], rtol=ROUNDING, atol=0.0):
+        elif name in trained.fixed and not math.isclose(value, trained.fixed[name], rel_tol=ROUNDING):
             found.append(
                 f"{name} = {value / factor:.4g}{shown} is not the {trained.fixed[name] / factor:.4g}{shown} "
                 "of training"

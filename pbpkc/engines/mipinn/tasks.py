@@ -18,8 +18,9 @@ Array = NDArray[np.float64]
 class Bound:
     """Generated code with parameters of B tasks.
 
-    For one task everything that does not vary in time is a float, which is what makes a solve cheap; for
-    several it is an array of shape (B, 1), against curves of shape (B, Q).
+    For one task everything that does not vary in time is a float, which is what makes a solve cheap. So is
+    for several what is the same in all of them; the rest are arrays of shape (B, 1), against curves of shape
+    (B, Q).
 
     Parameters
     ----------
@@ -44,9 +45,7 @@ class Bound:
 
     def entries(self, values: Array) -> list[Any]:
         """The last axis of (B, m) as entries that go beside the parameters."""
-        if self.count == 1:
-            return list(values[0].tolist())
-        return [values[:, k : k + 1] for k in range(values.shape[1])]
+        return _entries(values)
 
     def evaluate(self, quantity: str, t: Any, y: list[Any], u: list[Any]) -> tuple[Any, ...]:
         """A quantity of the generated module, entry by entry: a float, (B, 1) or (B, Q)."""
@@ -66,13 +65,23 @@ def bound(compiled: CompiledModel, p: Array, derivatives: bool) -> Bound:
         return Bound(compiled, p, one.tolist(), c, dc)
     c = module.prepare(p)
     dc = module.prepare_derivatives(p, c) if derivatives else None
-    return Bound(
-        compiled, p, [p[:, k : k + 1] for k in range(p.shape[1])], _tall(c), None if dc is None else _tall(dc)
-    )
+    return Bound(compiled, p, _entries(p), _tall(c, len(p)), None if dc is None else _tall(dc, len(p)))
 
 
-def _tall(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(np.asarray(x, dtype=float)[:, None] if np.ndim(x) else x for x in values)
+def _entries(values: Array) -> list[Any]:
+    """The last axis of (B, m): floats where the tasks agree, else (B, 1)."""
+    entries: list[Any] = values[0].tolist()
+    for k in np.flatnonzero((values != values[0]).any(axis=0)).tolist():
+        entries[k] = values[:, k : k + 1]
+    return entries
+
+
+def _tall(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """Floats or (B,) as floats where the tasks agree, else (B, 1)."""
+    together = np.empty((len(values), count))
+    for k, value in enumerate(values):
+        together[k] = value
+    return tuple(_entries(together.T))
 
 
 def stacked(values: Sequence[Any], shape: tuple[int, int]) -> Array:
