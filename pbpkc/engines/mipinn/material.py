@@ -13,7 +13,7 @@ from pbpkc.engines.mipinn.grid import Grid
 from pbpkc.engines.mipinn.selection import HeldOut, hold_out
 from pbpkc.engines.mipinn.snapshots import Failed, Snapshot, Trajectory, follow, grids, snapshots
 from pbpkc.engines.mipinn.stage import Stage
-from pbpkc.engines.mipinn.training_options import TrainingOptions
+from pbpkc.engines.mipinn.training_options import ALWAYS, TrainingOptions
 from pbpkc.infer.compiled_predictor import enters_prediction
 from pbpkc.runtime.compiled import CompiledModel
 
@@ -70,12 +70,15 @@ def gather(
     ------
     TrainingError
         If too many fail; says which and why.
+    ValueError
+        If more features are asked for than a grid holds.
     """
     count = options.tasks + options.held_out
     tasks = [draw_task(family, compiled, number, options.seed) for number in range(count)]
     on = grids(compiled, [*tasks, *corners(family, compiled)])
     if not on:
         raise TrainingError("no task has a run of any length; give the scenario a `run`")
+    _demand_held(on, options)
     by_kind: dict[str, list[Snapshot]] = {kind: [] for kind in on}
     failed: list[Failed] = []
     for task in tasks[: options.tasks]:
@@ -104,6 +107,16 @@ def gather(
     if len(failed) > FAILING * count or not held or any(not found for found in by_kind.values()):
         raise TrainingError(_why(failed, count, compiled, {t.number: t for t in tasks}))
     return Material(on, by_kind, {t.number: t for t in tasks}, tuple(held), tuple(failed))
+
+
+def _demand_held(on: Mapping[str, Grid], options: TrainingOptions) -> None:
+    """Refuse more features than there are independent functions on the longest grid."""
+    most = max(ALWAYS, *(len(grid.nodes) - 1 for grid in on.values()))
+    if max(options.features) > most:
+        raise ValueError(
+            f"features is {options.features!r}; accepted are at most {most} here: the time grid of this "
+            "family holds no more that differ"
+        )
 
 
 def _why(failed: Sequence[Failed], count: int, compiled: CompiledModel, tasks: Mapping[int, Task]) -> str:

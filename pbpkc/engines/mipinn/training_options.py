@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from pbpkc.engines.mipinn.network.options import NetworkOptions
@@ -13,6 +14,9 @@ BASES = {
     "chebyshev": "Chebyshev polynomials in the logarithm of time (a control)",
     "random": "random sine features in the logarithm of time (a control)",
 }
+
+#: So many features are tried however few tasks there are: those that nothing was learned for are zeros.
+ALWAYS = 24
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,10 @@ class TrainingOptions:
     head : {"galerkin", "least-squares"}
         What solves the held-out tasks.
     branches, features : tuple of int
-        What is tried; a single number fixes it. 0 branches: one for every state.
+        What is tried; a single number fixes it. 0 branches: one for every state. No more features than tasks,
+        or `ALWAYS`.
     tolerance : float
-        Median relative error of the observables on held-out tasks that is good enough.
+        Median relative error of the observables on held-out tasks that is good enough, above 0.
     network : NetworkOptions
         How networks are trained; the other bases do not read it.
     """
@@ -41,7 +46,7 @@ class TrainingOptions:
     basis: str = "svd"
     head: str = "galerkin"
     branches: tuple[int, ...] = (1, 2, 4, 8, 16, 0)
-    features: tuple[int, ...] = (8, 12, 16, 20, 24)
+    features: tuple[int, ...] = (8, 12, 16, 20, ALWAYS)
     tolerance: float = 1e-5
     network: NetworkOptions = field(default_factory=NetworkOptions)
 
@@ -56,3 +61,12 @@ class TrainingOptions:
             raise ValueError(f"branches is {self.branches!r}; accepted are integers of 0 or more")
         if not self.features or min(self.features) < 1:
             raise ValueError(f"features is {self.features!r}; accepted are integers of 1 or more")
+        # A feature is learned from tasks; thousands of empty ones would only make every solve endless.
+        most = max(self.tasks, ALWAYS)
+        if max(self.features) > most:
+            raise ValueError(
+                f"features is {self.features!r}; accepted are at most {most} with {self.tasks} tasks: "
+                "features are learned from tasks"
+            )
+        if not 0.0 < self.tolerance < math.inf:
+            raise ValueError(f"tolerance is {self.tolerance!r}; accepted is a finite number above 0")
