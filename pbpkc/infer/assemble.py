@@ -123,12 +123,12 @@ def assemble(
 def _demand(compiled: CompiledModel, columns: list[int], subjects: list[Subject]) -> None:
     problems = []
     if not columns:
+        help = 'mask one, for example: --mask "ka in (0.1, 10) [1/h] scale log"'
+        if terms := [entry["name"] for entry in compiled.manifest["unknowns"]]:
+            names = " or ".join(f"--learn {name}" for name in terms)
+            help += f"; or learn an unknown term from the data, with {names}, or with `pbpkc discover`"
         problems.append(
-            Diagnostic(
-                "nothing-masked",
-                "no parameter is masked, so there is nothing to estimate",
-                help='mask one, for example: --mask "ka in (0.1, 10) [1/h] scale log"',
-            )
+            Diagnostic("nothing-masked", "no parameter is masked, so there is nothing to estimate", help=help)
         )
     measured = sorted({int(i) for subject in subjects for i in subject.observable})
     for i in measured:

@@ -10,11 +10,17 @@ from pbpkc.compiler.missing.contradiction import always_contradicts
 from pbpkc.compiler.missing.library import Untried, library
 from pbpkc.compiler.missing.written import Written, read_form, read_with
 from pbpkc.jobs.loaded import LoadedModel
-from pbpkc.language.diagnostics import similar
+from pbpkc.language.diagnostics import Diagnostic, similar
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.expression import names_in
 from pbpkc.language.model import Unknown
-from pbpkc.language.option_text import OptionText
+from pbpkc.language.option_text import OptionError, OptionText
+
+#: Help where there is nothing to discover.
+_DECLARE = (
+    "declare what is not known, such as `unknown v (c [umol/L] in (0, 100) [umol/L]) -> [umol/h]`, and use "
+    "it in a rate"
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,11 @@ def _term(loaded: LoadedModel, name: str | None) -> str:
     if name is None:
         if len(there) == 1:
             return there[0]
-        few = "the spec has no unknown term" if not there else "the spec has several unknown terms"
-        raise typed.problem("usage", few, typed.usage)
+        # Nothing was typed that a message could mark.
+        if there:
+            help = f"say which, with --unknown NAME: {', '.join(there)}"
+            raise OptionError([Diagnostic("usage", "the spec has several unknown terms", help=help)])
+        raise OptionError([Diagnostic("usage", "this spec has no unknown term", help=_DECLARE)])
     if name not in there:
         near = similar(name, there)
         raise typed.problem(
@@ -116,6 +125,7 @@ def _forms(
     if unused:
         typed = OptionText("--with", ", ".join(sorted(unused)), 0, "", "")
         raise typed.problem("unknown-name", "no --form has a new parameter of this name")
+    _demand_titles(only or (), [w.title for w in written] + [t.title for t in told])
     untried = list(told)
     kept = []
     for one in (*own, *(w for w in written if only is None or w.title in only)):
@@ -125,6 +135,18 @@ def _forms(
         else:
             untried.append(Untried(one.title, one.text, broken))
     return kept, tuple(untried)
+
+
+def _demand_titles(only: Sequence[str], titles: Sequence[str]) -> None:
+    """Refuse a title that the library of this term does not have."""
+    for title in only:
+        if title not in titles:
+            near = similar(title, titles)
+            raise OptionText("--only", title, 0, "", "").problem(
+                "unknown-name",
+                f"there is no form '{title}'; forms are {', '.join(titles)}",
+                f"one with a similar name exists: '{near}'" if near else None,
+            )
 
 
 def _others(loaded: LoadedModel, form: Form) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_case import call
+from cli_case import call, study
 from scipy.integrate import solve_ivp
 from test_learn_option import SPEC, TRUTH
 
@@ -281,12 +281,37 @@ def test_subjects_together_have_one_curve_and_one_form(spec: LoadedModel, tmp_pa
         (["--form", "a * c", "--with", "z [1] in (1, 2)"], "no --form has"),
         (["--form", "a * c", "--with", "a [L/h] in (2, 1)"], "0 < low < high"),
         (["--form", "a * * c"], "--form"),
+        (
+            ["--only", "nonsense"],
+            "there is no form 'nonsense'; forms are constant, linear, Michaelis-Menten, Hill",
+        ),
+        (["--only", "linear", "--only", "Hil"], "one with a similar name exists: 'Hill'"),
     ],
 )
-def test_what_cannot_be_tried_is_said(options: list[str], message: str, spec: LoadedModel) -> None:
-    done = call("discover", str(spec.path), *options)
+def test_what_cannot_be_tried_is_said(
+    options: list[str], message: str, spec: LoadedModel, tmp_path: Path
+) -> None:
+    done = call("discover", str(spec.path), "-o", str(tmp_path / "d"), *options)
     assert done.code == 2
     assert message in done.err
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_spec_without_an_unknown_term_says_so(tmp_path: Path) -> None:
+    done = call("discover", study(tmp_path), "-o", str(tmp_path / "d"))
+    assert done.code == 2
+    assert done.err.startswith(
+        "error[usage]: this spec has no unknown term\n  help: declare what is not known"
+    )
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_fit_with_nothing_masked_names_the_term_that_could_be_learned(spec: LoadedModel) -> None:
+    masked = [name for name, d in spec.model.definitions.items() if d.mask is not None]
+    done = call("fit", str(spec.path), *(part for name in masked for part in ("--unmask", name)))
+    assert done.code == 1
+    assert "no parameter is masked" in done.err
+    assert "--learn v, or with `pbpkc discover`" in done.err
 
 
 def test_a_form_may_read_parameters_of_the_spec(spec: LoadedModel) -> None:
