@@ -142,7 +142,24 @@ def fit(
     demand_profiles(problem, job.options)
     store = open_store() if open_store is not None else None
     result = estimate(problem, job.options, progress, store)
+    notes += _idle_rule(dataset, job.options.blq)
     return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)
+
+
+def _idle_rule(dataset: Dataset, rule: str) -> list[Diagnostic]:
+    """A word where a rule for values below quantification was chosen and there are none."""
+    if rule == "m3" or any(subject.censored.any() for subject in dataset.subjects):
+        return []
+    return [
+        Diagnostic(
+            "blq-without-cens",
+            f"the rule '{rule}' for values below quantification (--blq) changes nothing: no scored row of "
+            f"'{dataset.path}' has CENS 1",
+            help="--blq acts on rows with CENS 1 only; write 1 into a column CENS where a value is below the "
+            "limit",
+            severity="note",
+        )
+    ]
 
 
 def _starts(

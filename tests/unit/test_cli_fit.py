@@ -254,6 +254,23 @@ def test_nothing_to_estimate(tmp_path: Path) -> None:
     assert "no parameter is masked" in ran.err
 
 
+def test_a_rule_for_censored_values_says_where_there_are_none(tmp_path: Path) -> None:
+    study(tmp_path)
+    said = "the rule 'drop' for values below quantification (--blq) changes nothing: no scored row of"
+    idle = call("fit", "model.pbpk", "--starts", "1", "--blq", "drop", cwd=tmp_path)
+    assert idle.code == 0 and said in idle.err and "rows with CENS 1 only" in idle.err
+    assert "--blq" not in call("fit", "model.pbpk", "--starts", "1", cwd=tmp_path).err
+    head, *rows = (tmp_path / "study.csv").read_text().splitlines()
+    at = head.split(",").index("DV")
+    ends = ["1" if row.split(",")[at] == "0.9" else "0" for row in rows]
+    assert ends.count("1") == 1
+    limit = [f"{row},{end},{0.9 if end == '1' else '.'}" for row, end in zip(rows, ends, strict=True)]
+    (tmp_path / "study.csv").write_text("\n".join([f"{head},CENS,LLOQ", *limit]) + "\n")
+    acts = call("fit", "model.pbpk", "--starts", "1", "--blq", "drop", cwd=tmp_path)
+    assert acts.code == 0, acts.err
+    assert said not in acts.err
+
+
 def test_a_spec_without_data_says_how_to_write_them(tmp_path: Path) -> None:
     ran = call("fit", write(tmp_path, STUDY.replace(DATA_SCENARIO, "")))
     assert ran.code == 2
