@@ -54,14 +54,7 @@ def with_trained(problem: FitProblem, path: Path | None, head: str) -> FitProble
         try:
             predictor.demand_seen()
         except Unseen as error:
-            refused.append(
-                Diagnostic(
-                    "outside-training",
-                    f"ID {subject.id}: {error}",
-                    help="train with this scenario (pbpkc meta-train --scenario), or fit with "
-                    "--method least-squares",
-                )
-            )
+            refused.append(_outside(subject.id, exact, error))
         subjects.append(replace(subject, predictor=predictor, exact=exact, remarks=predictor.remarks))
     if refused:
         raise SpecError(refused)
@@ -75,4 +68,20 @@ def with_trained(problem: FitProblem, path: Path | None, head: str) -> FitProble
             "trained_model_sha256": content,
             "head": head,
         },
+    )
+
+
+def _outside(id: str, exact: CompiledPredictor, error: Unseen) -> Diagnostic:
+    """Why a subject cannot be fitted on the trained model, and what to do."""
+    if not exact.regimen.doses:
+        return Diagnostic(
+            "data-no-dose",
+            f"ID {id} has no dose; a model trained on doses cannot follow it",
+            help="look at its dose rows, or fit with --method least-squares",
+        )
+    return Diagnostic(
+        "outside-training",
+        f"ID {id}: {error}",
+        help="train with a scenario whose `run` lasts as long as these data and whose doses are of the same "
+        "kind (pbpkc meta-train --scenario NAME), or fit with --method least-squares",
     )

@@ -115,7 +115,8 @@ def test_fits_that_the_model_cannot_serve_are_refused(tmp_path: Path) -> None:
     bare = call("fit", "saturable.pbpk", "--method", "mi-pinn", cwd=tmp_path)
     assert bare.code == 2 and "needs a trained model: --model FILE" in bare.err
     missing = call("fit", "saturable.pbpk", "--method", "mi-pinn", "--model", "no", cwd=tmp_path)
-    assert missing.code == 1 and "No such file" in missing.err
+    assert missing.code == 1
+    assert missing.err.startswith("error[trained-model]: 'no' does not exist\n  help: give the FILE that")
     wrong = call("fit", "saturable.pbpk", "--method", "mi-pinn", "--model", "study.csv", cwd=tmp_path)
     assert wrong.code == 1 and "'study.csv' is not a trained model" in wrong.err
     other = call("fit", "saturable.pbpk", "--model", "m", cwd=tmp_path)
@@ -132,6 +133,14 @@ def test_fits_that_the_model_cannot_serve_are_refused(tmp_path: Path) -> None:
         in late.err
     )
     assert "ID 2" not in late.err and "fit with --method least-squares" in late.err
+    assert (
+        "a scenario whose `run` lasts as long as these data and whose doses are of the same kind" in late.err
+    )
+    (tmp_path / "bare.csv").write_text("ID,TIME,AMT,DV,CMT,EVID\n1,1,.,5,2,0\n1,4,.,3,2,0\n")
+    without = call(
+        "fit", "saturable.pbpk", "--data", "bare.csv", "--method", "mi-pinn", "--model", "m", cwd=tmp_path
+    )
+    assert without.code == 1 and "ID 1 has no dose; a model trained on doses" in without.err
 
 
 def test_memory_that_would_not_suffice_is_said_before_any_work(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ FORMAT = 1
 
 _NAME = "pbpkc.mipinn"
 
+#: Help where a path leads to none.
+_WRITTEN = "give the FILE that `pbpkc meta-train -o FILE` wrote"
+
 
 def write(path: Path, trained: TrainedModel) -> None:
     """Write a trained model; the file appears whole or not at all.
@@ -86,15 +89,16 @@ def read(path: Path) -> TrainedModel:
     OSError
         If it cannot be read.
     """
-    content = Path(path).read_bytes()
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise _refused(path, "does not exist", _WRITTEN) from None
     try:
         size = int.from_bytes(content[:8], "little")
         told = json.loads(content[8 : 8 + size]).get("__metadata__", {})
         head = json.loads(told[_NAME])
     except (ValueError, KeyError, AttributeError, UnicodeDecodeError):
-        raise _refused(
-            path, "is not a trained model", "give the FILE that `pbpkc meta-train -o FILE` wrote"
-        ) from None
+        raise _refused(path, "is not a trained model", _WRITTEN) from None
     if head.get("format") != FORMAT:
         raise _refused(
             path,
