@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 
 #: Largest relative Cramer-Rao bound of a parameter that is called identifiable.
 LIMIT = 0.5
+
+#: Why nothing is determined where there are no standard errors.
+NO_ERRORS = "there are no more observations than parameters, which leaves no standard errors"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def judge(
         Of the distribution behind 95 % intervals.
     inflation : float
         Factor on variances of intervals (n / (n - p) for plain least squares); the bounds themselves are
-        not multiplied.
+        not multiplied. nan where no more observations than parameters leave no standard errors: then nothing
+        is determined.
 
     Returns
     -------
@@ -91,6 +95,13 @@ def judge(
     """
     spread_ = spread(root, sizes(space, theta))
     verdicts = _verdicts(space, theta, spread_)
+    if not math.isfinite(inflation):
+        # A curve through every value has no scatter, so that any bound would look small.
+        verdicts = tuple(
+            replace(v, identifiable=False, bound=math.nan, why=v.why or NO_ERRORS) for v in verdicts
+        )
+        told = (f"Nothing is determined: {NO_ERRORS}.",)
+        return Identifiability(spread_.rank, space.size, verdicts, (), told)
     combinations = tuple(
         found
         for group in _groups(space, theta, verdicts, spread_)
@@ -185,6 +196,9 @@ def _sentences(
 
 def _determined(found: Combination) -> str:
     error = percent(found.relative_error)
+    if found.leading == found.text and not math.isfinite(found.ci_low + found.ci_high):
+        unit = f" {found.unit}" if found.unit != "1" else ""
+        return f"Determined is {found.text} = {found.estimate:.4g}{unit} (standard error {error})."
     if found.leading != found.text:
         return (
             f"Determined is a {found.kind} of {len(found.weights)} parameters, chiefly {found.leading} "

@@ -254,6 +254,19 @@ def test_nothing_to_estimate(tmp_path: Path) -> None:
     assert "no parameter is masked" in ran.err
 
 
+def test_as_many_observations_as_parameters_determine_nothing(tmp_path: Path) -> None:
+    study(tmp_path)
+    rows = (tmp_path / "study.csv").read_text().splitlines()
+    (tmp_path / "study.csv").write_text("\n".join([*rows[:-3], ""]))  # two values are left of subject 2
+    ran = call("fit", "model.pbpk", "-o", "out", "--starts", "1", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "2: Nothing is determined: there are no more observations than parameters" in ran.out
+    assert "nan" not in ran.out
+    assert "k is not counted in 2" in ran.out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "nan to nan" not in page and "interval nan" not in page
+
+
 def test_a_rule_for_censored_values_says_where_there_are_none(tmp_path: Path) -> None:
     study(tmp_path)
     said = "the rule 'drop' for values below quantification (--blq) changes nothing: no scored row of"

@@ -386,5 +386,9 @@ def test_hardly_more_observations_than_parameters_are_a_result(n: int) -> None:
     if n < 4:
         assert all(math.isnan(row.standard_error) for row in found.estimates)
         assert any("leave no standard errors" in note for note in found.notes)
+        assert {row.identifiable for row in found.estimates} == {"no"}
+        assert found.identifiability.combinations == ()
+        assert found.identifiability.summary[0].startswith("Nothing is determined: there are no more")
+    assert "nan" not in " ".join(found.identifiability.summary)
     if n < 3:
-        assert found.identifiability.rank < 4 and found.identifiability.summary
+        assert found.identifiability.rank < 4
