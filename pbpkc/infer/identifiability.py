@@ -21,6 +21,9 @@ LIMIT = 0.5
 #: Why nothing is determined where there are no standard errors.
 NO_ERRORS = "there are no more observations than parameters, which leaves no standard errors"
 
+#: Relative bound from which on a parameter is free as far as a linearisation goes.
+FREE = 1.0
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -56,6 +59,8 @@ class Identifiability:
         As many independent ones as are determined beyond the single parameters.
     summary : tuple of str
         The verdict in sentences, empty when every parameter is identifiable.
+    followed : tuple of str
+        Of these, what profiles say of combinations, or that none was made.
     """
 
     rank: int
@@ -63,6 +68,7 @@ class Identifiability:
     parameters: tuple[Verdict, ...]
     combinations: tuple[Combination, ...]
     summary: tuple[str, ...]
+    followed: tuple[str, ...] = ()
 
 
 def judge(
@@ -184,7 +190,7 @@ def _sentences(
         if not verdict.identifiable:
             told.append(f"{verdict.parameter} is not determined: {verdict.why}.")
     for found in combinations:
-        told.append(_determined(found))
+        told.append(determined(found))
         if found.beside:
             told.append(beside(found))
     if len(lost) > 1 and not combinations:
@@ -194,7 +200,8 @@ def _sentences(
     return told
 
 
-def _determined(found: Combination) -> str:
+def determined(found: Combination) -> str:
+    """What is said of a determined combination, a sentence."""
     error = percent(found.relative_error)
     if found.leading == found.text and not math.isfinite(found.ci_low + found.ci_high):
         unit = f" {found.unit}" if found.unit != "1" else ""

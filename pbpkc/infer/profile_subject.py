@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.infer.identifiability import Identifiability
+from pbpkc.infer.identifiability import FREE, LIMIT, Identifiability, beside, determined
 from pbpkc.infer.objective import Objective
 from pbpkc.infer.optimise import Evaluation, Optimum
 from pbpkc.infer.polish import polish
 from pbpkc.infer.predictor import Failure, Predictor
 from pbpkc.infer.profile import Side, Spot, follow
+from pbpkc.infer.profile_combinations import follow_combination, local_only
 from pbpkc.infer.result import EstimateRow, Profile, ProfilePoint
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 
@@ -201,15 +202,15 @@ def _why(side: Side, parameter: FittedParameter, bound: float) -> str:
 def _held(
     space: ParameterSpace, best: Evaluation, side: Side, index: int, threshold: float
 ) -> tuple[str, ...]:
-    """Which other parameters stand at a bound where the interval ends, and did not at the optimum."""
+    """Which other parameters stand at a bound where the interval ends."""
     end = _end(side, threshold)
     if end is None or math.isnan(side.crossing):
         return ()
     there, before = space.at_bound(end.end.point), space.at_bound(best.point)
     return tuple(
-        f"{space.names[i]} at its {now} bound"
+        f"{space.names[i]} at its {now} bound" + (", as at the estimate" if now == then else "")
         for i, (now, then) in enumerate(zip(there, before, strict=True))
-        if i != index and now not in ("no", then)
+        if i != index and now != "no"
     )
 
 
@@ -236,10 +237,28 @@ def told(profile: Profile) -> str:
     return " ".join(found)
 
 
-def with_profiles(verdict: Identifiability, profiles: Sequence[Profile]) -> Identifiability:
-    """The verdict with what open profiles say."""
-    sentences = tuple(text for text in map(told, profiles) if text)
-    return replace(verdict, summary=(*verdict.summary, *sentences))
+def with_profiles(verdict: Identifiability, profiles: Sequence[Profile], quantile: float) -> Identifiability:
+    """The verdict with what profiles say: of single parameters that stay open, and of combinations."""
+    sentences = [text for text in map(told, profiles) if text]
+    names = [v.parameter for v in verdict.parameters]
+    free = {v.parameter for v in verdict.parameters if not v.bound < FREE}
+    profiled = {profile.parameter for profile in profiles}
+    summary, kept = list(verdict.summary), []
+    followed: list[str] = []
+    for found in verdict.combinations:
+        seen = follow_combination(found, names, profiles, quantile, LIMIT)
+        followed += seen.sentences
+        if seen.combination is None:
+            summary = [s for s in summary if s not in (determined(found), beside(found))]
+            continue
+        kept.append(seen.combination)
+        members = {name for name, _ in found.weights}
+        if found.kind == "product" and members & free and not members & profiled:
+            followed.append(local_only(found))
+    return replace(
+        verdict, combinations=tuple(kept), followed=tuple(followed),
+        summary=(*summary, *sentences, *followed),
+    )  # fmt: skip
 
 
 def with_intervals(rows: Sequence[EstimateRow], profiles: Sequence[Profile]) -> tuple[EstimateRow, ...]:

@@ -131,7 +131,7 @@ def fit_subject(
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
     rows = estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict)
-    verdict = with_profiles(verdict, profiles)
+    verdict = with_profiles(verdict, profiles, quantile)
     notes = [
         *told,
         *(subject.remarks(theta) if subject.remarks is not None else ()),

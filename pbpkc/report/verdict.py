@@ -71,7 +71,7 @@ def verdict(content: ReportContent) -> Verdict:
         facts=tuple(_facts(content, there, opens)),
         estimated=tuple(_estimated(content)),
         can=tuple(_can(content.model, result, there, opens)),
-        cannot=(*_cannot(there, opens), *_open_profiles(there)),
+        cannot=(*_cannot(there, opens), *_open_profiles(there), *_followed(there)),
         beware=tuple(_beware(content)),
     )
 
@@ -303,6 +303,14 @@ def _open_profiles(there: list[SubjectFit]) -> Iterator[str]:
                     found.setdefault((p.parameter, side, why), []).append(fit.id)
     for (name, side, why), where in found.items():
         yield f"{name} is not bounded {side}{_place(where, len(there))}: {why}."
+
+
+def _followed(there: list[SubjectFit]) -> Iterator[str]:
+    """What profiles say of combinations, of the first subjects."""
+    for fit in there[:_MOST_TOLD]:
+        where = f"Subject {fit.id}: " if len(there) > 1 else ""
+        for sentence in fit.identifiability.followed if fit.identifiability else ():
+            yield f"{where}{sentence}"
 
 
 def _place(where: list[str], total: int) -> str:
