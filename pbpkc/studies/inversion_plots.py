@@ -118,7 +118,8 @@ def recovery_plot(cells: Sequence[Cell], method: str) -> StudyPlot:
         _log(axes, "y", shown)
         axes.set_xlabel("first start over truth")
         axes.set_ylabel("|estimate / truth − 1|")
-        axes.legend(fontsize=6.5, loc="lower left")
+        # Points of thousands of fits lie everywhere: the legend stands above them.
+        axes.legend(fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
 
     return StudyPlot("starts", f"{method}: the error does not depend on the start", draw, (4.6, 3.0))
 
