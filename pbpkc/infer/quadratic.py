@@ -32,9 +32,6 @@ def minimise_in_box(gradient: Array, hessian: Array, lower: Array, upper: Array)
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     tolerance = 1e-13 * float(np.max(np.abs(gradient) / scale, initial=0.0))
     # Most often the box does not matter, and the first solve is the last.
-    inside = -_solve(hessian, gradient)
-    if np.all((inside >= lower) & (inside <= upper)):
-        return inside
     held = np.zeros(len(d), dtype=bool)
     # Each pass holds another variable or lets one go, so a few per variable suffice.
     for _ in range(20 + 5 * len(d)):
@@ -56,6 +53,8 @@ def minimise_in_box(gradient: Array, hessian: Array, lower: Array, upper: Array)
             held[first] = True
             continue
         d = target
+        if not held.any():
+            break
         slope = (gradient + hessian @ d) / scale
         # A bound holds against the slope; a variable that would rather leave it is let go.
         push = np.where(held, np.where(d <= lower, -slope, slope), -np.inf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.condensed import condense, eliminate_outside, order
 from pbpkc.engines.mipinn.elimination import eliminate, plan
@@ -38,14 +39,22 @@ def test_quadrature_is_exact_for_polynomials(grid: Grid) -> None:
     assert weights @ points**5 == pytest.approx(24.0**6 / 6.0, rel=1e-12)
 
 
+def star(
+    generator: np.random.Generator, n: int
+) -> tuple[list[tuple[int, ...]], NDArray[np.intp], NDArray[np.intp]]:
+    """Couplings as of organs around the blood, with a few others, as pairs and as rows and columns."""
+    arms = [(i, 0) for i in range(1, n)] + [(0, i) for i in range(1, n)]
+    extra = {tuple(generator.integers(0, n, 2).tolist()) for _ in range(6)}
+    pairs = sorted({*arms, *((i, i) for i in range(n)), *extra})
+    rows, cols = (np.array(x, dtype=np.intp) for x in zip(*pairs, strict=True))
+    return pairs, rows, cols
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_elimination_solves_what_a_dense_solver_solves(seed: int) -> None:
     generator = np.random.default_rng(seed)
     n, k, batch = 14, 3, 2
-    star = [(i, 0) for i in range(1, n)] + [(0, i) for i in range(1, n)]
-    extra = {tuple(generator.integers(0, n, 2).tolist()) for _ in range(6)}
-    pairs = sorted({*star, *((i, i) for i in range(n)), *extra})
-    rows, cols = (np.array(x, dtype=np.intp) for x in zip(*pairs, strict=True))
+    pairs, rows, cols = star(generator, n)
     keep = np.zeros(n, dtype=bool)
     keep[generator.integers(0, n)] = True
     steps = plan(n, rows, cols, keep)
@@ -75,10 +84,7 @@ def test_elimination_solves_what_a_dense_solver_solves(seed: int) -> None:
 def test_condensing_solves_what_a_dense_solver_solves(seed: int) -> None:
     generator = np.random.default_rng(seed)
     n, k, batch = 14, 3, 2
-    star = [(i, 0) for i in range(1, n)] + [(0, i) for i in range(1, n)]
-    extra = {tuple(generator.integers(0, n, 2).tolist()) for _ in range(6)}
-    pairs = sorted({*star, *((i, i) for i in range(n)), *extra})
-    rows, cols = (np.array(x, dtype=np.intp) for x in zip(*pairs, strict=True))
+    pairs, rows, cols = star(generator, n)
     core, touched = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     core[0] = True
     touched[[1, 2, 3]] = True
