@@ -11,12 +11,11 @@ from pbpkc.engines.mipinn.material import Material, gather
 from pbpkc.engines.mipinn.network.options import NetworkOptions
 from pbpkc.engines.mipinn.training_options import TrainingOptions
 from pbpkc.jobs.bench_folder import key_of
-from pbpkc.jobs.bench_steps import Bench, Gathered, Heard, Step, schedule
+from pbpkc.jobs.bench_steps import Bench, CaseTasks, Gathered, Heard, Step
 from pbpkc.jobs.meta_train import MetaTrainJob, family_of
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.studies.network_choices import RECIPES, Inversions, NetworkPart, Recipe, try_recipe
 from pbpkc.studies.synthetic import CASES
-from pbpkc.studies.truths import people
 
 #: Inversions that judge each recipe.
 INVERSIONS = 20
@@ -49,11 +48,9 @@ class _Shared:
     @cached_property
     def tasks(self) -> Inversions:
         """Tasks with known truth."""
-        options, loaded = self.bench.options, self.bench.model_of(CASE)
-        at = schedule(loaded, CASE.scenario, CASE.times, CASE.observables, CASE.noise)
-        count = 2 if options.short else INVERSIONS
-        problem, known = people(loaded.compiled, at, count, options.seed, options.solver)
-        return Inversions(problem, loaded.compiled, known, CASE.noise, options.fitting)
+        options = self.bench.options
+        compiled, problem, known = CaseTasks(self.bench, CASE, 2 if options.short else INVERSIONS).drawn()
+        return Inversions(problem, compiled, known, CASE.noise, options.fitting)
 
 
 def network_steps(bench: Bench, gathered: Gathered) -> list[Step]:

@@ -16,10 +16,11 @@ from pbpkc.jobs.meta_train import MetaTrainJob, meta_train
 from pbpkc.jobs.methods import MethodOptions, with_method
 from pbpkc.jobs.simulate import planned
 from pbpkc.resources import resource
+from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.options import SolverOptions
 from pbpkc.studies.limits import Stage1
 from pbpkc.studies.synthetic import CASES, Case
-from pbpkc.studies.truths import Schedule
+from pbpkc.studies.truths import Known, Schedule, people
 
 #: Parts, in the order in which they are made, with what each is.
 PARTS = {
@@ -173,3 +174,21 @@ def spec_path(name: str) -> Path:
 def slug(text: str) -> str:
     """A name for a file."""
     return "".join(c if c.isalnum() else "_" for c in text.lower())
+
+
+class CaseTasks:
+    """The tasks of a case, drawn when something first needs them."""
+
+    def __init__(self, bench: Bench, case: Case, count: int) -> None:
+        self.bench, self.case, self.count = bench, case, count
+        self._drawn: tuple[CompiledModel, FitProblem, tuple[Known, ...]] | None = None
+
+    def drawn(self) -> tuple[CompiledModel, FitProblem, tuple[Known, ...]]:
+        """The equations, the problem and its tasks."""
+        if self._drawn is None:
+            case, options = self.case, self.bench.options
+            loaded = self.bench.model_of(case)
+            at = schedule(loaded, case.scenario, case.times, case.observables, case.noise)
+            problem, known = people(loaded.compiled, at, self.count, options.seed, options.solver)
+            self._drawn = loaded.compiled, problem, known
+        return self._drawn

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pbpkc.infer.problem import FitProblem
 from pbpkc.jobs.bench_folder import key_of
-from pbpkc.jobs.bench_steps import Bench, Gathered, Heard, Step, schedule, slug
-from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.jobs.bench_steps import Bench, CaseTasks, Gathered, Heard, Step, slug
 from pbpkc.studies.limits import METHOD
 from pbpkc.studies.scores import Cell
 from pbpkc.studies.speed import TOLERANCES, Costs, Way, cost
 from pbpkc.studies.synthetic import Case, run_cell, together
-from pbpkc.studies.truths import Known, people
 
 #: Tasks whose inversion is timed.
 TIMED = 5
-
-
-class _Material:
-    """The tasks of a case, drawn when something first needs them."""
-
-    def __init__(self, bench: Bench, case: Case, count: int) -> None:
-        self.bench, self.case, self.count = bench, case, count
-        self._drawn: tuple[CompiledModel, FitProblem, tuple[Known, ...]] | None = None
-
-    def drawn(self) -> tuple[CompiledModel, FitProblem, tuple[Known, ...]]:
-        """The equations, the problem and its tasks."""
-        if self._drawn is None:
-            case, options = self.case, self.bench.options
-            loaded = self.bench.model_of(case)
-            at = schedule(loaded, case.scenario, case.times, case.observables, case.noise)
-            problem, known = people(loaded.compiled, at, self.count, options.seed, options.solver)
-            self._drawn = loaded.compiled, problem, known
-        return self._drawn
 
 
 def synthetic_steps(bench: Bench, gathered: Gathered) -> list[Step]:
@@ -41,7 +20,7 @@ def synthetic_steps(bench: Bench, gathered: Gathered) -> list[Step]:
     steps: list[Step] = []
     options = bench.options
     for case in options.cases:
-        material = _Material(bench, case, options.tasks)
+        material = CaseTasks(bench, case, options.tasks)
         steps.append((20.0, f"training: {case.name}", _training(bench, case, gathered, "synthetic")))
         for noise in options.noises(case):
             steps += _cell(bench, case, noise, material, gathered)
@@ -57,7 +36,7 @@ def _training(bench: Bench, case: Case, gathered: Gathered, part: str) -> Callab
     return make
 
 
-def _cell(bench: Bench, case: Case, noise: float, material: _Material, gathered: Gathered) -> list[Step]:
+def _cell(bench: Bench, case: Case, noise: float, material: CaseTasks, gathered: Gathered) -> list[Step]:
     options = bench.options
     made: list[Cell] = []
 
@@ -105,14 +84,14 @@ def speed_steps(bench: Bench, gathered: Gathered) -> list[Step]:
         if not case.scenario.startswith("po"):
             continue  # limits of time are for the oral case
         count = 1 if options.short else TIMED
-        material = _Material(bench, case, count)
+        material = CaseTasks(bench, case, count)
         steps.append(
             (25.0 * (len(case.mask) + 1), f"time: {case.name}", _timed(bench, case, material, gathered))
         )
     return steps
 
 
-def _timed(bench: Bench, case: Case, material: _Material, gathered: Gathered) -> Callable[[Heard], None]:
+def _timed(bench: Bench, case: Case, material: CaseTasks, gathered: Gathered) -> Callable[[Heard], None]:
     options = bench.options
 
     def make(heard: Heard) -> None:
