@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pbpkc.infer.result import EstimateRow, FitResult, Profile, SubjectFit, SummaryRow
+from pbpkc.infer.profile_result import Profile
+from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit, SummaryRow
 from pbpkc.report.posterior_tables import posterior_words
 
 

@@ -12,12 +12,11 @@ from pbpkc.infer.pooled import POOLED_ID, By, pool
 from pbpkc.infer.posterior_result import BandRow, Posterior, PosteriorDraws, PosteriorOptions, PosteriorRow
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor
 from pbpkc.infer.problem import CurveGrid, FitObservable, FitProblem, FitSubject
+from pbpkc.infer.profile_result import Profile, ProfilePoint
 from pbpkc.infer.result import (
     EstimateRow,
     FitResult,
     PredictionRow,
-    Profile,
-    ProfilePoint,
     StartRecord,
     SubjectFit,
     SubjectRow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ NO_ERRORS = "there are no more observations than parameters, which leaves no sta
 #: Relative bound from which on a parameter is free as far as a linearisation goes.
 FREE = 1.0
 
+#: Why a parameter is not determined: no observation depends on it; free together with others; its estimate
+#: is 0; its bound is above the limit; too few observations for any word. Empty where it is determined.
+Cause = Literal["", "unseen", "free", "zero", "weak", "scarce"]
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -37,18 +42,46 @@ class Verdict:
         Cramer-Rao bound, relative to the estimate: the standard deviation of ln(theta) on a log scale, that
         of theta over |theta| on a natural one. nan where there is none.
     why : str
-        A sentence without a full stop; empty where identifiable.
+        `cause` as a sentence without a full stop; empty where identifiable.
+    cause : {"", "unseen", "free", "zero", "weak", "scarce"}
     """
 
     parameter: str
     identifiable: bool
     bound: float
     why: str
+    cause: Cause = ""
+
+
+@dataclass(frozen=True)
+class Contradicted:
+    """A combination that is determined by the curvature at the estimate, and is not along profiles.
+
+    Parameters
+    ----------
+    combination : Combination
+    low, high : float
+        Between which profiles take it where the data allow it, in its unit.
+    plain : str
+        The same parameters with exponents of 1; empty where these are its own.
+    plain_low, plain_high : float
+        Smallest and largest factor to its estimate that this one takes there; nan where `plain` is empty.
+    plain_holds : bool
+        Whether these factors are as near as those of something determined.
+    """
+
+    combination: Combination
+    low: float
+    high: float
+    plain: str = ""
+    plain_low: float = math.nan
+    plain_high: float = math.nan
+    plain_holds: bool = False
 
 
 @dataclass(frozen=True)
 class Identifiability:
-    """The verdict on one subject.
+    """The verdict on one subject, as values; `pbpkc.infer.verdict_words` writes the text once all is known.
 
     Parameters
     ----------
@@ -57,18 +90,30 @@ class Identifiability:
     parameters : tuple of Verdict
     combinations : tuple of Combination
         As many independent ones as are determined beyond the single parameters.
+    contradicted : tuple of Contradicted
+        Others that profiles took back.
+    local : tuple of str
+        Leading parts of `combinations` that stand on the curvature at the estimate alone: of parameters that
+        are free themselves and were not profiled.
+    scarce : str
+        Why nothing is determined whatever the curvature says; empty where it has a say.
     summary : tuple of str
         The verdict in sentences, empty when every parameter is identifiable.
-    followed : tuple of str
-        Of these, what profiles say of combinations, or that none was made.
     """
 
     rank: int
     size: int
     parameters: tuple[Verdict, ...]
     combinations: tuple[Combination, ...]
-    summary: tuple[str, ...]
-    followed: tuple[str, ...] = ()
+    contradicted: tuple[Contradicted, ...] = ()
+    local: tuple[str, ...] = ()
+    scarce: str = ""
+    summary: tuple[str, ...] = ()
+
+    @property
+    def any_combination(self) -> bool:
+        """Whether some combination holds, be it one that only profiles tell."""
+        return bool(self.combinations) or any(one.plain_holds for one in self.contradicted)
 
 
 def judge(
@@ -104,22 +149,18 @@ def judge(
     if not math.isfinite(inflation):
         # A curve through every value has no scatter, so that any bound would look small.
         verdicts = tuple(
-            replace(v, identifiable=False, bound=math.nan, why=v.why or NO_ERRORS) for v in verdicts
+            v
+            if v.cause == "unseen"
+            else replace(v, identifiable=False, bound=math.nan, why=NO_ERRORS, cause="scarce")
+            for v in verdicts
         )
-        told = (f"Nothing is determined: {NO_ERRORS}.",)
-        return Identifiability(spread_.rank, space.size, verdicts, (), told)
+        return Identifiability(spread_.rank, space.size, verdicts, (), scarce=NO_ERRORS)
     combinations = tuple(
         found
         for group in _groups(space, theta, verdicts, spread_)
         for found in name_combinations(group, space, theta, quantile, inflation, LIMIT)
     )
-    return Identifiability(
-        rank=spread_.rank,
-        size=space.size,
-        parameters=verdicts,
-        combinations=combinations,
-        summary=tuple(_sentences(verdicts, combinations, spread_, space)),
-    )
+    return Identifiability(spread_.rank, space.size, verdicts, combinations)
 
 
 def sizes(space: ParameterSpace, theta: Array) -> Array:
@@ -135,23 +176,22 @@ def _verdicts(space: ParameterSpace, theta: Array, spread_: Spread) -> tuple[Ver
     for i, parameter in enumerate(space.parameters):
         if not spread_.observed[i]:
             noticeably = " noticeably" if spread_.length[i] > 0.0 else ""
-            found.append(
-                Verdict(parameter.name, False, math.nan, f"no observation depends on it{noticeably}")
-            )
+            why = f"no observation depends on it{noticeably}"
+            found.append(Verdict(parameter.name, False, math.nan, why, "unseen"))
             continue
         if not math.isfinite(variances[i]):
             why = "the data leave it free together with others"
-            found.append(Verdict(parameter.name, False, math.nan, why))
+            found.append(Verdict(parameter.name, False, math.nan, why, "free"))
             continue
         size = 1.0 if space.log[i] else abs(float(theta[i]))
         if size == 0.0:
             why = "its estimate is 0, so that a relative bound means nothing"
-            found.append(Verdict(parameter.name, False, math.nan, why))
+            found.append(Verdict(parameter.name, False, math.nan, why, "zero"))
             continue
         bound = math.sqrt(variances[i]) / size
         good = bound < LIMIT
         why = "" if good else f"its Cramer-Rao bound is {percent(bound)} of the estimate"
-        found.append(Verdict(parameter.name, good, bound, why))
+        found.append(Verdict(parameter.name, good, bound, why, "" if good else "weak"))
     return tuple(found)
 
 
@@ -176,52 +216,3 @@ def _groups(
 def percent(fraction: float) -> str:
     """``63 %``, ``1300 %``: two digits."""
     return f"{float(f'{100.0 * fraction:.2g}'):.15g} %"
-
-
-def _sentences(
-    verdicts: tuple[Verdict, ...],
-    combinations: tuple[Combination, ...],
-    spread_: Spread,
-    space: ParameterSpace,
-) -> list[str]:
-    told = []
-    lost = [v for v, seen in zip(verdicts, spread_.observed, strict=True) if not v.identifiable and seen]
-    for verdict in verdicts:
-        if not verdict.identifiable:
-            told.append(f"{verdict.parameter} is not determined: {verdict.why}.")
-    for found in combinations:
-        told.append(determined(found))
-        if found.beside:
-            told.append(beside(found))
-    if len(lost) > 1 and not combinations:
-        told.append("No combination of them is determined either.")
-    if spread_.rank < space.size:
-        told.append(f"The information matrix has rank {spread_.rank} of {space.size}.")
-    return told
-
-
-def determined(found: Combination) -> str:
-    """What is said of a determined combination, a sentence."""
-    error = percent(found.relative_error)
-    if found.leading == found.text and not math.isfinite(found.ci_low + found.ci_high):
-        unit = f" {found.unit}" if found.unit != "1" else ""
-        return f"Determined is {found.text} = {found.estimate:.4g}{unit} (standard error {error})."
-    if found.leading != found.text:
-        return (
-            f"Determined is a {found.kind} of {len(found.weights)} parameters, chiefly {found.leading} "
-            f"(standard error {error})."
-        )
-    return (
-        f"Determined is {found.text} = {found.estimate:.4g} {found.unit} "
-        f"(95 % interval {found.ci_low:.4g} to {found.ci_high:.4g}; standard error {error})."
-    )
-
-
-def beside(found: Combination) -> str:
-    """What is said of the same parameters with other exponents, a sentence."""
-    if found.beside_error < found.relative_error:
-        return f"{found.beside} is determined better, to {percent(found.beside_error)}."
-    if math.isnan(found.beside_error):
-        return f"{found.beside} itself is not determined: the data leave it free."
-    much = "not determined: its" if found.beside_error >= LIMIT else "determined less well: its"
-    return f"{found.beside} itself is {much} standard error is {percent(found.beside_error)}."

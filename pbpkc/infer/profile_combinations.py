@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pbpkc.infer.identifiability import FREE, LIMIT, Contradicted, Identifiability
 from pbpkc.infer.named_combinations import Combination, product_text
-from pbpkc.infer.result import Profile
+from pbpkc.infer.profile_result import Profile
 
 #: ln of a value may leave its Wald interval by this part of its width before the interval is withdrawn:
 #: profiles are curved a little everywhere.
@@ -67,24 +68,9 @@ def range_of(
     return Range(math.exp(low), math.exp(high)) if seen else None
 
 
-@dataclass(frozen=True)
-class Followed:
-    """What profiles say of a combination.
-
-    Parameters
-    ----------
-    combination : Combination or None
-        None where its interval does not hold.
-    sentences : tuple of str
-    """
-
-    combination: Combination | None
-    sentences: tuple[str, ...]
-
-
 def follow_combination(
     found: Combination, names: Sequence[str], profiles: Sequence[Profile], quantile: float, limit: float
-) -> Followed:
+) -> Contradicted | None:
     """The word of the profiles on a combination that the standard error calls determined.
 
     Parameters
@@ -97,36 +83,43 @@ def follow_combination(
         Behind 95 % intervals.
     limit : float
         Largest relative error that counts as determined.
+
+    Returns
+    -------
+    Contradicted or None
+        None where its interval holds, or no profile tells.
     """
     if found.kind != "product" or not (found.estimate > 0.0 and found.ci_low > 0.0):
-        return Followed(found, ())
+        return None
     along = range_of(names, found.weights, profiles)
     if along is None:
-        return Followed(found, ())
+        return None
     low, high = along.low * found.estimate, along.high * found.estimate
     leeway = (found.ci_high / found.ci_low) ** _LEEWAY
     if low * leeway >= found.ci_low and high <= found.ci_high * leeway:
-        return Followed(found, ())
-    told = [
-        f"{found.text} = {found.estimate:.4g} {found.unit} looks determined at the estimate (interval "
-        f"{found.ci_low:.4g} to {found.ci_high:.4g}), and is not: along the profiles, where the data allow "
-        f"it, it goes from {low:.4g} to {high:.4g}."
-    ]
+        return None
     plain = [(name, math.copysign(1.0, weight)) for name, weight in found.weights]
     apart = range_of(names, plain, profiles)
     text = product_text([name for name, _ in plain], [weight for _, weight in plain])
-    if apart is not None and text != found.text:
-        error = math.log(apart.high / apart.low) / (2.0 * quantile)
-        told.append(
-            f"{text} stays between {apart.low:.3g} and {apart.high:.3g} times its value at the estimate: "
-            + ("it is what the data tell." if error < limit else "it is not determined either.")
-        )
-    return Followed(None, tuple(told))
+    if apart is None or text == found.text:
+        return Contradicted(found, low, high)
+    error = math.log(apart.high / apart.low) / (2.0 * quantile)
+    return Contradicted(found, low, high, text, apart.low, apart.high, error < limit)
 
 
-def local_only(found: Combination) -> str:
-    """What is said of a combination of parameters that are free themselves, where no profile was made."""
-    return (
-        f"That of {found.leading} is read from the curvature at the estimate; where single parameters are "
-        "this free it may not hold away from it: --profile follows them."
-    )
+def with_profiles(verdict: Identifiability, profiles: Sequence[Profile], quantile: float) -> Identifiability:
+    """The verdict with what profiles say of combinations."""
+    names = [v.parameter for v in verdict.parameters]
+    free = {v.parameter for v in verdict.parameters if not v.bound < FREE}
+    profiled = {profile.parameter for profile in profiles}
+    kept, contradicted, local = [], [], []
+    for found in verdict.combinations:
+        against = follow_combination(found, names, profiles, quantile, LIMIT)
+        if against is not None:
+            contradicted.append(against)
+            continue
+        kept.append(found)
+        members = {name for name, _ in found.weights}
+        if found.kind == "product" and members & free and not members & profiled:
+            local.append(found.leading)
+    return replace(verdict, combinations=tuple(kept), contradicted=tuple(contradicted), local=tuple(local))

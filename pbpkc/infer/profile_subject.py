@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.infer.identifiability import FREE, LIMIT, Identifiability, beside, determined
 from pbpkc.infer.objective import Objective
 from pbpkc.infer.optimise import Evaluation, Optimum
 from pbpkc.infer.polish import polish
 from pbpkc.infer.predictor import Failure, Predictor
 from pbpkc.infer.profile import Side, Spot, follow
-from pbpkc.infer.profile_combinations import follow_combination, local_only
-from pbpkc.infer.result import EstimateRow, Profile, ProfilePoint
+from pbpkc.infer.profile_result import Profile, ProfilePoint
+from pbpkc.infer.result import EstimateRow
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 
 Array = NDArray[np.float64]
@@ -212,53 +211,6 @@ def _held(
         for i, (now, then) in enumerate(zip(there, before, strict=True))
         if i != index and now != "no"
     )
-
-
-def told(profile: Profile) -> str:
-    """What a profile says beyond its interval, in sentences; empty where both ends are its own."""
-    below, above = profile.open_below, profile.open_above
-    name, unit, found = profile.parameter, profile.unit, []
-    if below and above:
-        whys = below if below == above else f"below, {below}; above, {above}"
-        found.append(f"By its profile {name} is bounded neither below nor above: {whys}.")
-    elif below or above:
-        side, other = ("below", profile.high) if below else ("above", profile.low)
-        least = "most" if below else "least"
-        found.append(
-            f"By its profile {name} is at {least} {other:.4g} {unit} (95 %) and not bounded {side}: "
-            f"{below or above}."
-        )
-    for end, held in ((profile.low, profile.held_low), (profile.high, profile.held_high)):
-        if held:
-            found.append(
-                f"The profile of {name} ends at {end:.4g} {unit} with {', '.join(held)}: a wider bound would "
-                "move this end out."
-            )
-    return " ".join(found)
-
-
-def with_profiles(verdict: Identifiability, profiles: Sequence[Profile], quantile: float) -> Identifiability:
-    """The verdict with what profiles say: of single parameters that stay open, and of combinations."""
-    sentences = [text for text in map(told, profiles) if text]
-    names = [v.parameter for v in verdict.parameters]
-    free = {v.parameter for v in verdict.parameters if not v.bound < FREE}
-    profiled = {profile.parameter for profile in profiles}
-    summary, kept = list(verdict.summary), []
-    followed: list[str] = []
-    for found in verdict.combinations:
-        seen = follow_combination(found, names, profiles, quantile, LIMIT)
-        followed += seen.sentences
-        if seen.combination is None:
-            summary = [s for s in summary if s not in (determined(found), beside(found))]
-            continue
-        kept.append(seen.combination)
-        members = {name for name, _ in found.weights}
-        if found.kind == "product" and members & free and not members & profiled:
-            followed.append(local_only(found))
-    return replace(
-        verdict, combinations=tuple(kept), followed=tuple(followed),
-        summary=(*summary, *sentences, *followed),
-    )  # fmt: skip
 
 
 def with_intervals(rows: Sequence[EstimateRow], profiles: Sequence[Profile]) -> tuple[EstimateRow, ...]:

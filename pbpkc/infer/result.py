@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pbpkc.infer.identifiability import Identifiability
 from pbpkc.infer.posterior_result import BandRow, Posterior, PosteriorRow
+from pbpkc.infer.profile_result import Profile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,55 +118,6 @@ class StartRecord:
     reason: str
     evaluations: int
     failures: int
-
-
-@dataclass(frozen=True)
-class ProfilePoint:
-    """One point of a profile.
-
-    `value` is in the parameter's unit, `objective_rise` above the optimum; `at` holds all parameters there,
-    each in its unit, in the order of the fit.
-    """
-
-    value: float
-    objective_rise: float
-    at: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The profile likelihood of one parameter, all others at their best.
-
-    Parameters
-    ----------
-    parameter, unit : str
-    threshold : float
-        Rise of the objective at which the 95 % interval ends: 3.84, or n ln(1 + t^2 / (n - p)) for plain
-        least squares.
-    low, high : float
-        Ends of the interval, in `unit`; nan where the profile does not reach the threshold on that side.
-    open_below, open_above : str
-        Why an end is missing, empty where it is there.
-    held_low, held_high : tuple of str
-        Other parameters that stand at a bound of theirs where the interval ends, and not at the optimum:
-        ``km at its upper bound``. The bound then sets this end as much as the data do.
-    points : tuple of ProfilePoint
-        By rising value, the optimum among them.
-    remade : bool
-        Whether a fast model's profile was made again on the exact model, because the two disagreed.
-    """
-
-    parameter: str
-    unit: str
-    threshold: float
-    low: float
-    high: float
-    open_below: str
-    open_above: str
-    held_low: tuple[str, ...]
-    held_high: tuple[str, ...]
-    points: tuple[ProfilePoint, ...]
-    remade: bool = False
 
 
 Matrix = tuple[tuple[float, ...], ...]

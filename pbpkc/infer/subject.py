@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,15 @@ from pbpkc.infer.optimise import Evaluation, minimise
 from pbpkc.infer.options import FitOptions
 from pbpkc.infer.predictor import Failure, Noise
 from pbpkc.infer.problem import FitProblem, FitSubject
-from pbpkc.infer.profile_subject import (
-    Profiled,
-    profile_subject,
-    threshold_of,
-    wanted,
-    with_intervals,
-    with_profiles,
-)
-from pbpkc.infer.result import Matrix, Profile, StartRecord, SubjectFit, SubjectRow
+from pbpkc.infer.profile_combinations import with_profiles
+from pbpkc.infer.profile_result import Profile
+from pbpkc.infer.profile_subject import Profiled, profile_subject, threshold_of, wanted, with_intervals
+from pbpkc.infer.result import Matrix, StartRecord, SubjectFit, SubjectRow
 from pbpkc.infer.rows import estimate_rows, prediction_rows, start_record
 from pbpkc.infer.search import Heard, Searched, best_of
 from pbpkc.infer.starts import subject_seed
 from pbpkc.infer.transform import ParameterSpace
+from pbpkc.infer.verdict_words import verdict_words
 
 Array = NDArray[np.float64]
 
@@ -132,6 +129,7 @@ def fit_subject(
     rss = _rss(scoring, after.reference)
     rows = estimate_rows(subject.id, space, point, searches[best].start, errors, quantile, verdict)
     verdict = with_profiles(verdict, profiles, quantile)
+    verdict = replace(verdict, summary=verdict_words(verdict, profiles))
     notes = [
         *told,
         *(subject.remarks(theta) if subject.remarks is not None else ()),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pbpkc.infer.result import EstimateRow, FitResult, Profile, ProfilePoint
+from pbpkc.infer.profile_result import Profile, ProfilePoint
+from pbpkc.infer.result import EstimateRow, FitResult
 from pbpkc.report.fit_series import first_fits
 from pbpkc.report.plot_style import (
     FITTED,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from pbpkc.infer.result import Profile, SubjectFit
+from pbpkc.infer.profile_result import Profile
+from pbpkc.infer.result import SubjectFit
 
 #: What stands where there is no number.
 NOTHING = "–"

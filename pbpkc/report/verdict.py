@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pbpkc.infer.identifiability import beside
 from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
+from pbpkc.infer.verdict_words import beside, combinations_followed
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent
 from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, with_unit
@@ -112,7 +112,7 @@ def _headline(result: FitResult, there: list[SubjectFit], opens: dict[str, list[
             else f"each of the {len(opens)} parameters"
         )
         return f"The data determine {what} in {subjects}."
-    combined = any(fit.identifiability.combinations for fit in there if fit.identifiability)
+    combined = any(fit.identifiability.any_combination for fit in there if fit.identifiability)
     one_by_one = " one by one" if len(lost) > 1 and combined else ""
     nowhere = [name for name in lost if len(opens[name]) == len(there)]
     some = [name for name in lost if name not in nowhere]
@@ -271,20 +271,29 @@ def _combinations_told(there: list[SubjectFit]) -> Iterator[str]:
 
 
 def _cannot(there: list[SubjectFit], opens: dict[str, list[str]]) -> Iterator[str]:
-    for name, where in opens.items():
-        if not where:
-            continue
-        found = [
-            v
+    scarce: dict[str, list[str]] = {}
+    for fit in there:
+        if fit.identifiability is not None and fit.identifiability.scarce:
+            scarce.setdefault(fit.identifiability.scarce, []).append(fit.id)
+    for why, where in scarce.items():
+        yield f"Nothing is determined{_place(where, len(there))}: {why}."
+    for name in opens:
+        lost = [
+            (fit.id, v)
             for fit in there
             for v in (fit.identifiability.parameters if fit.identifiability else ())
-            if v.parameter == name and not v.identifiable
+            if v.parameter == name and not v.identifiable and v.cause != "scarce"
         ]
+        if not lost:
+            continue
+        where, found = [id for id, _ in lost], [v for _, v in lost]
         place = _place(where, len(there))
         bounds = sorted(v.bound for v in found if math.isfinite(v.bound))
-        if all(v.why.startswith("no observation depends") for v in found):
+        if all(v.cause == "unseen" for v in found):
             whose = place.replace(" in ", " of ", 1) if len(where) < len(there) else ""
             yield f"{name}: no measurement{whose} depends on it; the number given is where the search began."
+        elif all(v.cause == "zero" for v in found):
+            yield f"{name}: its estimate is 0, to which no error is relative{place}."
         elif not bounds:
             yield f"{name}: the data leave it free together with others{place}."
         else:
@@ -309,7 +318,7 @@ def _followed(there: list[SubjectFit]) -> Iterator[str]:
     """What profiles say of combinations, of the first subjects."""
     for fit in there[:_MOST_TOLD]:
         where = f"Subject {fit.id}: " if len(there) > 1 else ""
-        for sentence in fit.identifiability.followed if fit.identifiability else ():
+        for sentence in combinations_followed(fit.identifiability) if fit.identifiability else ():
             yield f"{where}{sentence}"
 
 

@@ -14,7 +14,8 @@ from pbpkc.infer.options import FitOptions
 from pbpkc.infer.pooled import pooled_subject
 from pbpkc.infer.predictor import Failure
 from pbpkc.infer.problem import FitProblem
-from pbpkc.infer.result import Profile, SubjectFit
+from pbpkc.infer.profile_result import Profile
+from pbpkc.infer.result import SubjectFit
 from pbpkc.infer.subject import fit_subject
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.language.units import Unit

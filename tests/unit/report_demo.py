@@ -17,12 +17,11 @@ from pbpkc.check.report import CheckItem, CheckReport
 from pbpkc.experiment.data import Dataset, read_dataset
 from pbpkc.infer.identifiability import Identifiability, Verdict
 from pbpkc.infer.named_combinations import Combination
+from pbpkc.infer.profile_result import Profile, ProfilePoint
 from pbpkc.infer.result import (
     EstimateRow,
     FitResult,
     PredictionRow,
-    Profile,
-    ProfilePoint,
     SubjectFit,
     SubjectRow,
     SummaryRow,
@@ -194,7 +193,7 @@ def _good(dataset: Dataset, k: int, id: str) -> SubjectFit:
         EstimateRow(id, "s", 9.5, "%", 0.3, 5.277, 17.1, 10.0, "no", "yes", "log"),
     )
     verdicts = tuple(Verdict(n, True, b, "") for n, b in (("vmax", 0.1), ("km", 0.2), ("s", 0.3)))
-    return _fit(dataset, k, id, rows, Identifiability(3, 3, verdicts, (), ()))
+    return _fit(dataset, k, id, rows, Identifiability(3, 3, verdicts, ()))
 
 
 def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
@@ -205,8 +204,8 @@ def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
         EstimateRow(id, "s", 10.5, "%", 0.3, 5.832, 18.9, 10.0, "no", "yes", "log"),
     )
     verdicts = (
-        Verdict("vmax", False, 9.0, "its Cramer-Rao bound is 900 % of the estimate"),
-        Verdict("km", False, math.nan, "the data leave it free together with others"),
+        Verdict("vmax", False, 9.0, "its Cramer-Rao bound is 900 % of the estimate", "weak"),
+        Verdict("km", False, math.nan, "the data leave it free together with others", "free"),
         Verdict("s", True, 0.3, ""),
     )
     why = "the profile stays below 3.84 up to the bound, 1000 umol/L"
@@ -217,7 +216,7 @@ def _open(dataset: Dataset, k: int, id: str) -> SubjectFit:
     pair = Combination(
         "vmax / km", "product", (("vmax", 1.0), ("km", -1.0)), 0.7, "L/h", 0.1, 0.5754, 0.8516, 0.1
     )
-    found = Identifiability(2, 3, verdicts, (pair,), ("Determined is vmax / km.",))
+    found = Identifiability(2, 3, verdicts, (pair,), summary=("Determined is vmax / km.",))
     return replace(_fit(dataset, k, id, rows, found), profiles=(profile,))
 
 

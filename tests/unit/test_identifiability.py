@@ -12,6 +12,7 @@ from pbpkc.infer import FittedParameter
 from pbpkc.infer.covariance import spread
 from pbpkc.infer.identifiability import Identifiability, judge
 from pbpkc.infer.transform import ParameterSpace
+from pbpkc.infer.verdict_words import verdict_words
 from pbpkc.language.units import parse_unit
 
 NORMAL = 1.959963984540054
@@ -65,7 +66,7 @@ def test_far_below_km_only_the_quotient_is_determined(c0: float, order: str) -> 
         first_order = 0.05 / (0.2 * math.sqrt(np.sum(TIMES**2)))
         assert quotient.standard_error == pytest.approx(first_order, rel=0.02)
         assert quotient.ci_high == pytest.approx(0.2 * math.exp(NORMAL * quotient.standard_error), rel=1e-12)
-    told = " ".join(found.summary)
+    told = " ".join(verdict_words(found))
     assert "vmax is not determined" in told and "km is not determined" in told
     assert "Determined is vmax / km = 0.2 L/h (95 % interval" in told
 
@@ -74,7 +75,7 @@ def test_around_km_both_are_determined() -> None:
     found = judge(space(("vmax", "umol/h"), ("km", "umol/L")), np.array([20.0, 10.0]),
                   root(*michaelis_menten(100.0, 20.0, 10.0)), NORMAL)  # fmt: skip
     assert all(v.identifiable and v.bound < 0.5 for v in found.parameters)
-    assert found.combinations == () and found.summary == () and found.rank == 2
+    assert found.combinations == () and verdict_words(found) == () and found.rank == 2
 
 
 def test_the_bound_is_that_of_the_inverse_information() -> None:
@@ -140,7 +141,7 @@ def test_what_no_observation_depends_on_is_named() -> None:
     assert [v.identifiable for v in found.parameters] == [True, False, False]
     assert found.parameters[1].why == "no observation depends on it"
     assert found.parameters[2].why == "no observation depends on it noticeably"
-    assert "b is not determined: no observation depends on it." in found.summary
+    assert "b is not determined: no observation depends on it." in verdict_words(found)
     assert found.combinations == () and found.rank == 1 and math.isnan(found.parameters[1].bound)
 
 
@@ -189,8 +190,8 @@ def test_a_half_where_the_data_hardly_tell_it_from_the_best_exponent() -> None:
     assert (one.text, one.unit) == ("a * b^0.5", "(1/h) * (L)^0.5")
     assert one.relative_error == one.standard_error == pytest.approx(math.hypot(0.3, 0.1), rel=1e-6)
     assert one.beside == "a * b" and one.beside_error == pytest.approx(math.hypot(0.3, 0.48 * 5.0), rel=1e-6)
-    assert found.summary[-2].endswith("; standard error 32 %).")
-    assert found.summary[-1] == "a * b itself is not determined: its standard error is 240 %."
+    assert verdict_words(found)[-2].endswith("; standard error 32 %).")
+    assert verdict_words(found)[-1] == "a * b itself is not determined: its standard error is 240 %."
 
 
 def test_the_best_exponent_where_the_data_tell_it_from_a_half() -> None:
@@ -205,7 +206,7 @@ def test_a_quotient_is_told_with_what_is_known_better() -> None:
     (quotient,) = found.combinations
     assert (quotient.text, quotient.beside) == ("vmax / km", "vmax / km^0.955")
     assert quotient.beside_error < quotient.relative_error / 3.0
-    assert found.summary[-1] == "vmax / km^0.955 is determined better, to 1 %."
+    assert verdict_words(found)[-1] == "vmax / km^0.955 is determined better, to 1 %."
 
 
 def test_of_many_parameters_the_leading_are_told() -> None:
@@ -215,15 +216,15 @@ def test_of_many_parameters_the_leading_are_told() -> None:
     (one,) = found.combinations
     assert len(one.weights) == 5 and one.leading == "b * e^0.59 / d^0.77"
     assert "Determined is a product of 5 parameters, chiefly b * e^0.59 / d^0.77 (standard error 2 %)." in (
-        found.summary
+        verdict_words(found)
     )
 
 
 def test_hopeless_data_have_no_combination() -> None:
     found = judge(space(*ABC), np.array([2.0, 3.0, 4.0]), np.diag([0.01, 0.02, 0.03]), NORMAL)
     assert found.combinations == () and found.rank == 3
-    assert found.summary[-1] == "No combination of them is determined either."
-    assert "its Cramer-Rao bound is 10000 % of the estimate" in found.summary[0]
+    assert verdict_words(found)[-1] == "No combination of them is determined either."
+    assert "its Cramer-Rao bound is 10000 % of the estimate" in verdict_words(found)[0]
 
 
 def test_sums_of_parameters_on_a_natural_scale() -> None:

@@ -75,12 +75,11 @@ def test_no_estimate_at_all(tmp_path: Path) -> None:
 
 def test_a_parameter_that_no_measurement_sees(tmp_path: Path) -> None:
     content, _ = told(tmp_path, "open", subjects=2)
-    why = "no observation depends on it"
     fits = []
     for fit in content.result.fits:
         assert fit.identifiability is not None
         verdicts = tuple(
-            replace(v, why=why) if v.parameter == "km" else v for v in fit.identifiability.parameters
+            replace(v, cause="unseen") if v.parameter == "km" else v for v in fit.identifiability.parameters
         )
         fits.append(replace(fit, identifiability=replace(fit.identifiability, parameters=verdicts)))
     found = verdict(replace(content, result=replace(content.result, fits=tuple(fits))))
