@@ -88,6 +88,9 @@ class DoseReader:
         return line
 
     def _example(self, number: int) -> str:
+        states = [s.name for s in self._model.states if s.species is None]
+        if states and not self._model.nodes:
+            return f"{self._word} {number} dose into {states[0] if len(states) == 1 else 'STATE'}"
         species = list(self._model.species)
         nodes = [n.name for n in self._model.nodes.values() if n.kind != "sink"]
         return (

@@ -55,6 +55,11 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                 case n.DoseRow():
                     _row_word(reader, item.column, ("CMT",))
                     _once(reader, item, [(word, number) for word, number, _ in doses])
+                    if item.species is None:
+                        state = reader.state_place(item.into)
+                        dose = reader.moments(item.when, item.span, state, state, None)
+                        doses.append((item.column.name, item.number, dose))
+                        continue
                     species = reader.named_species(item.species)
                     state = reader.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
                     dose = reader.moments(item.when, item.span, species, state, None)

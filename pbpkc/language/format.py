@@ -384,7 +384,9 @@ def _scenario_item(item: n.ScenarioItem) -> str:
     match item:
         case n.DoseLine():
             amount = format_expression(item.amount)
-            return _joined("dose", item.species.name, amount, "into", item.into.text, _moments(item.when))
+            if item.species is None and not _begins_with_number(item.amount):
+                amount = f"({amount})"
+            return _joined("dose", _named(item), amount, "into", item.into.text, _moments(item.when))
         case n.Set():
             return _setting(item)
         case n.Start():
@@ -402,6 +404,17 @@ def _scenario_item(item: n.ScenarioItem) -> str:
             return _block(head, [_data_item(i) for i in item.items]) if item.items else head
 
 
+def _named(item: n.DoseLine | n.DoseRow) -> str:
+    return "" if item.species is None else item.species.name
+
+
+def _begins_with_number(amount: n.SyntaxExpr) -> bool:
+    """Whether an amount can stand behind `dose` by itself; a name there is a species."""
+    if isinstance(amount, n.Operation) and amount.op in ("mul", "div"):
+        return _begins_with_number(amount.args[0])
+    return isinstance(amount, n.Quantity)
+
+
 def _data_item(item: n.ColumnLine | n.DoseRow | n.ObserveRow | n.Keep) -> str:
     match item:
         case n.ColumnLine():
@@ -413,7 +426,7 @@ def _data_item(item: n.ColumnLine | n.DoseRow | n.ObserveRow | n.Keep) -> str:
             return line if item.factor is None else f"{line} * {format_expression(item.factor, _RANK['mul'])}"
         case n.DoseRow():
             row = f"{item.column.name} {format_number(Fraction(item.number))}"
-            return _joined(row, "dose", item.species.name, "into", item.into.text, _moments(item.when))
+            return _joined(row, "dose", _named(item), "into", item.into.text, _moments(item.when))
         case n.ObserveRow():
             row = f"{item.column.name} {format_number(Fraction(item.number))}"
             return _joined(row, "observe", _member(item.target), f"[{item.unit.text}]" if item.unit else "")

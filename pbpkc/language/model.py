@@ -230,8 +230,9 @@ class Observable:
 class Dose:
     """A `dose` line, or what a CMT line of a data block says of the doses in a file.
 
-    `amount` is an amount of substance (the molar mass is already in it), None on a CMT line, where
-    `mw` converts the file's AMT when that is a mass. `every` and `count` repeat.
+    `species` is the name of the state where that is a general one. `amount` is an amount of substance (the
+    molar mass is already in it), None on a CMT line, where `mw` converts the file's AMT when that is a mass.
+    `every` and `count` repeat.
     """
 
     species: str

@@ -405,9 +405,9 @@ class When(Syntax):
 
 @dataclass(frozen=True)
 class DoseLine(Syntax):
-    """``dose S amount into node ...``."""
+    """``dose S amount into node ...``, or ``dose amount into state ...`` without a species."""
 
-    species: Part
+    species: Part | None
     amount: SyntaxExpr
     into: Ref
     when: tuple[When, ...]
@@ -446,11 +446,11 @@ class ColumnLine(Syntax):
 
 @dataclass(frozen=True)
 class DoseRow(Syntax):
-    """``CMT 1 dose S into node ...``."""
+    """``CMT 1 dose S into node ...``, or ``CMT 1 dose into state ...`` without a species."""
 
     column: Part
     number: int
-    species: Part
+    species: Part | None
     into: Ref
     when: tuple[When, ...]
 

@@ -171,6 +171,14 @@ class ScenarioReader:
                 ref.span,
                 help="dose into the tissue or the blood itself",
             )
+        if node in table.scope.states and len(ref.parts) == 1:
+            table.lost_end = True
+            raise table.binder.fail(
+                "misplaced",
+                f"'{node}' is a state, and no species is dosed into it",
+                ref.span,
+                help=f"write dose 100 into {node}, without a species",
+            )
         if node not in table.scope.nodes or len(ref.parts) > 1:
             table.lost_end = True
             near = similar(ref.text, table.scope.nodes)
@@ -224,7 +232,45 @@ class ScenarioReader:
             raise table.binder.mismatch("a dose is an amount or a mass", expr, MASS, span)
         return expr
 
+    def state_place(self, ref: n.Ref) -> str:
+        """The general state a dose without a species goes into."""
+        table = self.table
+        name = table.indexed(ref.parts[0], Context())
+        if name in table.state_units and len(ref.parts) == 1:
+            table.read_names.add(ref.parts[0].name)
+            return name
+        if name in table.scope.nodes:
+            known = list(table.scope.species)
+            raise table.binder.fail(
+                "which-species",
+                f"a dose into '{ref.text}' names its species",
+                ref.span,
+                help=f"write dose {known[0] if known else 'X'} ... into {ref.text}",
+            )
+        near = similar(ref.text, table.scope.states)
+        raise table.binder.fail(
+            "unknown-name",
+            f"there is no state '{ref.text}'",
+            ref.span,
+            help=f"a state with a similar name exists: '{near}'"
+            if near
+            else "a dose without a species goes into a `state`; one into a compartment names its species",
+        )
+
+    def _state_dose(self, line: n.DoseLine) -> Dose:
+        table = self.table
+        state = self.state_place(line.into)
+        amount = table.binder.bind_as(
+            line.amount,
+            table.state_units[state].dimension,
+            self.context("a dose"),
+            f"a dose into '{state}' has its unit",
+        )
+        return self.moments(line.when, line.span, state, state, amount)
+
     def _dose(self, line: n.DoseLine, scenario: str) -> Dose:
+        if line.species is None:
+            return self._state_dose(line)
         found: list[str] = []
         with suppress(Unbound):
             found.append(self.named_species(line.species))
@@ -294,6 +340,11 @@ class ScenarioReader:
                 count = int(number)
                 continue
             if word == "rate":
+                if state in table.scope.states:
+                    wanted_rate = table.state_units[state].dimension / time
+                    rule = f"the rate of an infusion into '{state}' has its unit per time"
+                    given[word] = binder.bind_as(moment.value, wanted_rate, self.context("a dose"), rule)
+                    continue
                 expr = binder.bind(moment.value, self.context("a dose"))
                 if expr.dim == MASS / time:
                     expr = div(expr, table.name(table.attribute(species, "mw", moment.span)))

@@ -522,6 +522,10 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         species, amount, into, *when = _kids(tree)
         return n.DoseLine(self._part(species), amount, into, tuple(when), span=self._span(tree))
 
+    def state_dose(self, tree: Tree[Any]) -> n.DoseLine:
+        amount, into, *when = _kids(tree)
+        return n.DoseLine(None, amount, into, tuple(when), span=self._span(tree))
+
     def start_after(self, tree: Tree[Any]) -> n.StartAfter:
         return n.StartAfter(self._part(_kids(tree)[0]), span=self._span(tree))
 
@@ -549,7 +553,7 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         return n.DoseRow(
             self._part(column),
             self._whole(number),
-            self._part(species),
+            None if species is None else self._part(species),
             into,
             tuple(when),
             span=self._span(tree),
