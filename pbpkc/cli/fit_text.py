@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pbpkc.infer.profile_result import Profile
 from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit, SummaryRow
 from pbpkc.report.posterior_tables import posterior_words
+from pbpkc.report.quantities import profile_words
 
 
 def fit_text(result: FitResult) -> str:
@@ -42,7 +42,14 @@ def fit_text(result: FitResult) -> str:
     if len(result.singles) > 1 and result.summary:
         lines += ["", *_means(result)]
     profiles = [
-        [fit.id, p.parameter, p.unit, _number(e.estimate), _interval(e.ci_low, e.ci_high), _profile(p)]
+        [
+            fit.id,
+            p.parameter,
+            p.unit,
+            _number(e.estimate),
+            _interval(e.ci_low, e.ci_high),
+            profile_words(p, _number),
+        ]
         for fit in result.fits
         for p in fit.profiles
         for e in fit.estimates
@@ -144,14 +151,6 @@ def _estimate(row: EstimateRow | None) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"{_number(low)} to {_number(high)}" if low == low and high == high else "none"
-
-
-def _profile(profile: Profile) -> str:
-    """The interval, or the end that there is."""
-    low, high = _number(profile.low), _number(profile.high)
-    if low and high:
-        return f"{low} to {high}"
-    return f"at least {low}" if low else f"at most {high}" if high else "open on both sides"
 
 
 def _number(value: float) -> str:

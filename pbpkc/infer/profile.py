@@ -71,7 +71,9 @@ class Side:
     crossing : float
         Where the rise reaches the threshold, scaled; nan where it does not.
     why_open : str
-        Why there is no crossing; empty where there is one.
+        Why there is no crossing although the profile was followed; empty where there is one.
+    lost : str
+        Why it could not be followed to a crossing or a bound; then nothing is known beyond the last spot.
     better : Evaluation or None
         A point below the optimum, at which the walk ended.
     """
@@ -80,6 +82,7 @@ class Side:
     crossing: float
     why_open: str
     better: Evaluation | None = None
+    lost: str = ""
 
 
 def follow(objective: Objective, best: Evaluation, index: int, upwards: bool, threshold: float) -> Side:
@@ -117,7 +120,7 @@ def follow(objective: Objective, best: Evaluation, index: int, upwards: bool, th
     spots: list[Spot] = [here]
     way = abs(bound - here.x)
     longest = min(float(space.reach[index]), way / 4.0)
-    why = ""
+    why = lost = ""
 
     while here.rise < 0.95 * BEYOND * threshold:
         if abs(bound - here.x) <= 1e-9 * max(1.0, abs(here.x)):
@@ -130,7 +133,7 @@ def follow(objective: Objective, best: Evaluation, index: int, upwards: bool, th
             break
         found = _advance(held, here, sign, bound, longest, threshold)
         if isinstance(found, Failure):
-            why = f"the profile could not be followed further ({found.reason})"
+            lost = found.reason
             break
         if found.rise < -BETTER:
             return Side((), math.nan, "", found.end)
@@ -144,7 +147,9 @@ def follow(objective: Objective, best: Evaluation, index: int, upwards: bool, th
         here = found
 
     crossing = _crossing(held, spots, threshold)
-    return Side(tuple(spots[1:]), crossing, "" if math.isfinite(crossing) else why)
+    if math.isfinite(crossing):
+        why = lost = ""
+    return Side(tuple(spots[1:]), crossing, why, lost=lost)
 
 
 @dataclass

@@ -171,6 +171,8 @@ def _record(
         held_low=_held(space, best, below, index, threshold),
         held_high=_held(space, best, above, index, threshold),
         points=tuple(_point(space, spot, index) for spot in spots),
+        lost_below=below.lost,
+        lost_above=above.lost,
         remade=remade,
     )
 
@@ -217,8 +219,14 @@ def with_intervals(rows: Sequence[EstimateRow], profiles: Sequence[Profile]) -> 
     """Lines of ``estimates.csv`` with the ends of the profiles."""
     found = {profile.parameter: profile for profile in profiles}
     return tuple(
-        replace(row, profile_low=found[row.parameter].low, profile_high=found[row.parameter].high)
-        if row.parameter in found
+        replace(
+            row,
+            profile_low=profile.low,
+            profile_high=profile.high,
+            profile_below=profile.below,
+            profile_above=profile.above,
+        )
+        if (profile := found.get(row.parameter)) is not None
         else row
         for row in rows
     )

@@ -33,7 +33,10 @@ class EstimateRow:
         Of the standard error.
     profile_low, profile_high : float
         95 % interval by profile likelihood, in `unit`; nan where it was not asked for, and where the profile
-        has no end on that side.
+        has no end on that side or none is known.
+    profile_below, profile_above : {"", "end", "open", "lost"}
+        What the profile comes to on each side: an end; none (the data leave it open); or it could not be
+        followed so far. Empty where it was not asked for.
     """
 
     id: str
@@ -49,6 +52,8 @@ class EstimateRow:
     scale: str
     profile_low: float = math.nan
     profile_high: float = math.nan
+    profile_below: str = ""
+    profile_above: str = ""
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,12 @@ def profile_told(profile: Profile) -> str:
         found.append(f"By its profile {name} is bounded neither below nor above: {whys}.")
     elif below or above:
         side, other = ("below", profile.high) if below else ("above", profile.low)
-        least = "most" if below else "least"
+        least = f"at {'most' if below else 'least'} {other:.4g} {unit} (95 %) and "
         found.append(
-            f"By its profile {name} is at {least} {other:.4g} {unit} (95 %) and not bounded {side}: "
+            f"By its profile {name} is {least if math.isfinite(other) else ''}not bounded {side}: "
             f"{below or above}."
         )
+    found += profile_lost(profile)
     for end, held in ((profile.low, profile.held_low), (profile.high, profile.held_high)):
         if held:
             found.append(
@@ -127,3 +128,17 @@ def profile_told(profile: Profile) -> str:
                 "move this end out."
             )
     return " ".join(found)
+
+
+def profile_lost(profile: Profile) -> list[str]:
+    """Where a profile could not be followed, and that no bound and no lack of one follows from it."""
+    sides = (
+        ("below", profile.lost_below, profile.points[0].value),
+        ("above", profile.lost_above, profile.points[-1].value),
+    )
+    return [
+        f"The profile of {profile.parameter} could not be followed {side} {last:.4g} {profile.unit} "
+        f"({why}): whether the data bound it {side} is not known."
+        for side, why, last in sides
+        if why
+    ]

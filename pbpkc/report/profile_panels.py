@@ -100,6 +100,12 @@ def draw_profile(figure: Figure, box: Box, panel: ProfilePanel, label: bool = Tr
         [p.value for p in shown], [p.objective_rise for p in shown], gid=PROFILE_MARKS, zorder=4,
         **{**points(OBSERVED), "markersize": 3.2},
     )  # fmt: skip
+    # Where it could not be followed further, against where it was left.
+    lost = [profile.points[0]] * (profile.below == "lost") + [profile.points[-1]] * (profile.above == "lost")
+    axes.plot(
+        [p.value for p in lost], [p.objective_rise for p in lost], linestyle="", marker="x", markersize=7.0,
+        color=OBSERVED, zorder=5,
+    )  # fmt: skip
     axes.set_xlabel(bracketed(profile.parameter, profile.unit), labelpad=2.0)
     if label:
         axes.set_ylabel("rise of objective", labelpad=2.0)

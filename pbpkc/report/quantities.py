@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 from pbpkc.infer.profile_result import Profile
 from pbpkc.infer.result import SubjectFit
@@ -63,16 +64,36 @@ def of_whom(fit: SubjectFit) -> str:
     return "All subjects together" if fit.members else f"Subject {fit.id}"
 
 
-def profile_words(profile: Profile, digits: int = 3) -> str:
-    """``1.31 to 2.42``, ``at least 1.31``, ``open on both sides``: the interval of a profile."""
-    low, high = math.isfinite(profile.low), math.isfinite(profile.high)
-    if low and high:
-        return f"{figures(profile.low, digits)} to {figures(profile.high, digits)}"
-    if low or high:
-        return (
-            f"at least {figures(profile.low, digits)}" if low else f"at most {figures(profile.high, digits)}"
-        )
-    return "open on both sides"
+def profile_words(profile: Profile, write: Callable[[float], str] | None = None) -> str:
+    """The interval of a profile: ``1.31 to 2.42``, ``at least 1.31``, ``open on both sides``.
+
+    A side that could not be followed is told apart: ``from 1.31, not followed above 1.9``.
+
+    Parameters
+    ----------
+    profile : Profile
+    write : callable, optional
+        Writes a number; `figures` to three digits if left out.
+    """
+    number = write or (lambda value: figures(value, 3))
+    below, above = profile.below, profile.above
+    low, high = number(profile.low), number(profile.high)
+    if below == above == "end":
+        return f"{low} to {high}"
+    if below == above == "open":
+        return "open on both sides"
+    words = []
+    if below == "end":
+        words.append(f"at least {low}" if above == "open" else f"from {low}")
+    elif above == "end":
+        words.append(f"at most {high}" if below == "open" else f"to {high}")
+    else:
+        words += ["open below"] * (below == "open") + ["open above"] * (above == "open")
+    if below == "lost":
+        words.append(f"not followed below {number(profile.points[0].value)}")
+    if above == "lost":
+        words.append(f"not followed above {number(profile.points[-1].value)}")
+    return ", ".join(words)
 
 
 def percent(fraction: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
-from pbpkc.infer.verdict_words import beside, combinations_followed
+from pbpkc.infer.verdict_words import beside, combinations_followed, profile_lost
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent
 from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, with_unit
@@ -314,6 +314,15 @@ def _open_profiles(there: list[SubjectFit]) -> Iterator[str]:
         yield f"{name} is not bounded {side}{_place(where, len(there))}: {why}."
 
 
+def _lost_profiles(fits: tuple[SubjectFit, ...]) -> Iterator[str]:
+    """Profiles that could not be followed: a failure of the calculation, no word on the data."""
+    for fit in fits:
+        where = f"Subject {fit.id}: " if len(fits) > 1 else ""
+        for profile in fit.profiles:
+            for sentence in profile_lost(profile):
+                yield f"{where}{sentence}"
+
+
 def _followed(there: list[SubjectFit]) -> Iterator[str]:
     """What profiles say of combinations, of the first subjects."""
     for fit in there[:_MOST_TOLD]:
@@ -352,6 +361,7 @@ def _beware(content: ReportContent) -> Iterator[str]:
                     f"{with_unit(edge, str(bound['unit']))}{_place(where, len(whole))}: "
                     "the best fit that the spec admits lies at the edge."
                 )
+    yield from _lost_profiles(whole)
     if result.pooled is not None:
         yield (
             "The fit of all subjects together takes them for one: what differs between them counts as "

@@ -96,6 +96,7 @@ def test_far_below_km_its_profile_is_flat_above() -> None:
     assert "with km at its upper bound: a wider bound would move this end out." in told
     row = next(row for row in found.estimates if row.parameter == "km")
     assert row.profile_low == km.low and math.isnan(row.profile_high)
+    assert (row.profile_below, row.profile_above) == ("end", "open")
 
 
 def test_the_ends_lie_where_the_constrained_optimum_says() -> None:
@@ -156,9 +157,22 @@ def test_where_the_solver_fails_the_profile_ends_and_says_so() -> None:
     found = profiled(saturable_problem(1.0, breaks_above=5000.0))
     km = found.profiles[1]
     assert math.isnan(km.high)
-    assert km.open_above.startswith("the profile could not be followed further")
-    assert "the solver stopped at 3 h" in km.open_above
-    assert km.points[-1].value == pytest.approx(5000.0, rel=0.05)
+    # That is no word of the data: it is not called open.
+    assert km.above == "lost" and km.below == "end" and km.open_above == ""
+    assert "the solver stopped at 3 h" in km.lost_above
+    last = km.points[-1].value
+    assert last == pytest.approx(5000.0, rel=0.05)
+    told = (
+        f"The profile of km could not be followed above {last:.4g} umol/L ({km.lost_above}): whether the "
+        "data bound it above is not known."
+    )
+    assert told in " ".join(found.identifiability.summary)
+    assert "not bounded" not in " ".join(found.identifiability.summary)
+    row = found.estimates[1]
+    assert (row.profile_below, row.profile_above) == ("end", "lost")
+    assert found.estimates[0].profile_below == "end"
+    again = from_plain(SubjectFit, to_plain(found))
+    assert again.profiles[1].lost_above == km.lost_above
 
 
 def test_without_a_bound_the_walk_comes_to_an_end() -> None:

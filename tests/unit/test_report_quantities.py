@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbpkc.infer.profile_result import Profile, ProfilePoint
 from pbpkc.report.quantities import (
     bracketed,
     count,
@@ -14,6 +15,7 @@ from pbpkc.report.quantities import (
     listed,
     percent,
     plain_number,
+    profile_words,
     unit_text,
     with_unit,
 )
@@ -94,3 +96,27 @@ def test_words() -> None:
     assert (count(1, "dose"), count(2, "dose"), count(2, "is", "are")) == ("1 dose", "2 doses", "2 are")
     assert [listed(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert listed([str(k) for k in range(20)], 4) == "0, 1, 2 and 17 more"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        ("end", "end", "2 to 30"),
+        ("end", "open", "at least 2"),
+        ("open", "end", "at most 30"),
+        ("open", "open", "open on both sides"),
+        ("end", "lost", "from 2, not followed above 40"),
+        ("lost", "end", "to 30, not followed below 1"),
+        ("open", "lost", "open below, not followed above 40"),
+        ("lost", "open", "open above, not followed below 1"),
+        ("lost", "lost", "not followed below 1, not followed above 40"),
+    ],
+)
+def test_a_profile_says_what_it_comes_to_on_each_side(low: str, high: str, words: str) -> None:
+    profile = Profile(
+        "km", "mg/L", 3.84, 2.0 if low == "end" else math.nan, 30.0 if high == "end" else math.nan,
+        "flat" if low == "open" else "", "flat" if high == "open" else "", (), (),
+        tuple(ProfilePoint(x, 1.0, (x,)) for x in (1.0, 5.0, 40.0)),
+        "stiff" if low == "lost" else "", "stiff" if high == "lost" else "",
+    )  # fmt: skip
+    assert profile_words(profile, lambda value: f"{value:g}") == words

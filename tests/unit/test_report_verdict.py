@@ -7,6 +7,7 @@ import pytest
 from report_demo import demo_content, write_demo
 
 from pbpkc.check.report import CheckItem, CheckReport
+from pbpkc.cli.fit_text import fit_text
 from pbpkc.report.content import ReportContent
 from pbpkc.report.verdict import Verdict, verdict
 
@@ -110,3 +111,21 @@ def test_checks_that_failed_or_were_not_run_are_told(tmp_path: Path) -> None:
         in verdict(replace(content, checks=failed)).beware
     )
     assert "The model was not checked in this run." in verdict(replace(content, checks=None)).beware
+
+
+def test_a_profile_that_could_not_be_followed_is_no_open_one(tmp_path: Path) -> None:
+    content, before = told(tmp_path, "open", subjects=1)
+    (fit,) = content.result.fits
+    (profile,) = fit.profiles
+    lost = replace(profile, open_above="", lost_above="the solver stopped at 3 h")
+    result = replace(content.result, fits=(replace(fit, profiles=(lost,)),))
+    found = verdict(replace(content, result=result))
+    said = (
+        "The profile of km could not be followed above 1000 umol/L (the solver stopped at 3 h): whether the "
+        "data bound it above is not known."
+    )
+    assert said in found.beware and said not in before.beware
+    assert any("not bounded above" in sentence for sentence in before.cannot)
+    assert not any("not bounded above" in sentence for sentence in found.cannot)
+    (line,) = (line for line in fit_text(result).splitlines() if "not followed" in line)
+    assert line.endswith("  from 20, not followed above 1000")
