@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from pbpkc.infer.combinations import Group
 from pbpkc.infer.covariance import Spread, spread
 from pbpkc.infer.named_combinations import Combination, name_combinations
+from pbpkc.infer.predictor import Noise
 from pbpkc.infer.transform import ParameterSpace
 
 Array = NDArray[np.float64]
 
 #: Largest relative Cramer-Rao bound of a parameter that is called identifiable.
 LIMIT = 0.5
-
-#: Why nothing is determined where there are no standard errors.
-NO_ERRORS = "there are no more observations than parameters, which leaves no standard errors"
 
 #: Relative bound from which on a parameter is free as far as a linearisation goes.
 FREE = 1.0
@@ -117,7 +115,12 @@ class Identifiability:
 
 
 def judge(
-    space: ParameterSpace, theta: Array, root: Array, quantile: float, inflation: float = 1.0
+    space: ParameterSpace,
+    theta: Array,
+    root: Array,
+    quantile: float,
+    inflation: float = 1.0,
+    scarce: str = "",
 ) -> Identifiability:
     """The verdict from the Fisher information at an estimate.
 
@@ -137,8 +140,9 @@ def judge(
         Of the distribution behind 95 % intervals.
     inflation : float
         Factor on variances of intervals (n / (n - p) for plain least squares); the bounds themselves are
-        not multiplied. nan where no more observations than parameters leave no standard errors: then nothing
-        is determined.
+        not multiplied.
+    scarce : str
+        Why nothing is determined, whatever the information; see `scarcity`.
 
     Returns
     -------
@@ -146,21 +150,46 @@ def judge(
     """
     spread_ = spread(root, sizes(space, theta))
     verdicts = _verdicts(space, theta, spread_)
-    if not math.isfinite(inflation):
-        # A curve through every value has no scatter, so that any bound would look small.
+    if scarce:
         verdicts = tuple(
             v
             if v.cause == "unseen"
-            else replace(v, identifiable=False, bound=math.nan, why=NO_ERRORS, cause="scarce")
+            else replace(v, identifiable=False, bound=math.nan, why=scarce, cause="scarce")
             for v in verdicts
         )
-        return Identifiability(spread_.rank, space.size, verdicts, (), scarce=NO_ERRORS)
+        return Identifiability(spread_.rank, space.size, verdicts, (), scarce=scarce)
     combinations = tuple(
         found
         for group in _groups(space, theta, verdicts, spread_)
         for found in name_combinations(group, space, theta, quantile, inflation, LIMIT)
     )
     return Identifiability(spread_.rank, space.size, verdicts, combinations)
+
+
+def scarcity(space: ParameterSpace, root: Array, noise: Noise, n: int) -> str:
+    """Why the data determine nothing, whatever the information says; empty where they may.
+
+    Where the error is estimated too, a curve through as many values as there are parameters leaves no scatter
+    to judge it by, so that any bound looks small. An error that the spec gives is known without that.
+
+    Parameters
+    ----------
+    space : ParameterSpace
+    root : array, shape (m, k)
+        Root of the information of the data.
+    noise : Noise
+        At the estimate.
+    n : int
+        Observations.
+    """
+    if not (noise.d_proportional.any() or noise.d_additive.any()):
+        return ""
+    # Coefficients of learned terms are held by their priors; what no observation sees takes nothing from it.
+    own = np.array([not parameter.counted for parameter in space.parameters])
+    size = int(np.count_nonzero(own & (np.linalg.norm(root, axis=0) > 0.0)))
+    if n > size:
+        return ""
+    return f"there are no more observations ({n}) than parameters ({size}, the residual error among them)"
 
 
 def sizes(space: ParameterSpace, theta: Array) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pbpkc.infer.covariance import spread
 from pbpkc.infer.decide import After, Decided, at_rest, decide
-from pbpkc.infer.identifiability import Identifiability, judge, sizes
+from pbpkc.infer.identifiability import Identifiability, judge, scarcity, sizes
 from pbpkc.infer.likelihood import information_root
 from pbpkc.infer.objective import Objective, scaled, scaled_noise
 from pbpkc.infer.observations import Scoring, obstacle, plan
@@ -123,7 +123,15 @@ def fit_subject(
     root = information_root(
         scoring, scaled(after.search, after.chain), scaled_noise(after.noise, after.chain)
     )
-    verdict = judge(space, theta, root, quantile, inflation)
+    scarce = scarcity(space, root, after.noise, scoring.count)
+    if plain and not freedom:
+        scarce = (
+            scarce or f"{scoring.count} observations for {structural} parameters leave no standard errors"
+        )
+    elif scarce and not plain and options.estimator == "ml":
+        # Student's t is honest about one degree of freedom; the normal distribution knows nothing of it.
+        inflation = math.nan
+    verdict = judge(space, theta, root, quantile, inflation, scarce)
     covariance = _covariance(space, theta, point, root) * inflation
     errors = np.sqrt(np.diag(covariance))
     rss = _rss(scoring, after.reference)
@@ -138,8 +146,6 @@ def fit_subject(
     if not scoring.quantified.any():
         notes.insert(0, f"all {scoring.count} values are below quantification: they only say how small the "
                         "curve is, and estimates end where nothing larger is needed")  # fmt: skip
-    if plain and not freedom:
-        notes.append(f"{scoring.count} observations for {structural} parameters leave no standard errors")
     converged = found.converged
     return SubjectFit(
         id=subject.id,

@@ -383,12 +383,34 @@ def test_hardly_more_observations_than_parameters_are_a_result(n: int) -> None:
     found = fit(synthetic(subjects=(FitSubject("1", seen, Oral(TIMES[::3][:n], 4.5)),))).fits[0]
     assert found.outcome == "converged" and len(found.estimates) == 4
     assert found.degrees_of_freedom == max(n - 3, 0)
-    if n < 4:
-        assert all(math.isnan(row.standard_error) for row in found.estimates)
-        assert any("leave no standard errors" in note for note in found.notes)
-        assert {row.identifiable for row in found.estimates} == {"no"}
-        assert found.identifiability.combinations == ()
-        assert found.identifiability.summary[0].startswith("Nothing is determined: there are no more")
+    assert all(math.isnan(row.standard_error) for row in found.estimates) == (n < 4)
+    # One degree of freedom has an interval, of Student's t, and four values for four unknowns prove nothing.
+    assert {row.identifiable for row in found.estimates} == {"no"}
+    assert found.identifiability.combinations == ()
+    seen = 4 if n > 2 else found.identifiability.size
+    assert found.identifiability.summary[0] == (
+        f"Nothing is determined: there are no more observations ({n}) than parameters ({seen}, the residual "
+        "error among them)."
+    )
     assert "nan" not in " ".join(found.identifiability.summary)
     if n < 3:
         assert found.identifiability.rank < 4
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_a_relative_error_needs_more_observations_than_unknowns_too(n: int) -> None:
+    times = TIMES[::2][:n]
+    seen = observations(times, synthetic(error="prop").subjects[0].observations.dv[::2][:n], error="prop")
+    subject = FitSubject("1", seen, Oral(times, 4.5, error="prop"))
+    found = fit(synthetic(subjects=(subject,), error="prop")).fits[0]
+    assert found.outcome == "converged"
+    few = n < 5
+    assert all(math.isnan(row.standard_error) for row in found.estimates) == few
+    assert bool(found.identifiability.scarce) == few
+    assert ("yes" in {row.identifiable for row in found.estimates}) == (not few)
+    # An error that the spec gives is known without scatter.
+    known = replace(subject, predictor=Oral(times, 4.5, error="prop", fixed=0.05))
+    parameters = synthetic(error="prop").parameters[:3]
+    three = fit(replace(synthetic(error="prop"), parameters=parameters, subjects=(known,))).fits[0]
+    assert three.identifiability.scarce == ""
+    assert all(math.isfinite(row.standard_error) for row in three.estimates)
