@@ -19,11 +19,12 @@ from pbpkc.experiment.data_columns import Columns, match_columns
 from pbpkc.experiment.data_doses import DoseReader
 from pbpkc.experiment.data_observations import Observation, ObservationReader
 from pbpkc.experiment.data_rows import Problems, Row, read_rows
-from pbpkc.experiment.regimen import DoseEvent, Regimen
+from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
 from pbpkc.experiment.scenario import (
     definitions_in,
     dose_event,
     find_scenario,
+    resets_of,
     settings,
     starts_of,
     with_needed,
@@ -251,8 +252,11 @@ class _Builder:
                 self.problems.add(
                     "data-time-backwards", f"ID {identity}: the time goes back from {was:g} to {now:g}",
                     row.place(time), also=Label(before.place(time), "the row before"),
-                    help="sort the rows of each individual by time, or give each occasion an ID of its own",
+                    help="add the time of the row before to all times from the reset on, which changes "
+                    "nothing else" if row.resets else
+                    "sort the rows of each individual by time, or give each occasion an ID of its own",
                 )  # fmt: skip
+        resets = list(resets_of(self.scenario))
         events: list[DoseEvent] = [dose_event(self.model, dose) for dose in self.scenario.doses]
         begin, end = min(0.0, *times), max(times)
         begin = min([begin, *(self._value(dose.time) for dose in events)])
@@ -260,7 +264,9 @@ class _Builder:
             end = max(end, self._value(self.scenario.run))
         seen: list[Observation] = []
         first: dict[tuple[float, int, float, bool], Row] = {}
-        for row in rows:
+        for row, at in zip(rows, times, strict=True):
+            if row.resets:
+                resets.append(Reset(at, row.order, row.place(self.columns.get("EVID"))))
             if row.kind == "dose":
                 self._dropped(identity, row)
                 event = self.doses.read(row)
@@ -273,8 +279,9 @@ class _Builder:
                     self._again(identity, row, observation, first)
         self._remark(identity, rows, events, seen)
         regimen = Regimen(
-            tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions)
-        )
+            tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions),
+            tuple(resets),
+        )  # fmt: skip
         return Subject(
             identity, self._covariates(identity, rows), with_needed(regimen),
             np.array([o.time for o in seen]), np.array([o.observable for o in seen], dtype=np.int64),

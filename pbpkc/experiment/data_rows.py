@@ -91,6 +91,11 @@ class Row:
     covariates: dict[str, float]
 
     @property
+    def resets(self) -> bool:
+        """Whether the row brings the body back to the start: EVID 3, or 4, which gives a dose as well."""
+        return self.numbers.get("EVID") in (3.0, 4.0)
+
+    @property
     def line(self) -> int:
         """Line of the file, from 1."""
         return self.cells[0].span.line
@@ -206,25 +211,24 @@ def _kind(row: Row, columns: Columns, problems: Problems) -> Kind | None:
     amount = numbers.get("AMT", 0.0)
     if evid is None:
         evid = 1.0 if amount != 0.0 else 0.0
-    if evid == 2:
-        refuse("EVID", "EVID 2, a row that only changes covariates, comes with a later version",
-               help="leave the row out")  # fmt: skip
-        return None
-    if evid in (3, 4):
-        refuse("EVID", f"EVID {evid:.0f}, a reset, comes with a later version",
-               help="give the occasion an ID of its own")  # fmt: skip
-        return None
-    if evid not in (0, 1):
+    if evid not in (0, 1, 2, 3, 4):
         refuse(
-            "EVID", f"EVID {evid:.0f} means nothing", "data-evid", "write 0 for an observation, 1 for a dose"
-        )
+            "EVID", f"EVID {evid:.0f} means nothing", "data-evid",
+            "write 0 for an observation, 1 for a dose, 2 for covariates alone, 3 for a reset, "
+            "4 for a reset and a dose",
+        )  # fmt: skip
         return None
-    if numbers.get("SS", 0.0) != 0.0 and evid == 1:
+    if numbers.get("CMT", 0.0) < 0.0:
+        refuse("CMT", f"CMT {numbers['CMT']:.0f} would turn a compartment off, which no model here does",
+               "data-compartment", "leave the row out, and say in the model when a process runs")  # fmt: skip
+        return None
+    if numbers.get("SS", 0.0) != 0.0 and evid in (1, 4):
         refuse("SS", "SS, a dose at steady state, comes with a later version",
                help="give the doses that lead there, with ADDL and II")  # fmt: skip
         return None
-    if evid == 0 and amount != 0.0:
-        refuse("AMT", "a row of EVID 0, an observation, has a dose amount", "data-evid",
-               "write EVID 1 for a dose, or AMT 0")  # fmt: skip
+    if evid in (0, 2, 3) and amount != 0.0:
+        what = {0: "an observation", 2: "a row of covariates", 3: "a reset"}[int(evid)]
+        refuse("AMT", f"a row of EVID {evid:.0f}, {what}, has a dose amount", "data-evid",
+               "write EVID 1 for a dose, EVID 4 for a reset and a dose, or AMT 0")  # fmt: skip
         return None
-    return "dose" if evid == 1 else "observation"
+    return "dose" if evid in (1, 4) else "observation" if evid == 0 else "other"

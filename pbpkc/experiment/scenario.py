@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen, DoseEvent, Quantity, Regimen
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.regimen import DoseEvent, Quantity, Regimen, Reset
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import Expr, names_in, substitute
@@ -84,7 +85,7 @@ def experiment(model: Model, name: str) -> Experiment:
         raise ValueError(f"scenario {name!r} takes its doses and times from a data file")
     definitions = definitions_in(model, scenario)
     doses = tuple(dose_event(model, dose) for dose in scenario.doses)
-    regimen = Regimen(doses, starts_of(model, scenario), 0.0, scenario.run, definitions)
+    regimen = Regimen(doses, starts_of(model, scenario), 0.0, scenario.run, definitions, resets_of(scenario))
     overrides, held = settings(model, scenario, definitions)
     return Experiment(name, scenario.doc, with_needed(regimen), overrides, held)
 
@@ -188,10 +189,15 @@ def starts_of(model: Model, scenario: Scenario) -> tuple[tuple[int, Quantity, fl
     return tuple(starts)
 
 
+def resets_of(scenario: Scenario) -> tuple[Reset, ...]:
+    """The resets a scenario writes."""
+    return tuple(Reset(time, span=time.span) for time in scenario.resets)
+
+
 def with_needed(regimen: Regimen) -> Regimen:
     """The regimen with only the definitions it reads, so that it travels light between processes."""
     needed = {name: expr for name, expr in regimen.definitions.items() if name in regimen.reads}
-    return Regimen(regimen.doses, regimen.starts, regimen.begin, regimen.end, needed)
+    return replace(regimen, definitions=needed)
 
 
 def parameter_vector(compiled: CompiledModel, *overrides: Mapping[str, float]) -> NDArray[np.float64]:

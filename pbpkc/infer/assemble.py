@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pbpkc.experiment.data import Dataset, Subject
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.observations import Observations

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.regimen import Regimen
 from pbpkc.infer.predictor import Failure, Noise, Prediction
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.runtime.compiled import CompiledModel

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pbpkc.experiment.bind import bind
 from pbpkc.experiment.data import Dataset
-from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.assemble import FIT_RTOL, assemble
 from pbpkc.infer.fit import Progress, Store, demand_profiles

@@ -22,8 +22,9 @@ from pbpkc.engines.mipinn.stage import Stage
 from pbpkc.engines.mipinn.trained import equations_of
 from pbpkc.engines.mipinn.training import Training, train
 from pbpkc.engines.mipinn.training_options import TrainingOptions
+from pbpkc.experiment.bind import bind
 from pbpkc.experiment.data import Dataset
-from pbpkc.experiment.regimen import Regimen, bind
+from pbpkc.experiment.regimen import Regimen
 from pbpkc.experiment.scenario import find_scenario, parameter_vector
 from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.simulate import named, planned

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from pbpkc.experiment.events import Event
 from pbpkc.experiment.nca import NCAOptions, nca, units
 from pbpkc.experiment.nca_file import volume_factor
 from pbpkc.experiment.nca_options import Route
 from pbpkc.experiment.nca_table import NCARow, NCATable
-from pbpkc.experiment.regimen import Event
 from pbpkc.jobs.simulate import SimulatedRun, Simulation
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
@@ -82,14 +82,16 @@ def _table(simulation: Simulation, observable: Observable, options: NCAOptions) 
 
 def _unsuitable(run: SimulatedRun) -> str:
     """What a run has that a single-dose analysis does not apply to; empty if it has nothing of the kind."""
-    given = [e for e in run.given if e.kind != "stop"]
+    given = [e for e in run.given if e.gives]
+    if any(e.kind == "reset" for e in run.events):
+        return "a reset"
     if len(given) != 1:
         return f"{len(given)} doses"
     if not run.trajectory.outcome.ok:
         return "no complete curve"
     if not given[0].value > 0:
         return "a dose of 0"
-    arrival = next(e.time for e in run.events if e.kind != "stop")
+    arrival = next(e.time for e in run.events if e.gives)
     if not (run.trajectory.time > arrival).any():
         return "no sample after its dose"
     return ""
@@ -129,7 +131,7 @@ def _row(
 
 def _amount(events: Sequence[Event]) -> tuple[Event, float]:
     """The first event of a dose, and how much is given; rates of an infusion times its duration."""
-    first = next(e for e in events if e.kind != "stop")
+    first = next(e for e in events if e.gives)
     stop = next((e for e in events if e.kind == "stop"), None)
     return first, first.value * (stop.time - first.time if stop is not None else 1.0)
 

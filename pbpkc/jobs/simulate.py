@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen, Event, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen, Event
+from pbpkc.experiment.regimen import Regimen
 from pbpkc.experiment.scenario import (
     DEFAULT_SAMPLES,
     Experiment,

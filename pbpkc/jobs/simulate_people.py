@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pbpkc.experiment.events import BoundRegimen, Event
 from pbpkc.experiment.people import People
-from pbpkc.experiment.regimen import BoundRegimen, Event
 from pbpkc.experiment.scenario import DEFAULT_SAMPLES, experiment, find_scenario, sampling_times
 from pbpkc.jobs.feasible import infeasible
 from pbpkc.jobs.settings import with_values

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pbpkc.compiler.missing import Learned
 from pbpkc.compiler.numeric import Evaluation
+from pbpkc.experiment.bind import bind
 from pbpkc.experiment.data import Subject
-from pbpkc.experiment.regimen import bind
 from pbpkc.experiment.scenario import parameter_vector
 from pbpkc.jobs.simulate import named
 from pbpkc.language.diagnostics import SpecError

@@ -120,6 +120,8 @@ def _of_scenarios(scenarios: Iterable[Scenario]) -> Places:
             yield f"the length of the run {where}", scenario.run
         for dose in scenario.doses:
             yield from _of_dose(dose, where)
+        for time in scenario.resets:
+            yield f"the time of a reset {where}", time
         if scenario.data is not None:
             yield from _of_data(scenario.data, where)
 

@@ -56,13 +56,14 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                     _row_word(reader, item.column, ("CMT",))
                     _once(reader, item, [(word, number) for word, number, _ in doses])
                     if item.species is None:
-                        state = reader.state_place(item.into)
-                        dose = reader.moments(item.when, item.span, state, state, None)
+                        state = reader.doses.state_place(item.into)
+                        dose = reader.doses.moments(item.when, item.span, state, state, None)
                         doses.append((item.column.name, item.number, dose))
                         continue
-                    species = reader.named_species(item.species)
-                    state = reader.place(item.into, species, f"dosed by the data of scenario '{scenario}'")
-                    dose = reader.moments(item.when, item.span, species, state, None)
+                    species = reader.doses.named_species(item.species)
+                    reason = f"dosed by the data of scenario '{scenario}'"
+                    state = reader.doses.place(item.into, species, reason)
+                    dose = reader.doses.moments(item.when, item.span, species, state, None)
                     mw = None
                     if f"{species}.mw" in reader.table.attributes:
                         mw = reader.table.name(reader.table.attribute(species, "mw", item.span))

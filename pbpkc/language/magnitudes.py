@@ -170,6 +170,10 @@ def _check_scenario(table: Table, scenario: Scenario, lookup: Lookup) -> None:
             "a run is longer than 0",
             scenario.span,
         )
+    for time in scenario.resets:
+        what = f"the time of a reset in scenario '{scenario.name}'"
+        rule = "a scenario begins at 0"
+        _check_value(table, time, lookup, 0.0, True, what, rule, scenario.span)
     for dose in scenario.doses:
         for word, low, closed, rule in (*_DOSE, _AT if scenario.data is None else _AT_BESIDE_DATA):
             expr: Expr | None = getattr(dose, word)

@@ -275,7 +275,7 @@ class DataBlock:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is done to a body: settings, starts, doses, a horizon or a data file."""
+    """What is done to a body: settings, starts, doses, resets, a horizon or a data file."""
 
     name: str
     doc: str
@@ -284,6 +284,7 @@ class Scenario:
     doses: tuple[Dose, ...]
     run: Expr | None
     data: DataBlock | None
+    resets: tuple[Expr, ...] = ()  # times at which all states go back to the start
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

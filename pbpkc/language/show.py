@@ -266,6 +266,7 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     yield from (f"set {name} = {to_text(value)}" for name, value in scenario.sets)
     yield from (f"start {name} = {to_text(value)}" for name, value in scenario.starts)
     yield from (_dose(dose) for dose in scenario.doses)
+    yield from (f"reset at {to_text(time)}" for time in scenario.resets)
     if scenario.run is not None:
         yield f"run {to_text(scenario.run)}"
     if scenario.data is not None:

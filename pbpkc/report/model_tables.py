@@ -193,6 +193,7 @@ def _scenario(scenario: Scenario, fitted: bool) -> ScenarioRow:
     lines = [f"set {name} = {to_text(value)}" for name, value in scenario.sets]
     lines += [f"start {name} = {to_text(value)}" for name, value in scenario.starts]
     lines += [_source(dose.span, f"dose {dose.species} into {dose.state}") for dose in scenario.doses]
+    lines += [f"reset at {to_text(time)}" for time in scenario.resets]
     if scenario.run is not None:
         lines.append(f"run {to_text(scenario.run)}")
     if scenario.data is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
@@ -155,13 +155,13 @@ def simulate_dense(
     manifest = compiled.manifest
     equations = StateEquations(compiled, parameter_array(compiled, p))
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
-    y = initial_state(equations, regimen)
+    start = y = initial_state(equations, regimen)
     steps: list[DenseStep] = []
     found: list[Integration] = []
     reached = regimen.begin
     segments = timeline(regimen, np.empty(0), manifest["inputs"], compiled.state_names, end=end)
     for segment in segments:
-        y = jump(y, segment)
+        y = jump(y, segment, start)
         part = integrate(
             equations.on(segment), y, segment.t1 - segment.t0, np.empty(0), options, atol, keep_path=True
         )

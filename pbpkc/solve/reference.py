@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
@@ -64,13 +64,13 @@ def simulate(
     segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
     equations = StateEquations(compiled, p)
-    y = initial_state(equations, regimen, initial)
+    start = y = initial_state(equations, regimen, initial)
 
     values = np.full((times.size, y.size), np.nan)
     found: list[Integration] = []
     reached = regimen.begin
     for segment in segments:
-        y = jump(y, segment)
+        y = jump(y, segment, start)
         part = integrate(
             equations.on(segment),
             y,
@@ -130,12 +130,13 @@ def initial_state(
     return y
 
 
-def jump(y: Array, segment: Segment) -> Array:
-    """The state after the boluses at the start of a segment."""
-    boluses = [event for event in segment.events if event.kind == "bolus"]
-    if boluses:
-        y = y.copy()
-        for event in boluses:
+def jump(y: Array, segment: Segment, start: Array) -> Array:
+    """The state after the events at the start of a segment; a reset brings back `start`."""
+    for event in segment.events:
+        if event.kind == "reset":
+            y = start
+        elif event.kind == "bolus":
+            y = y.copy()
             y[event.state] += event.value
     return y
 

@@ -5,6 +5,8 @@ before and after move along different slopes, which gives the jump
 
     s+ = s- + d(amount)/dp + (f- - f+) d(time)/dp
 
+and at a reset, after which nothing of what was before remains, ``s+ = s(start) - f+ d(time)/dp``
+
 (Galan S, Feehery WF, Barton PI 1999, Appl Numer Math 31:17, equation for explicit events).
 """
 
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import SensitivityEquations, StateEquations, observe_by_clock
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
@@ -85,16 +87,17 @@ def simulate_with_sensitivities(
     n, k = states.size, len(solved)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
 
-    y = initial_state(states, regimen)
-    s = _initial_sensitivity(equations, solved, regimen, compiled)
+    start = initial_state(states, regimen)
+    d_start = _initial_sensitivity(equations, solved, regimen, compiled)
+    y, s = start, d_start
     values = np.full((times.size, n * (1 + k)), np.nan)
     found: list[Integration] = []
     reached, before = regimen.begin, None
     for segment in segments:
-        y, s = _jump(states, y, s, before, segment)
-        start = np.concatenate((y, (s * weights[:, None]).ravel()))
+        y, s = _jump(states, y, s, before, segment, (start, d_start))
+        together = np.concatenate((y, (s * weights[:, None]).ravel()))
         part = integrate(
-            equations.on(segment), start, segment.t1 - segment.t0, times[segment.samples] - segment.t0,
+            equations.on(segment), together, segment.t1 - segment.t0, times[segment.samples] - segment.t0,
             options, np.tile(atol, k + 1),
         )  # fmt: skip
         values[segment.samples] = part.values
@@ -159,9 +162,17 @@ def _columns_of(entries: Array, pattern: dict[str, list[int]], rows: int, column
 
 
 def _jump(
-    states: StateEquations, y: Array, s: Array, before: Segment | None, segment: Segment
+    states: StateEquations,
+    y: Array,
+    s: Array,
+    before: Segment | None,
+    segment: Segment,
+    start: tuple[Array, Array],
 ) -> tuple[Array, Array]:
-    """States (S,) and sensitivities (k, S) after the events at the start of a segment."""
+    """States (S,) and sensitivities (k, S) after the events at the start of a segment.
+
+    A reset brings back `start`, both of the beginning.
+    """
     if not segment.events:
         return y, s
     y, s, t = y.copy(), s.copy(), segment.t0
@@ -170,6 +181,12 @@ def _jump(
     u = np.zeros(clocks.size) if before is None else np.where(clocks, before.inputs_at(t), 0.0)
     for event in segment.events:
         after_u = u.copy()
+        if event.kind == "reset":
+            y, u, s = start[0].copy(), np.where(clocks, 0.0, u), start[1].copy()
+            if event.d_time is not None:
+                # What was before has no part in what is after, whose infusions have all ended.
+                s -= np.outer(event.d_time, states.module.rhs(t, y, states.p, u, states.c))
+            continue
         if event.kind != "stop":
             after_u[[k for k in np.flatnonzero(clocks).tolist() if targets[k] == event.species]] = 0.0
         after_y = y

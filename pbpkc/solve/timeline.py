@@ -1,7 +1,7 @@
 """A run cut into segments in which nothing jumps.
 
-At one time the order is dose, then sample; rows of a data file that stand the other way round hold, so a
-sample may ask for the value just before a dose.
+At one time the order is reset, dose, then sample; rows of a data file that stand the other way round hold,
+so a sample may ask for the value just before a dose.
 """
 
 from __future__ import annotations
@@ -14,13 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.regimen import BoundRegimen, Event
+from pbpkc.experiment.events import SAME_TIME, BoundRegimen, Event
 
 Array = NDArray[np.float64]
-
-#: Two times closer than this, relative to their size, are one: three doses 0.1 h apart end at
-#: 0.30000000000000004 h, and a sample at 0.3 h belongs to the third.
-SAME_TIME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def _together(events: Sequence[Event], times: Array) -> list[Event]:
             candidates += [float(times[i]) for i in (near - 1, near) if 0 <= i < times.size]
         close = [c for c in candidates if abs(c - event.time) <= SAME_TIME * abs(event.time)]
         moved.append(replace(event, time=close[-1]) if close and close[-1] != event.time else event)
-    return sorted(moved, key=lambda event: (event.time, event.order))
+    return sorted(moved, key=lambda event: event.place)
 
 
 def _cut(
@@ -147,6 +143,7 @@ def _with_inputs(
     for k, item in enumerate(inputs):
         if item["kind"] == "tad":
             clocks.setdefault(item["target"], []).append(k)
+    started = [*ports.values(), *(k for places in clocks.values() for k in places)]
     count = len(regimen.names)
     u, slope = np.zeros(len(inputs)), np.zeros(len(inputs))
     extra = np.zeros(len(state_names))
@@ -156,6 +153,12 @@ def _with_inputs(
     segments: list[Segment] = []
     for t0, t1, events, samples in cuts:
         for event in events:
+            if event.kind == "reset":
+                active.clear()
+                u[started], slope[started] = 0.0, 0.0
+                for running in (extra, d_rate, d_clock):
+                    running[...] = 0.0
+                continue
             if event.kind != "bolus":
                 port = ports.get(state_names[event.state])
                 rates, place = (extra, event.state) if port is None else (u, port)

@@ -13,7 +13,7 @@ import pytest
 import pbpkc
 from pbpkc.check.agreement import references_for
 from pbpkc.check.residual import ACCEPTED, worst_defect
-from pbpkc.experiment.regimen import bind
+from pbpkc.experiment.bind import bind
 from pbpkc.experiment.scenario import experiment, parameter_vector
 from pbpkc.jobs.loaded import LoadedModel
 from pbpkc.jobs.simulate import named

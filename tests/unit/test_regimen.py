@@ -7,7 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pbpkc.experiment.regimen import UNORDERED, DoseEvent, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import UNORDERED
+from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.expression import Apply, Name, number
 from pbpkc.language.units import ONE

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pbpkc.compiler.driver import compile_model
-from pbpkc.experiment.regimen import BoundRegimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import experiment, not_in_equations, parameter_vector, sampling_times
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.model import Model

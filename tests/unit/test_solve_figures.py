@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hand_models import HandModel, one_compartment, two_compartments
 
-from pbpkc.experiment.regimen import BoundRegimen, DoseEvent, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.solve.dense import simulate_dense
 from pbpkc.solve.figures import FIGURES, CurveFigures
 from pbpkc.solve.options import SolverOptions

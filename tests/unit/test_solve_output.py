@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hand_models import one_compartment
 
-from pbpkc.experiment.regimen import DoseEvent, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.language.units import parse_unit
 from pbpkc.solve.options import SolverOptions

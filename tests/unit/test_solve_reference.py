@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from hand_models import HandModel, from_flat_json, one_compartment, robertson, two_compartments
 
-from pbpkc.experiment.regimen import BoundRegimen, DoseEvent, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.solve.options import NO_DOSE, SolverOptions, absolute_tolerance
 from pbpkc.solve.reference import simulate
 from pbpkc.solve.trajectory import SolveError

@@ -9,7 +9,9 @@ import pytest
 import sympy as sp
 from hand_models import HandModel, one_compartment, robertson
 
-from pbpkc.experiment.regimen import BoundRegimen, DoseEvent, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.language.expression import Name
 from pbpkc.language.units import ONE
 from pbpkc.solve.options import SolverOptions

@@ -177,6 +177,6 @@ def _given(segments: Sequence[Segment], compiled: CompiledModel) -> dict[str, tu
     seen: dict[str, list[float]] = {}
     for segment in segments:
         for event in segment.events:
-            if event.kind != "stop":
+            if event.gives:
                 seen.setdefault(compiled.state_names[event.state], []).append(event.value)
     return {name: (min(values), max(values)) for name, values in sorted(seen.items())}

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pbpkc.body.people import JointDistribution
-from pbpkc.experiment.regimen import BoundRegimen, Event, Regimen, bind
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.events import BoundRegimen, Event
+from pbpkc.experiment.regimen import Regimen
 from pbpkc.infer.compiled_predictor import enters_prediction
 from pbpkc.infer.priors import support
 from pbpkc.infer.starts import FACTOR
@@ -236,10 +238,11 @@ def scaled(regimen: BoundRegimen, dose: float, length: float) -> BoundRegimen:
     """A regimen with all amounts times `dose`, and infusions `length` times as long at that amount."""
     if dose == 1.0 and length == 1.0:
         return regimen
+    resets = [event.time for event in regimen.events if event.kind == "reset"]
     open_: dict[tuple[int, float], list[Event]] = {}
     events: list[Event] = []
     for event in regimen.events:
-        if event.kind == "bolus":
+        if event.kind in ("reset", "bolus"):
             events.append(replace(event, value=event.value * dose))
             continue
         if event.kind == "start":
@@ -248,7 +251,9 @@ def scaled(regimen: BoundRegimen, dose: float, length: float) -> BoundRegimen:
             continue
         begun = open_[event.state, -event.value].pop(0)
         time = begun.time + (event.time - begun.time) * length
+        if any(begun.time < reset <= time for reset in resets):
+            continue  # the reset ends it
         events.append(replace(event, value=event.value * dose / length, time=time))
-    events.sort(key=lambda event: (event.time, event.order))
+    events.sort(key=lambda event: event.place)
     smallest = {name: amount * dose for name, amount in regimen.smallest_dose.items()}
     return replace(regimen, events=tuple(events), smallest_dose=smallest)

@@ -197,7 +197,7 @@ class FastModel:
         final = len(lead) - 1
         for number, (kind, segment) in enumerate(zip(self.kinds(lead), lead, strict=True)):
             sides = [line[number] for line in timelines]
-            y, dy = _jumped(y, dy, sides)
+            y, dy = _jumped(y, dy, sides, (y0, dy0))
             values[:, segment.samples] = y[:, None]
             if slopes is not None and dy is not None:
                 slopes[:, segment.samples] = dy[:, None]
@@ -344,15 +344,24 @@ def size_of(y0: Array, u: Array, extra: Array, targets: Sequence[str], length: f
     return float(np.abs(y0).sum()) + (flows + float(np.abs(extra).sum())) * length
 
 
-def _jumped(y: Array, dy: Array | None, sides: Sequence[Segment]) -> tuple[Array, Array | None]:
-    """States and derivatives after the boluses at the beginning of a segment."""
-    if not any(e.kind == "bolus" for side in sides for e in side.events):
+def _jumped(
+    y: Array, dy: Array | None, sides: Sequence[Segment], start: tuple[Array, Array | None]
+) -> tuple[Array, Array | None]:
+    """States and derivatives after the events at the beginning of a segment; a reset brings back `start`.
+
+    Derivatives move with the beginning of the segment, so the time of an event does not enter them.
+    """
+    if not any(e.kind in ("reset", "bolus") for side in sides for e in side.events):
         return y, dy
     y = y.copy()
     dy = None if dy is None else dy.copy()
     for i, side in enumerate(sides):
         for event in side.events:
-            if event.kind == "bolus":
+            if event.kind == "reset":
+                y[i] = start[0][i]
+                if dy is not None and start[1] is not None:
+                    dy[i] = start[1][i]
+            elif event.kind == "bolus":
                 y[i, event.state] += event.value
                 if dy is not None and event.d_value is not None:
                     dy[i, event.state] += event.d_value

@@ -33,7 +33,9 @@ def kind_of(segment: Segment, first: bool, inputs: Sequence[str], states: Sequen
     running = {inputs[k] for k in np.flatnonzero(segment.u).tolist() if inputs[k]}
     if segment.extra is not None:
         running |= {states[i] for i in np.flatnonzero(segment.extra).tolist()}
-    switched = any(e.kind != "bolus" for e in segment.events)
+    switched = any(e.kind in ("start", "stop") for e in segment.events)
+    # A reset brings everything back, so the run begins anew.
+    first = first or any(e.kind == "reset" for e in segment.events)
     words = [f"bolus into {', '.join(sorted(begun))}"] if begun else []
     if running:
         words.append(f"infusion into {', '.join(sorted(running))}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen, Warm
 from pbpkc.engines.mipinn.range_check import outside
 from pbpkc.engines.mipinn.tasks import bound
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Noise, Prediction
 from pbpkc.solve.timeline import Segment, timeline

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.kinds import infusion_targets, kind_of
 from pbpkc.engines.mipinn.trained import TrainedModel
-from pbpkc.experiment.regimen import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.timeline import timeline
 
@@ -64,8 +64,10 @@ def _doses(trained: TrainedModel, compiled: CompiledModel, regimen: BoundRegimen
         if known is None:
             continue  # refused when it is solved
         for event in segment.events:
+            if not event.gives or event.value == 0.0:
+                continue
             limits = known.given.get(names[event.state])
-            if event.kind == "stop" or limits is None or event.value == 0.0:
+            if limits is None:
                 continue
             if not limits[0] * (1.0 - ROUNDING) <= event.value <= limits[1] * (1.0 + ROUNDING):
                 what = "a dose" if event.kind == "bolus" else "an infusion"

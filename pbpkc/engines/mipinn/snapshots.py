@@ -121,9 +121,10 @@ def follow(
     y = np.array(equations.module.initial_state(task.p, equations.c), dtype=float)
     for start in task.regimen.starts:
         y[start.state] = start.value
+    beginning = y
     found = []
     for kind, segment in segments_of(compiled, task):
-        y = jump(y, segment)
+        y = jump(y, segment, beginning)
         length = segment.t1 - segment.t0
         if length <= 0.0:
             continue

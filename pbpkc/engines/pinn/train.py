@@ -178,6 +178,8 @@ def obstacle(predictor: object) -> Failure | None:
         return Failure("a PINN needs the generated equations of a model", "use --method least-squares")
     if predictor.compiled.generated.torch_text is None:
         return Failure("the equations were not generated for torch", "load the model with its torch target")
+    if predictor.regimen.resets:
+        return Failure("a network has no reset within a subject", "use --method least-squares")
     names = [predictor.compiled.parameter_names[column] for column in predictor.columns]
     moved = [name for name in names if name in predictor.regimen.reads]
     if moved:
