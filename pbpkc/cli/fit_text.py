@@ -18,7 +18,7 @@ def fit_text(result: FitResult) -> str:
         by_id.setdefault(row.id, {})[row.parameter] = row
     head = [
         "id",
-        *(f"{p['name']} [{p['unit']}]" for p in result.parameters),
+        *(_head(str(p["name"]), str(p["unit"])) for p in result.parameters),
         "n",
         "-2 log post" if result.with_priors else "-2 log L",
         "RSS",
@@ -34,6 +34,8 @@ def fit_text(result: FitResult) -> str:
     lines = table(head, rows)
     if result.estimates:
         lines += ["", "estimate (95 % interval); * the data do not determine it"]
+        if any("!" in cell for row in rows for cell in row[1:-1]):
+            lines += ["! beyond the bound of the parameter, of which a standard error knows nothing"]
         if result.learned and result.options.get("estimator") != "map":
             lines += [
                 "-2 log post: -2 log likelihood of the data and -2 log prior of the coefficients of learned "
@@ -45,9 +47,9 @@ def fit_text(result: FitResult) -> str:
         [
             fit.id,
             p.parameter,
-            p.unit,
+            _unit(p.unit),
             _number(e.estimate),
-            _interval(e.ci_low, e.ci_high),
+            _wald(e),
             profile_words(p, _number),
         ]
         for fit in result.fits
@@ -79,7 +81,7 @@ def _means(result: FitResult) -> list[str]:
     """Means over the subjects whose data determine a parameter, and how much it differs between them."""
     rows = [
         [
-            *(s.parameter, s.unit, f"{s.n} of {s.n + len(s.not_counted)}", s.kind),
+            *(s.parameter, _unit(s.unit), f"{s.n} of {s.n + len(s.not_counted)}", s.kind),
             *(_number(s.mean), _number(s.low), _number(s.high)),
             *(_between(s, s.between_sd), _between(s, s.gts_sd), _number(s.gts_mean)),
         ]
@@ -105,8 +107,8 @@ def _posterior(result: FitResult) -> list[str]:
     """Posteriors beside the intervals of standard errors."""
     rows = [
         [
-            *(fit.id, row.parameter, row.unit, _number(row.median), _interval(row.low, row.high)),
-            *(_interval(e.ci_low, e.ci_high), f"{row.r_hat:.3f}", f"{row.ess:.0f}"),
+            *(fit.id, row.parameter, _unit(row.unit), _number(row.median), _interval(row.low, row.high)),
+            *(_wald(e), f"{row.r_hat:.3f}", f"{row.ess:.0f}"),
         ]
         for fit in result.fits
         if fit.posterior is not None
@@ -146,11 +148,33 @@ def _estimate(row: EstimateRow | None) -> str:
     known = row.ci_low == row.ci_low and row.ci_high == row.ci_high
     if not known or (row.identifiable != "yes" and row.ci_high > 1e4 * abs(row.ci_low)):
         return f"{_number(row.estimate)}{mark}"
-    return f"{_number(row.estimate)}{mark} ({_number(row.ci_low)}, {_number(row.ci_high)})"
+    low, high = _ends(row)
+    return f"{_number(row.estimate)}{mark} ({low}, {high})"
+
+
+def _ends(row: EstimateRow) -> tuple[str, str]:
+    """Both ends of the interval by standard error; one beyond the bound of the parameter is marked."""
+    low, high = row.ci_beyond in ("lower", "both"), row.ci_beyond in ("upper", "both")
+    return f"{_number(row.ci_low)}{'!' * low}", f"{_number(row.ci_high)}{'!' * high}"
+
+
+def _wald(row: EstimateRow) -> str:
+    low, high = _ends(row)
+    return f"{low} to {high}" if low and high else "none"
 
 
 def _interval(low: float, high: float) -> str:
     return f"{_number(low)} to {_number(high)}" if low == low and high == high else "none"
+
+
+def _head(name: str, unit: str) -> str:
+    """A parameter over its column; a plain number has nothing behind its name."""
+    return name if unit == "1" else f"{name} [{unit}]"
+
+
+def _unit(unit: str) -> str:
+    """A unit in a column of units, where ``1`` would look like a number."""
+    return "-" if unit == "1" else unit
 
 
 def _number(value: float) -> str:

@@ -120,7 +120,8 @@ def document(result: FitResult) -> Mapping[str, object]:
         "standard_errors": "on the scale of each parameter: of ln(parameter) for scale log, in its unit else",
         "intervals": "95 % Wald on that scale; quantile of Student's t with n - p degrees of freedom for "
         "plain least squares, whose variances are multiplied by n / (n - p), of the normal distribution "
-        "else; none where a residual error is estimated from no more observations than parameters. "
+        "else; such an interval knows no bounds (ci_beyond names those it crosses). There is none where a "
+        "residual error is estimated from no more observations than parameters. "
         "Profiles end where the objective, the others at their best, has risen by the threshold. A "
         "posterior has the mean, sd, median and 2.5 and 97.5 % points of its draws, in each parameter's unit",
         "time_unit": result.time_unit,

@@ -26,6 +26,7 @@ from pbpkc.infer.posterior_target import Target, Walk
 from pbpkc.infer.predictor import Failure
 from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
+from pbpkc.language.units import measured
 
 Array = NDArray[np.float64]
 
@@ -252,8 +253,8 @@ def _no_prior(parameter: FittedParameter) -> str:
     if all(math.isfinite(end) for end in ends):
         return (
             f"'{parameter.name}' has no prior: its posterior takes {what} as uniform between its bounds, "
-            f"{parameter.in_unit(parameter.low):.4g} and {parameter.in_unit(parameter.high):.4g} "
-            f"{parameter.unit.text}".rstrip()
+            f"{parameter.in_unit(parameter.low):.4g} and "
+            + measured(f"{parameter.in_unit(parameter.high):.4g}", parameter.unit.text)
         )
     return (
         f"'{parameter.name}' has neither a prior nor two finite bounds: its posterior takes {what} as "

@@ -17,6 +17,7 @@ from pbpkc.infer.profile import Side, Spot, follow
 from pbpkc.infer.profile_result import Profile, ProfilePoint
 from pbpkc.infer.result import EstimateRow
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
+from pbpkc.language.units import measured
 
 Array = NDArray[np.float64]
 
@@ -196,8 +197,8 @@ def _why(side: Side, parameter: FittedParameter, bound: float) -> str:
         edge = parameter.in_unit(parameter.to_natural(side.spots[-1].x)) if side.spots else math.nan
         if math.isnan(edge):
             return side.why_open
-        return f"{side.why_open}, to {edge:.4g} {parameter.unit.text}"
-    return f"{side.why_open}, {edge:.4g} {parameter.unit.text}"
+        return f"{side.why_open}, to {measured(f'{edge:.4g}', parameter.unit.text)}"
+    return f"{side.why_open}, {measured(f'{edge:.4g}', parameter.unit.text)}"
 
 
 def _held(

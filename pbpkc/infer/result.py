@@ -37,6 +37,9 @@ class EstimateRow:
     profile_below, profile_above : {"", "end", "open", "lost"}
         What the profile comes to on each side: an end; none (the data leave it open); or it could not be
         followed so far. Empty where it was not asked for.
+    ci_beyond : {"no", "lower", "upper", "both"}
+        Which bound of the parameter the interval by standard error leaves behind: it knows the curvature at
+        the estimate and no bounds, and its end there is no value that the parameter may take.
     """
 
     id: str
@@ -54,6 +57,7 @@ class EstimateRow:
     profile_high: float = math.nan
     profile_below: str = ""
     profile_above: str = ""
+    ci_beyond: str = "no"
 
 
 @dataclass(frozen=True)

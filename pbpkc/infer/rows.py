@@ -46,9 +46,7 @@ def estimate_rows(
     rows = []
     for i, parameter in enumerate(space.parameters):
         error, half = float(errors[i]), quantile * float(errors[i])
-        low, high = (
-            parameter.in_unit(_end(parameter.scale, float(point[i]), sign * half)) for sign in (-1.0, 1.0)
-        )
+        low, high = (_end(parameter.scale, float(point[i]), sign * half) for sign in (-1.0, 1.0))
         rows.append(
             EstimateRow(
                 id=id,
@@ -56,15 +54,25 @@ def estimate_rows(
                 estimate=parameter.in_unit(float(natural[i])),
                 unit=parameter.unit.text,
                 standard_error=error if parameter.scale == "log" else error / float(parameter.unit.factor),
-                ci_low=low,
-                ci_high=high,
+                ci_low=parameter.in_unit(low),
+                ci_high=parameter.in_unit(high),
                 start=_tidy(parameter.in_unit(float(begun[i]))),
                 at_bound=bounds[i],
                 identifiable="yes" if verdict.parameters[i].identifiable else "no",
                 scale=parameter.scale,
+                ci_beyond=_BEYOND[low < parameter.low, high > parameter.high],
             )
         )
     return tuple(rows)
+
+
+# Whether an interval leaves the lower and the upper bound behind; nan leaves none.
+_BEYOND = {
+    (False, False): "no",
+    (True, False): "lower",
+    (False, True): "upper",
+    (True, True): "both",
+}
 
 
 def _end(scale: str, point: float, shift: float) -> float:

@@ -28,6 +28,7 @@ from pbpkc.infer.search import Heard, Searched, best_of
 from pbpkc.infer.starts import subject_seed
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.infer.verdict_words import verdict_words
+from pbpkc.language.units import measured
 
 Array = NDArray[np.float64]
 
@@ -285,7 +286,7 @@ def _notes(
         if all((np.abs(other.point - seen) / size)[firm].max(initial=0.0) > 0.1 for seen in told):
             told.append(other.point)
             values = ", ".join(
-                f"{p.name} = {p.in_unit(v):.4g} {p.unit.text}"
+                f"{p.name} = {measured(f'{p.in_unit(v):.4g}', p.unit.text)}"
                 for p, v in zip(space.parameters, space.to_natural(other.point).tolist(), strict=True)
             )
             notes.append(

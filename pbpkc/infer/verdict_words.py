@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pbpkc.infer.identifiability import LIMIT, Contradicted, Identifiability, percent
 from pbpkc.infer.named_combinations import Combination
 from pbpkc.infer.profile_result import Profile
+from pbpkc.language.units import measured
 
 
 def verdict_words(found: Identifiability, profiles: Sequence[Profile] = ()) -> tuple[str, ...]:
@@ -66,8 +67,9 @@ def combinations_followed(found: Identifiability) -> Iterator[str]:
 
 def _contradicted(one: Contradicted) -> Iterator[str]:
     found = one.combination
+    value = measured(f"{found.estimate:.4g}", found.unit)
     yield (
-        f"{found.text} = {found.estimate:.4g} {found.unit} looks determined at the estimate (interval "
+        f"{found.text} = {value} looks determined at the estimate (interval "
         f"{found.ci_low:.4g} to {found.ci_high:.4g}), and is not: along the profiles, where the data allow "
         f"it, it goes from {one.low:.4g} to {one.high:.4g}."
     )
@@ -81,17 +83,16 @@ def _contradicted(one: Contradicted) -> Iterator[str]:
 
 def determined(found: Combination) -> str:
     """What is said of a determined combination, a sentence."""
-    error = percent(found.relative_error)
+    error, value = percent(found.relative_error), measured(f"{found.estimate:.4g}", found.unit)
     if found.leading == found.text and not math.isfinite(found.ci_low + found.ci_high):
-        unit = f" {found.unit}" if found.unit != "1" else ""
-        return f"Determined is {found.text} = {found.estimate:.4g}{unit} (standard error {error})."
+        return f"Determined is {found.text} = {value} (standard error {error})."
     if found.leading != found.text:
         return (
             f"Determined is a {found.kind} of {len(found.weights)} parameters, chiefly {found.leading} "
             f"(standard error {error})."
         )
     return (
-        f"Determined is {found.text} = {found.estimate:.4g} {found.unit} "
+        f"Determined is {found.text} = {value} "
         f"(95 % interval {found.ci_low:.4g} to {found.ci_high:.4g}; standard error {error})."
     )
 
@@ -115,7 +116,7 @@ def profile_told(profile: Profile) -> str:
         found.append(f"By its profile {name} is bounded neither below nor above: {whys}.")
     elif below or above:
         side, other = ("below", profile.high) if below else ("above", profile.low)
-        least = f"at {'most' if below else 'least'} {other:.4g} {unit} (95 %) and "
+        least = f"at {'most' if below else 'least'} {measured(f'{other:.4g}', unit)} (95 %) and "
         found.append(
             f"By its profile {name} is {least if math.isfinite(other) else ''}not bounded {side}: "
             f"{below or above}."
@@ -124,8 +125,8 @@ def profile_told(profile: Profile) -> str:
     for end, held in ((profile.low, profile.held_low), (profile.high, profile.held_high)):
         if held:
             found.append(
-                f"The profile of {name} ends at {end:.4g} {unit} with {', '.join(held)}: a wider bound would "
-                "move this end out."
+                f"The profile of {name} ends at {measured(f'{end:.4g}', unit)} with {', '.join(held)}: a "
+                "wider bound would move this end out."
             )
     return " ".join(found)
 
@@ -137,8 +138,8 @@ def profile_lost(profile: Profile) -> list[str]:
         ("above", profile.lost_above, profile.points[-1].value),
     )
     return [
-        f"The profile of {profile.parameter} could not be followed {side} {last:.4g} {profile.unit} "
-        f"({why}): whether the data bound it {side} is not known."
+        f"The profile of {profile.parameter} could not be followed {side} "
+        f"{measured(f'{last:.4g}', profile.unit)} ({why}): whether the data bound it {side} is not known."
         for side, why, last in sides
         if why
     ]

@@ -248,6 +248,11 @@ def canonical_unit(dimension: Dimension) -> Unit:
     return Unit(canonical_text(dimension), Fraction(1), dimension)
 
 
+def measured(number: str, unit: str) -> str:
+    """A written number with its unit for a sentence: ``1.5 mg/L``; alone where it is a plain number."""
+    return number if unit == "1" else f"{number} {unit}"
+
+
 @lru_cache(maxsize=1)
 def _registry() -> Any:
     # pint is loaded only when the first unit word is looked up.

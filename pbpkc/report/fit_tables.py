@@ -17,6 +17,7 @@ from pbpkc.report.quantities import (
     percent,
     profile_words,
     unit_text,
+    wald,
     with_unit,
 )
 
@@ -154,7 +155,7 @@ def _subject(fit: SubjectFit) -> SubjectLine:
         rss=figures(fit.subject.rss),
         cells=tuple(
             Cell(
-                figures(row.estimate), interval(row.ci_low, row.ci_high),
+                figures(row.estimate), wald(row),
                 row.identifiable == "yes", row.at_bound if row.at_bound != "no" else "",
                 profiles.get(row.parameter, ""),
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pbpkc.infer.posterior_result import Posterior
 from pbpkc.infer.result import FitResult, SubjectFit
-from pbpkc.report.quantities import figures, interval, profile_words, unit_text
+from pbpkc.report.quantities import figures, interval, profile_words, unit_text, wald
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _lines(fit: SubjectFit, posterior: Posterior) -> list[PosteriorLine]:
             unit=unit_text(row.unit),
             median=figures(row.median),
             interval=interval(row.low, row.high),
-            wald=interval(estimates[row.parameter].ci_low, estimates[row.parameter].ci_high),
+            wald=wald(estimates[row.parameter]),
             profile=profiles.get(row.parameter, ""),
             prior=row.prior,
             r_hat=f"{row.r_hat:.3f}" if math.isfinite(row.r_hat) else "",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from pbpkc.infer.profile_result import Profile
-from pbpkc.infer.result import SubjectFit
+from pbpkc.infer.result import EstimateRow, SubjectFit
 
 #: What stands where there is no number.
 NOTHING = "–"
@@ -57,6 +57,14 @@ def interval(low: float, high: float, digits: int = 3) -> str:
     if 0.0 < low < high / _WIDEST:
         return "wider than 10,000-fold"
     return f"{figures(low, digits)} to {figures(high, digits)}"
+
+
+def wald(row: EstimateRow) -> str:
+    """The interval of an estimate by its standard error, and which bound of the parameter it crosses."""
+    text = interval(row.ci_low, row.ci_high)
+    if row.ci_beyond == "no" or not any(character.isdigit() for character in text[:2]):
+        return text
+    return f"{text}, beyond its {'bounds' if row.ci_beyond == 'both' else f'{row.ci_beyond} bound'}"
 
 
 def of_whom(fit: SubjectFit) -> str:

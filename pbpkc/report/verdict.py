@@ -10,7 +10,7 @@ from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
 from pbpkc.infer.verdict_words import beside, combinations_followed, profile_lost
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent
-from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, with_unit
+from pbpkc.report.quantities import count, figures, interval, listed, percent, plain_number, wald, with_unit
 
 _METHODS = {
     "ml": "maximum likelihood, that is, from the data alone",
@@ -205,7 +205,7 @@ def _can(
         for row in there[0].estimates:
             if not opens[row.parameter]:
                 value = with_unit(figures(row.estimate), row.unit)
-                ends = interval(row.ci_low, row.ci_high)
+                ends = wald(row)
                 yield f"{_described(model, row.parameter)} is {value} (95\u00a0% interval {ends})."
     else:
         for mean in result.summary:
@@ -240,7 +240,7 @@ def _together(model: Model, result: FitResult) -> Iterator[str]:
     for row in pooled.estimates:
         name = _described(model, row.parameter)
         if row.identifiable == "yes":
-            value, ends = with_unit(figures(row.estimate), row.unit), interval(row.ci_low, row.ci_high)
+            value, ends = with_unit(figures(row.estimate), row.unit), wald(row)
             yield f"All subjects together: {name} is {value} (95\u00a0% interval {ends})."
         else:
             yield f"All subjects together do not determine {name}."

@@ -414,3 +414,18 @@ def test_a_relative_error_needs_more_observations_than_unknowns_too(n: int) -> N
     three = fit(replace(synthetic(error="prop"), parameters=parameters, subjects=(known,))).fits[0]
     assert three.identifiability.scarce == ""
     assert all(math.isfinite(row.standard_error) for row in three.estimates)
+
+
+def test_an_interval_that_crosses_a_bound_says_which() -> None:
+    problem = synthetic()
+    wide = {row.parameter: row for row in fit(problem).fits[0].estimates}
+    assert {row.ci_beyond for row in wide.values()} == {"no"}
+    ka = wide["ka"]
+    near = {"lower": (0.999 * ka.estimate, 10.0), "upper": (0.1, 1.001 * ka.estimate),
+            "both": (0.999 * ka.estimate, 1.001 * ka.estimate)}  # fmt: skip
+    for side, (low, high) in near.items():
+        parameters = (replace(problem.parameters[0], low=low, high=high), *problem.parameters[1:])
+        row = fit(replace(problem, parameters=parameters)).fits[0].estimates[0]
+        # Told, and not cut: the numbers are those of the standard error.
+        assert row.ci_beyond == side and row.at_bound == "no"
+        assert (row.ci_low, row.ci_high) == pytest.approx((ka.ci_low, ka.ci_high), rel=1e-4)

@@ -38,7 +38,7 @@ def test_the_files_have_the_columns_that_were_promised(specs: Path, tmp_path: Pa
         (
             "estimates",
             "id parameter estimate unit standard_error ci_low ci_high start at_bound identifiable scale "
-            "profile_low profile_high profile_below profile_above",
+            "profile_low profile_high profile_below profile_above ci_beyond",
         ),
         ("subjects", "id n objective rss starts converged reason"),
         ("predictions", "id time observable dv pred residual weighted_residual cens subject"),
@@ -180,7 +180,7 @@ def test_a_subject_reads_back_as_it_was(specs: Path) -> None:
 def test_tables_as_pandas(specs: Path) -> None:
     frames = fit(few(specs, 2)).to_frames()
     assert set(frames) == {"estimates", "subjects", "predictions", "summary"}
-    assert frames["estimates"].shape == (8, 15) and frames["summary"].loc[0, "parameter"] == "ka"
+    assert frames["estimates"].shape == (8, 16) and frames["summary"].loc[0, "parameter"] == "ka"
     assert frames["predictions"]["pred"].dtype == float
 
 

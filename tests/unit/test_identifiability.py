@@ -274,3 +274,10 @@ def test_covariance_keeps_what_is_determined_beside_what_is_not() -> None:
     np.testing.assert_allclose(found.variances(np.array([[1.0, -1.0, 0, 0], [1.0, 1.0, 0, 0]]))[1:], [np.nan])
     full = spread(np.diag([1.0, 2.0, 4.0]), np.ones(3)).covariance()
     np.testing.assert_allclose(full, np.diag([1.0, 0.25, 0.0625]))
+
+
+def test_a_plain_number_is_told_without_a_unit() -> None:
+    # Two numbers of which only the product shows.
+    rows = np.array([[1.0, 1.0], [2.0, 2.0]]) / 0.05
+    found = judge(space(("f", "1"), ("g", "1")), np.array([0.5, 0.4]), rows, NORMAL)
+    assert verdict_words(found)[2].startswith("Determined is f * g = 0.2 (95 % interval ")

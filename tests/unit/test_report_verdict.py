@@ -129,3 +129,33 @@ def test_a_profile_that_could_not_be_followed_is_no_open_one(tmp_path: Path) -> 
     assert not any("not bounded above" in sentence for sentence in found.cannot)
     (line,) = (line for line in fit_text(result).splitlines() if "not followed" in line)
     assert line.endswith("  from 20, not followed above 1000")
+
+
+def test_an_interval_beyond_a_bound_is_marked_wherever_it_stands(tmp_path: Path) -> None:
+    content, _ = told(tmp_path, "good", subjects=1)
+    (fit,) = content.result.fits
+    rows = tuple(replace(row, ci_beyond="lower") if row.parameter == "km" else row for row in fit.estimates)
+    result = replace(content.result, fits=(replace(fit, estimates=rows),))
+    km = next(row for row in rows if row.parameter == "km")
+    text = fit_text(result)
+    assert f"({km.ci_low:.4g}!, {km.ci_high:.4g})" in text
+    assert "! beyond the bound of the parameter" in text and "!" not in fit_text(content.result)
+    (sentence,) = (s for s in verdict(replace(content, result=result)).can if s.startswith("km"))
+    assert sentence.endswith(", beyond its lower bound).")
+
+
+def test_a_plain_number_has_no_unit_on_the_terminal(tmp_path: Path) -> None:
+    content, _ = told(tmp_path, "open", subjects=2)
+    fits = tuple(
+        replace(
+            fit,
+            estimates=tuple(replace(row, unit="1") for row in fit.estimates),
+            profiles=tuple(replace(profile, unit="1") for profile in fit.profiles),
+        )
+        for fit in content.result.fits
+    )
+    parameters = tuple({**p, "unit": "1"} for p in content.result.parameters)
+    text = fit_text(replace(content.result, fits=fits, parameters=parameters))
+    assert "[1]" not in text and text.splitlines()[0].split()[:4] == ["id", "vmax", "km", "s"]
+    (line,) = (line for line in text.splitlines() if line.endswith("at least 20") and line.startswith("1"))
+    assert line.split()[:3] == ["1", "km", "-"]
