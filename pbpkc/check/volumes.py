@@ -9,7 +9,7 @@ from pbpkc.check.proof import Proof
 from pbpkc.compiler.enclosures import Enclosures
 from pbpkc.compiler.system import System
 
-_ENDING = ".volume"
+_ENDINGS = (".volume", ".vascular")
 
 
 def prove_volumes(system: System, names: Sequence[str] | None = None) -> tuple[Proof, ...]:
@@ -20,7 +20,8 @@ def prove_volumes(system: System, names: Sequence[str] | None = None) -> tuple[P
     system : System
         As lowered: simplification may drop a volume that nobody reads.
     names : sequence of str, optional
-        Names of parameters and constants; if left out, all that end in ``.volume``.
+        Names of parameters and constants; if left out, all that end in ``.volume`` or ``.vascular``: also
+        the spaces of permeability-limited tissues.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def prove_volumes(system: System, names: Sequence[str] | None = None) -> tuple[P
         If a name is neither a parameter nor a constant of the system.
     """
     known = {p.name: p.symbol for p in system.parameters} | {a.name: a.symbol for a in system.constants}
-    wanted = [n for n in known if n.endswith(_ENDING)] if names is None else list(names)
+    wanted = [n for n in known if n.endswith(_ENDINGS)] if names is None else list(names)
     missing = [n for n in wanted if n not in known]
     if missing:
         raise ValueError(f"names contains '{missing[0]}', which is neither a parameter nor a constant")

@@ -199,7 +199,7 @@ def latex_writer(system: System) -> LatexWriter:
     for state in system.states:
         wanted = latex_name(state.name)
         if state.node is not None and state.species is not None:
-            wanted = f"A{_subscript([state.node, state.species])}"
+            wanted = f"A{_subscript([p for p in (state.node, state.space, state.species) if p])}"
         add(state.symbol, wanted, state.name)
     for parameter in system.parameters:
         add(parameter.symbol, latex_name(parameter.name), parameter.name)

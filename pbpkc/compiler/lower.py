@@ -128,7 +128,11 @@ class _Lowering:
             symbol = self._symbol(state.name)
             factor = _rational(state.unit.factor)
             self.symbols[state.name] = symbol if factor == 1 else factor * symbol
-            found.append(StateVariable(state.name, symbol, state.unit, state.node, state.species, state.sink))
+            found.append(
+                StateVariable(
+                    state.name, symbol, state.unit, state.node, state.species, state.sink, state.space
+                )
+            )
         return tuple(found)
 
     def _unknowns(self) -> tuple[UnknownTerm, ...]:

@@ -44,7 +44,14 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
         "template_version": TEMPLATE_VERSION,
         "time_unit": system.time_unit.text,
         "states": [
-            {"name": s.name, "unit": s.unit.text, "sink": s.sink, "node": s.node, "species": s.species}
+            {
+                "name": s.name,
+                "unit": s.unit.text,
+                "sink": s.sink,
+                "node": s.node,
+                "space": s.space,
+                "species": s.species,
+            }
             for s in system.states
         ],
         "parameters": [_parameter(p) for p in system.parameters],

@@ -31,7 +31,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class StateVariable:
-    """One entry of `y`. It is kept in `unit`; `scale` canonical units are one of it (1 for amounts)."""
+    """One entry of `y`. It is kept in `unit`; `scale` canonical units are one of it (1 for amounts).
+
+    `space` is "blood" or "tissue" in a permeability-limited tissue.
+    """
 
     name: str
     symbol: sp.Symbol
@@ -39,6 +42,7 @@ class StateVariable:
     node: str | None
     species: str | None
     sink: bool
+    space: str | None = None
 
 
 @dataclass(frozen=True)

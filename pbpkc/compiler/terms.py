@@ -9,7 +9,7 @@ import sympy as sp
 from pbpkc.compiler.system import System
 
 #: Kinds of rate that stand in an equation by their expression; the others stand there by their name.
-CARRIED = ("circulation", "flow")
+CARRIED = ("circulation", "flow", "passive")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Term:
         Whether it is subtracted.
     expr : Expr
         Without the sign: the yield times the rate's symbol, or times its expression where blood or a flow
-        carries the substance; for a dose the input's symbol.
+        carries the substance, or it passes between the spaces of a tissue; for a dose the input's symbol.
     """
 
     rate: int | None

@@ -37,6 +37,7 @@ def infeasible(model: Model, values: Mapping[str, float], cause: str) -> list[Di
 
     return [
         *_volumes(model, number, values, cause),
+        *_blood_in_tissues(model, number, cause),
         *_flows(model, number, cause),
         *_attributes(model, number, values, cause),
     ]
@@ -59,6 +60,18 @@ def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: 
                 f"{cause}: the volume left for '{node.name}' is {value:.4g} L",
                 help="check the volume that was set, and the total it is part of",
             )
+
+
+def _blood_in_tissues(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
+    for node in model.nodes.values():
+        blood, whole = (number(n) if n else None for n in (node.vascular, node.volume))
+        if blood is None or whole is None or not whole > 0 or 0 < blood < whole:
+            continue
+        yield Diagnostic(
+            "out-of-bounds",
+            f"{cause}: the blood in '{node.name}' is {blood:.4g} L, and its volume {whole:.4g} L",
+            help="the vascular volume is a part of the volume: check the one that was set",
+        )
 
 
 def _flows(model: Model, number: _Number, cause: str) -> Iterable[Diagnostic]:
@@ -91,13 +104,13 @@ def _attributes(
         owner, _, word = name.partition(".")
         if owner not in model.species or word.split(".")[0] not in ATTRIBUTE_RANGES:
             continue
-        value, (low, high, rule) = number(name), ATTRIBUTE_RANGES[word.split(".")[0]]
-        if value is None or low < value <= high:
+        value, allowed = number(name), ATTRIBUTE_RANGES[word.split(".")[0]]
+        if value is None or allowed.holds(value):
             continue
         unit = model.definitions[name].unit
         shown = f"{value / float(unit.factor):.4g}" + ("" if unit.text == "1" else f" {unit}")
         yield Diagnostic(
             "out-of-bounds",
             f"{cause}: '{name}' is {shown}",
-            help=rule,
+            help=allowed.rule,
         )

@@ -109,9 +109,9 @@ def _row(
     arrival, arrived = _amount(run.events)
     stop = next((e for e in run.events if e.kind == "stop"), None)
     duration = stop.time - arrival.time if stop is not None else None
-    node = model.states[first.state].node
+    state = model.states[first.state]
     route: Route = "extravascular"
-    if node is not None and model.nodes[node].kind in ("blood", "pool"):
+    if state.space == "blood" or (state.node and model.nodes[state.node].kind in ("blood", "pool")):
         route = "infusion" if duration is not None else "bolus"
     chosen = replace(options, route=route, infusion_duration=duration if route == "infusion" else None)
     dose, scaled = _dose(model, run, given, observable, dose_unit)

@@ -14,6 +14,7 @@ from pbpkc.language.model import Arrow, Definition
 from pbpkc.language.quantities import read_quantity, species_of
 from pbpkc.language.scope import Indices
 from pbpkc.language.source import Span
+from pbpkc.language.spaces import compartment, enter, is_limited, read_space
 from pbpkc.language.units import AMOUNT, FLOW, ONE, VOLUME, Dimension, canonical_text, canonical_unit
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def _cout(table: Table, state: str, ref: n.Ref) -> Expr:
             ref.span,
             help="write a process with its rate",
         )
-    node, species = state.rsplit(".", 1)
-    return read_quantity(table, node, species, "Cout", ref.span)
+    found = table.compartments[state]
+    return read_quantity(table, found.node, found.space, found.species, "Cout", ref.span)
 
 
 def _end(table: Table, ref: n.Ref, context: Context) -> str | None:
@@ -126,20 +127,16 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
             ref.span,
             help=f"a name with a similar spelling exists: '{near}'" if near else "declare it",
         )
-    if any(p.name in ("blood", "tissue") for p in ref.parts[1:]):
-        from pbpkc.language.gather import not_yet
-
-        table.problems.append(not_yet(f"permeability-limited tissue ('{ref.text}')", ref))
-        raise Unbound()
-    species, rest = species_of(table, ref.parts[1:], ref)
+    space, rest = read_space(ref.parts[1:])
+    species, rest = species_of(table, rest, ref)
     if rest:
         raise binder.fail(
             "no-state",
             f"'{ref.text}' is a quantity; an arrow joins nodes",
             ref.span,
-            help=f"write {name}.{species}",
+            help=f"write {name}.{species}" if space is None else f"write {name}.{space}.{species}",
         )
-    return f"{name}.{species}"
+    return compartment(table, name, space, species, ref)
 
 
 def _state_dimension(table: Table, state: str) -> Dimension:
@@ -275,7 +272,7 @@ def _process(table: Table, name: str, node: n.Process, indices: Indices) -> Arro
         givers += [t.ref for t in node.right] + ([node.otherwise] if node.otherwise else [])
     for ref in givers:
         state = _end(table, ref, context)
-        place = "" if state is None or state in table.scope.states else state.rsplit(".", 1)[0]
+        place = "" if state is None or state in table.scope.states else table.compartments[state].node
         if place and table.scope.nodes[place].kind == "sink":
             raise table.binder.fail(
                 "sink",
@@ -354,6 +351,11 @@ def carriers(table: Table) -> dict[str, list[str]]:
     return carried
 
 
+def flowing(table: Table, node: str, species: str) -> str:
+    """The state that the blood of a node belongs to."""
+    return enter(table, node, "blood" if is_limited(table, node, species) else None, species)
+
+
 def _vessels(table: Table) -> Iterator[Arrow]:
     carried = carriers(table)
     for network, (source, target), edge in table.circulations.edges():
@@ -369,7 +371,7 @@ def _vessels(table: Table) -> Iterator[Arrow]:
                 span: Span = span,
             ) -> Definition:
                 q = table.definitions[flow]
-                rate = mul(table.name(q), read_quantity(table, source, species, "Cout", span))
+                rate = mul(table.name(q), read_quantity(table, source, None, species, "Cout", span))
                 return Definition(name, "rate", rate, canonical_unit(rate.dim), derived=True, span=span)
 
             try:
@@ -381,7 +383,7 @@ def _vessels(table: Table) -> Iterator[Arrow]:
                 "circulation",
                 rate.name,
                 False,
-                ((f"{source}.{species}", Fraction(1)),),
-                ((f"{target}.{species}", number(1)),),
+                ((flowing(table, source, species), Fraction(1)),),
+                ((flowing(table, target, species), number(1)),),
                 span=span,
             )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
-from pbpkc.language.expression import Apply, Expr, add, mul, shown, sub
-from pbpkc.language.gather import not_yet
+from pbpkc.language.expression import Apply, Const, Expr, add, mul, shown, sub
 from pbpkc.language.model import Definition
-from pbpkc.language.scope import HEMATOCRIT, NODE_ATTRIBUTES, PARTITION, SPECIES_ATTRIBUTES
-from pbpkc.language.units import AMOUNT, FLOW, MASS, ONE, VOLUME, Dimension
+from pbpkc.language.scope import BY_TISSUE, HEMATOCRIT, NODE_ATTRIBUTES, SPECIES_ATTRIBUTES
+from pbpkc.language.units import AMOUNT, FLOW, MASS, ONE, VOLUME, Dimension, canonical_unit
 
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
@@ -52,10 +52,8 @@ def collect_attributes(table: Table) -> dict[str, n.Attribute]:
             if not _accept(table, first, SPECIES_ATTRIBUTES, "a species", attribute):
                 table.misread.add(name)
                 continue
-            if first == "ps":
-                table.problems.append(not_yet("permeability-limited tissue (`ps`)", attribute))
-                continue
             if len(attribute.ref.parts) > 1 and not _is_tissue(table, attribute):
+                table.misread.add(name)
                 continue
             key = f"{name}.{attribute.ref.text}"
             if key in found:
@@ -75,9 +73,7 @@ def collect_attributes(table: Table) -> dict[str, n.Attribute]:
             accepted = _accept(table, parts[1].name, SPECIES_ATTRIBUTES, "a species", new) and (
                 len(parts) == 2 or _is_tissue(table, new)
             )
-        if accepted and parts[1].name == "ps":
-            table.problems.append(not_yet("permeability-limited tissue (`ps`)", new))
-        elif accepted:
+        if accepted:
             found[key] = new
         else:
             del table.settings[key]  # reported; nothing else is to be said of it
@@ -115,13 +111,13 @@ def _twice(table: Table, attribute: n.Attribute, first: n.Attribute) -> None:
 def _is_tissue(table: Table, attribute: n.Attribute) -> bool:
     word = attribute.ref.parts[0].name
     target = _part_of(attribute.ref.parts[1:], attribute.ref)
-    if word not in PARTITION or len(attribute.ref.parts) != 2:
+    if word not in BY_TISSUE or len(attribute.ref.parts) != 2:
         table.problems.append(
             Diagnostic(
                 "unknown-attribute",
                 f"'{attribute.ref.text}' is no attribute of a species",
                 (Label(attribute.ref.span),),
-                help="only kp, kb and kpu are given by tissue: kp.liver = 3",
+                help="only kp, kb, kpu and ps are given by tissue: kp.liver = 3",
             )
         )
         return False
@@ -147,15 +143,16 @@ def attribute_definition(
     assert line is not None
     kind, value = "attribute", line.value
     if owner in table.scope.nodes:
-        dimension = VOLUME if word in ("volume", "vascular") else FLOW
-        if table.time == ONE and word != "volume":
-            dimension = VOLUME
+        dimension = VOLUME if word in ("volume", "vascular") else _flow_dimension(table)
         if isinstance(value, n.Call) and value.name == "remainder":
             expr = _remainder_volume(table, owner, value)
         elif word == "vascular":
             expr = table.binder.bind(value, _constant_context(table, "an attribute"))
             if expr.dim == ONE:
                 expr = mul(expr, table.name(table.attribute(owner, "volume", line.span)))
+            elif expr.dim != VOLUME and not table.unit_free:
+                what = f"the vascular volume of '{owner}' is a volume, or a fraction of its volume"
+                raise table.binder.mismatch(what, expr, VOLUME, value.span)
         else:
             expr = table.binder.bind_as(
                 value,
@@ -164,13 +161,38 @@ def attribute_definition(
                 f"the {word} of '{owner}' has the wrong unit",
             )
     else:
-        dimension = _SPECIES_DIMENSION[word.split(".")[0]]
+        first = word.split(".")[0]
+        if first == "ps" and is_absent(line):
+            return _absent(table, key, line)
+        dimension = _flow_dimension(table) if first == "ps" else _SPECIES_DIMENSION[first]
         if isinstance(value, n.Call) and value.name == "auto":
             expr = predicted(table, owner, word, value)
         else:
             what = f"{word} of '{owner}' has the wrong unit"
             expr = table.binder.bind_as(value, dimension, _constant_context(table, "an attribute"), what)
     return Definition(key, kind, expr, shown(expr), "", line.source, span=line.span)
+
+
+def is_absent(line: n.Attribute) -> bool:
+    """Whether a `ps` is written as the number 0: the model then has no such exchange."""
+    return isinstance(line.value, n.Quantity) and line.value.value == 0
+
+
+def _absent(table: Table, key: str, line: n.Attribute) -> Definition:
+    # A bare 0 has no unit to be wrong about.
+    assert isinstance(line.value, n.Quantity)
+    dimension = _flow_dimension(table)
+    unit = canonical_unit(dimension)
+    if line.value.unit is not None:
+        what = f"{key.split('.', 1)[1]} of '{key.split('.', 1)[0]}' has the wrong unit"
+        expr = table.binder.bind_as(line.value, dimension, _constant_context(table, "an attribute"), what)
+        unit = shown(expr)
+    zero = Const(dimension, Fraction(0), unit, span=line.value.span)
+    return Definition(key, "absent", zero, unit, "", line.source, span=line.span)
+
+
+def _flow_dimension(table: Table) -> Dimension:
+    return VOLUME if table.time == ONE else FLOW
 
 
 def _constant_context(table: Table, where: str) -> Context:

@@ -12,6 +12,7 @@ from pbpkc.language.expression import Expr, div
 from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Dose
 from pbpkc.language.source import Span
+from pbpkc.language.spaces import compartment, read_space
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class DoseLines:
                 ref.span,
                 help=f"write dose 100 into {node}, without a species",
             )
-        if node not in table.scope.nodes or len(ref.parts) > 1:
+        space, rest = read_space(ref.parts[1:])
+        if node not in table.scope.nodes or rest:
             table.lost_end = True
             near = similar(ref.text, table.scope.nodes)
             names = ", ".join(dict.fromkeys(k.split("<")[0] for k in table.scope.nodes))
@@ -78,7 +80,13 @@ class DoseLines:
                 else "a dose goes into a node: declare `lumen gut`",
             )
         table.read_names.add(ref.parts[0].name)
-        state = f"{node}.{species}"
+        if not species:
+            return ""
+        try:
+            state = compartment(table, node, space, species, ref)
+        except Unbound:
+            table.lost_end = True
+            raise
         self.reasons.setdefault(state, reason)
         return state
 
@@ -162,7 +170,6 @@ class DoseLines:
         # The place is looked at in any case, so that both are reported.
         state = self.place(line.into, found[0] if found else "", f"dosed in scenario '{scenario}'")
         if not found:
-            self.reasons.pop(state, None)
             raise Unbound()
         species = found[0]
         amount = self.amount(line.amount, species)

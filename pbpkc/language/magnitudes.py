@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
@@ -19,14 +20,29 @@ from pbpkc.language.source import Span
 if TYPE_CHECKING:
     from pbpkc.language.table import Table
 
-#: What each attribute of a species must be, by its first word: an open lower and a closed upper limit.
+
+@dataclass(frozen=True)
+class AttributeRange:
+    """What an attribute must be: above 0, or 0 too, and at most `high`; `rule` says it in words."""
+
+    rule: str
+    high: float = math.inf
+    zero: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a value (canonical units) is one that the attribute can have."""
+        return (value > 0 or (self.zero and value == 0)) and value <= self.high
+
+
+#: What each attribute of a species must be, by its first word.
 ATTRIBUTE_RANGES = {
-    "mw": (0.0, math.inf, "a molar mass is above 0"),
-    "fup": (0.0, 1.0, "an unbound fraction lies above 0 and is at most 1"),
-    "bp": (0.0, math.inf, "a blood-to-plasma ratio is above 0"),
-    "kp": (0.0, math.inf, "a partition coefficient is above 0"),
-    "kb": (0.0, math.inf, "a partition coefficient is above 0"),
-    "kpu": (0.0, math.inf, "a partition coefficient is above 0"),
+    "mw": AttributeRange("a molar mass is above 0"),
+    "fup": AttributeRange("an unbound fraction lies above 0 and is at most 1", high=1.0),
+    "bp": AttributeRange("a blood-to-plasma ratio is above 0"),
+    "kp": AttributeRange("a partition coefficient is above 0"),
+    "kb": AttributeRange("a partition coefficient is above 0"),
+    "kpu": AttributeRange("a partition coefficient is above 0"),
+    "ps": AttributeRange("a permeability is not negative", zero=True),
 }
 
 #: What each part of a dose must be: the least value, whether it may be that value, and the words for it.
@@ -58,6 +74,8 @@ def check_numbers(table: Table, arrows: Iterable[Arrow], scenarios: Iterable[Sce
             continue
         if word == "volume":
             _check_volume(table, owner, line, lookup)
+        elif word == "vascular" and f"{owner}.volume" in table.definitions:
+            _check_vascular(table, owner, line, lookup)
         elif owner in table.scope.species and word.split(".")[0] in ATTRIBUTE_RANGES:
             _check_attribute(table, key, word, line, lookup)
     for arrow in arrows:
@@ -127,10 +145,27 @@ def _check_volume(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -
         table.problems.append(large_remainder(f"volume of '{owner}'", value / total, line.span))
 
 
+def _check_vascular(table: Table, owner: str, line: n.Attribute, lookup: Lookup) -> None:
+    blood, whole = (
+        _number(table.definitions[f"{owner}.{word}"].expr, lookup) for word in ("vascular", "volume")
+    )
+    if blood is None or whole is None or not whole > 0 or 0 < blood < whole:
+        return
+    table.problems.append(
+        Diagnostic(
+            "out-of-bounds",
+            f"the blood in '{owner}' is {blood:.4g} L, and its volume {whole:.4g} L",
+            (Label(line.span), Label(table.attributes[f"{owner}.volume"].span, "its volume")),
+            ("`volume` is that of the whole tissue, its blood within",),
+            "vascular is a part of the volume: a volume, or a fraction such as 5 [%]",
+        )
+    )
+
+
 def _check_attribute(table: Table, key: str, word: str, line: n.Attribute, lookup: Lookup) -> None:
-    low, high, rule = ATTRIBUTE_RANGES[word.split(".")[0]]
+    allowed = ATTRIBUTE_RANGES[word.split(".")[0]]
     value = _number(table.definitions[key].expr, lookup)
-    if value is not None and not low < value <= high:
+    if value is not None and not allowed.holds(value):
         unit = table.definitions[key].unit
         shown = f"{(value - float(unit.offset)) / float(unit.factor):.4g}" + (
             "" if unit.text == "1" else f" {unit}"
@@ -140,7 +175,7 @@ def _check_attribute(table: Table, key: str, word: str, line: n.Attribute, looku
                 "out-of-bounds",
                 f"{word} of '{table.owner(key)[0]}' is {shown}",
                 (Label(line.span),),
-                help=rule,
+                help=allowed.rule,
             )
         )
 

@@ -52,7 +52,9 @@ class Definition:
     name : str
         ``CO``, ``K<1,2>``, ``liver.volume``, ``APAP.kp.liver``, ``liver.APAP.Cout``, ``ugt`` (a rate),
         ``Q.arterial.liver`` (the flow of a circulation's edge).
-    kind : {"covariate", "input", "param", "masked", "let", "attribute", "flow", "concentration", "rate"}
+    kind : {"covariate", "input", "param", "masked", "let", "attribute", "flow", "concentration", "rate", \
+"volume", "absent"}
+        "volume" is that of a space of a tissue, "absent" a `ps` written as the number 0.
     expr : Expr
         Its value. For a masked parameter the median of its prior.
     unit : Unit
@@ -100,12 +102,16 @@ class State:
     node: str | None = None
     species: str | None = None
     sink: bool = False
+    space: str | None = None  # "blood" or "tissue" of a permeability-limited tissue
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Node:
-    """A place: blood, tissue, pool, lumen or sink. `volume` names its definition, if it has one."""
+    """A place: blood, tissue, pool, lumen or sink.
+
+    `volume` and `vascular` (the blood in a tissue, part of its volume) name their definitions, if any.
+    """
 
     name: str
     kind: str
@@ -113,6 +119,7 @@ class Node:
     like: str | None = None
     doc: str = ""
     remainder: str | None = None  # definition closed by remainder(total): the total's text
+    vascular: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -148,7 +155,7 @@ class Arrow:
     Parameters
     ----------
     name : str
-    kind : {"process", "flow", "circulation", "ode"}
+    kind : {"process", "flow", "circulation", "passive", "ode"}
     rate : str
         Name of the definition of its rate (amount per time; a state's unit per time).
     reversible : bool

@@ -78,9 +78,8 @@ def _observed_species(table: Table, node: n.Observe, expr: Expr) -> str:
     while names:
         name = names.pop()
         seen.add(name)
-        parts = name.split(".")
-        if parts[0] in table.scope.nodes and len(parts) == 2 and parts[1] in table.scope.species:
-            species.add(parts[1])
+        if name in table.compartments:
+            species.add(table.compartments[name].species)
         elif name in table.definitions:
             names |= names_in(table.definitions[name].expr) - seen
     if len(species) == 1:

@@ -39,6 +39,12 @@ def known_name(model: Model, text: str, typed: OptionText) -> str:
     balanced = owner in model.nodes and word in ("flow", "outflow")
     if definition is not None or balanced:
         kind = "flow" if definition is None else definition.kind
+        if kind == "absent":
+            raise typed.problem(
+                "misplaced",
+                f"'{name}' is written as 0, so the model has no such exchange and it cannot be changed",
+                "name the number in the spec: param p = 0 [L/h], and ps = p in the species",
+            )
         what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(kind, "computed")
         raise typed.problem(
             "misplaced",

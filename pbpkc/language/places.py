@@ -30,7 +30,7 @@ def read_species(table: Table) -> dict[str, Species]:
         attributes = {
             k[len(prefix) :]: k
             for k in table.definitions
-            if k.startswith(prefix) and table.definitions[k].kind == "attribute"
+            if k.startswith(prefix) and table.definitions[k].kind in ("attribute", "absent")
         }
         found[name] = Species(
             name,
@@ -86,7 +86,15 @@ def read_nodes(table: Table) -> dict[str, Node]:
         remainder = None
         if line is not None and isinstance(line.value, n.Call) and line.value.name == "remainder":
             remainder = line.value.args[0].span.text
+        vascular = f"{name}.vascular"
         found[name] = Node(
-            name, block.kind, key if line is not None else None, like, block.doc, remainder, span=block.span
+            name,
+            block.kind,
+            key if line is not None else None,
+            like,
+            block.doc,
+            remainder,
+            vascular if vascular in table.attributes else None,
+            span=block.span,
         )
     return found

@@ -23,7 +23,8 @@ from pbpkc.language.populations import read_populations
 from pbpkc.language.scenarios import ScenarioReader
 from pbpkc.language.scope import build_scope
 from pbpkc.language.source import Span
-from pbpkc.language.states import list_states, read_starts
+from pbpkc.language.spaces import passive_exchange
+from pbpkc.language.states import list_states, read_starts, reasons_of_states
 from pbpkc.language.syntax_errors import has_header
 from pbpkc.language.table import Table
 from pbpkc.language.unknown_terms import read_unknowns
@@ -76,7 +77,9 @@ def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     reader = ScenarioReader(table, observables)
     starts = read_starts(table, reader)
     scenarios = reader.read_all()
-    states = list_states(table, arrows, reader.reasons, starts)
+    reasons = reasons_of_states(table, arrows, reader.reasons)
+    arrows += passive_exchange(table, reasons)
+    states = list_states(table, reasons, starts)
     demands, checks = read_checks(table, scenarios, {o.name: o for o in observables})
     populations = read_populations(table)
     check_still(table, states, arrows, observables, scenarios.values(), checks)
@@ -120,15 +123,6 @@ def _in_order(table: Table) -> dict[str, Definition]:
     declared = [*table.scope.values, *table.attributes]
     first = {name: table.definitions[name] for name in declared if name in table.definitions}
     return {**first, **{k: d for k, d in table.definitions.items() if k not in first}}
-
-
-# ------------------------------------------------------------------ unknown terms
-
-
-# ------------------------------------------------------------------ observables
-
-
-# ------------------------------------------------------------------ states
 
 
 # ------------------------------------------------------------------ checks of the whole

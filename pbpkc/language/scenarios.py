@@ -16,6 +16,7 @@ from pbpkc.language.gather import not_yet
 from pbpkc.language.model import DataBlock, Dose, Observable, Scenario
 from pbpkc.language.quantities import species_of
 from pbpkc.language.scope import name_span
+from pbpkc.language.spaces import compartment, read_space
 from pbpkc.language.units import AMOUNT
 
 if TYPE_CHECKING:
@@ -199,6 +200,13 @@ class ScenarioReader:
                 ref.span,
                 help="set a flow that the model gives, or the total flow of the circulation",
             )
+        if isinstance(target, Name) and _is_absent(table, target.name):
+            raise table.binder.fail(
+                "misplaced",
+                f"'{ref.text}' is written as 0, so the model has no such exchange and it cannot be set",
+                ref.span,
+                help="name the number: param p = 0 [L/h], and ps = p in the species",
+            )
         if (
             not isinstance(target, Name)
             or target.name not in table.definitions
@@ -234,16 +242,23 @@ class ScenarioReader:
                 if near
                 else "write for example start liver.PAPS = 1 [umol]",
             )
-        species, rest = species_of(table, ref.parts[1:], ref)
+        space, rest = read_space(ref.parts[1:])
+        species, rest = species_of(table, rest, ref)
         if rest and not (len(rest) == 1 and rest[0].name == "A"):
+            place = name if space is None else f"{name}.{space}"
             raise table.binder.fail(
                 "misplaced",
                 f"'{ref.text}' cannot be started; an amount can",
                 ref.span,
-                help=f"write start {name}.{species} = ...",
+                help=f"write start {place}.{species} = ...",
             )
+        state = compartment(table, name, space, species, ref)
         value = table.binder.bind_as(
             item.value, AMOUNT, self.context("a start"), "the start of a compartment is an amount"
         )
-        self.reasons.setdefault(f"{name}.{species}", reason)
-        return f"{name}.{species}", value
+        self.reasons.setdefault(state, reason)
+        return state, value
+
+
+def _is_absent(table: Table, name: str) -> bool:
+    return name in table.definitions and table.definitions[name].kind == "absent"

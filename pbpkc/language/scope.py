@@ -30,8 +30,11 @@ RESERVED = frozenset(
 #: No species may be called like these, for they follow a dot.
 QUANTITIES = ("A", "C", "Cp", "Cu", "Cout")
 NODE_ATTRIBUTES = ("volume", "flow", "outflow", "vascular", "like")
-#: Partition coefficients, the only attributes that are given by tissue.
 PARTITION = ("kp", "kb", "kpu")
+#: Attributes of a species that may be given by tissue.
+BY_TISSUE = (*PARTITION, "ps")
+#: The spaces of a permeability-limited tissue, as they follow its name in a reference.
+SPACES = ("blood", "tissue")
 SPECIES_ATTRIBUTES = ("mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu", "ps")
 
 #: Params that may hold the hematocrit, which the prediction of kp needs for some bases.

@@ -39,7 +39,7 @@ _SECTIONS = (
     ("inputs", ("input",)),
     ("parameters", ("param", "masked")),
     ("curves", ("let",)),
-    ("attributes", ("attribute",)),
+    ("attributes", ("attribute", "absent", "volume")),
     ("concentrations", ("concentration",)),
 )
 
@@ -207,6 +207,8 @@ def _node(model: Model, name: str) -> tuple[str, ...]:
     volume = f"volume {node.volume}" if node.volume else ""
     if node.remainder:
         volume += f", what is left of {node.remainder}"
+    if node.vascular:
+        volume += f", blood {node.vascular}"
     return node.kind, name, volume, f"like {node.like}" if node.like else "", _quoted(node.doc)
 
 

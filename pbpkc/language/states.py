@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pbpkc.language.arrows import carriers
+from pbpkc.language.arrows import carriers, flowing
 from pbpkc.language.bind import Unbound
 from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Arrow, State
 from pbpkc.language.source import Span
+from pbpkc.language.spaces import no_state, settle_totals
 from pbpkc.language.units import parse_unit
 
 if TYPE_CHECKING:
@@ -39,16 +41,16 @@ def read_starts(table: Table, reader: ScenarioReader) -> dict[str, Expr]:
     return starts
 
 
-def list_states(
-    table: Table, arrows: list[Arrow], scenario_reasons: dict[str, str], starts: dict[str, Expr]
-) -> tuple[State, ...]:
-    """Every state with its reason: carried, moved, dosed, started or declared."""
+def reasons_of_states(
+    table: Table, arrows: Iterable[Arrow], scenario_reasons: dict[str, str]
+) -> dict[str, str]:
+    """Why each state exists, by its name: carried, moved, dosed, started or declared."""
     reasons: dict[str, str] = {}
     for circulation, carried in carriers(table).items():
         for node, home in table.circulations.home.items():
             if home == circulation:
                 for name in carried:
-                    reasons[f"{node}.{name}"] = f"'{name}' is carried by {circulation}"
+                    reasons[flowing(table, node, name)] = f"'{name}' is carried by {circulation}"
     for arrow in arrows:
         if arrow.kind == "circulation":
             continue
@@ -58,28 +60,26 @@ def list_states(
         reasons.setdefault(state, reason)
     for name in table.scope.states:
         reasons[name] = "declared with `state`"
+    return reasons
+
+
+def list_states(table: Table, reasons: dict[str, str], starts: dict[str, Expr]) -> tuple[State, ...]:
+    """The states in the order of the spec; what is read and does not exist is reported."""
     for state, span in table.read_states.items():
         # Where an end of an arrow is not known, what it would have touched is not known either.
         if state not in reasons and state not in table.touched and not table.lost_end:
-            place, substance = state.rsplit(".", 1)
-            table.problems.append(
-                Diagnostic(
-                    "no-state",
-                    f"there is no '{substance}' in '{place}': "
-                    "no blood carries it there, no arrow, dose or start touches it",
-                    (Label(span),),
-                    help=f"write `species {substance} carried by ...`, or an arrow to '{place}'",
-                )
-            )
+            table.problems.append(no_state(table, state, span))
+    settle_totals(table, reasons)
     node_order = {name: i for i, name in enumerate(table.scope.nodes)}
     species_order = {name: i for i, name in enumerate(table.scope.species)}
     state_order = {name: i for i, name in enumerate(table.scope.states)}
 
-    def key(state: str) -> tuple[int, int, int, int]:
+    def key(state: str) -> tuple[int, int, int, str]:
         if state in state_order:
-            return 2, state_order[state], 0, 0
-        node, species = state.rsplit(".", 1)
-        return int(table.scope.nodes[node].kind == "sink"), species_order[species], node_order[node], 0
+            return 2, state_order[state], 0, ""
+        found = table.compartments[state]
+        sink = int(table.scope.nodes[found.node].kind == "sink")
+        return sink, species_order[found.species], node_order[found.node], found.space or ""
 
     found = []
     for name in sorted(reasons, key=key):
@@ -92,17 +92,18 @@ def list_states(
                 State(name, table.state_units[name], starts.get(name, value), reasons[name], span=line.span)
             )
             continue
-        node, species = name.rsplit(".", 1)
-        block = table.scope.nodes[node]
+        compartment = table.compartments[name]
+        block = table.scope.nodes[compartment.node]
         found.append(
             State(
                 name,
                 parse_unit("umol"),
                 starts.get(name),
                 reasons[name],
-                node,
-                species,
+                compartment.node,
+                compartment.species,
                 block.kind == "sink",
+                compartment.space,
                 span=block.span,
             )
         )

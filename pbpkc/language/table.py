@@ -15,21 +15,24 @@ from pbpkc.language import nodes as n
 from pbpkc.language.attributes import attribute_definition, collect_attributes
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
 from pbpkc.language.circulation import Circulations
+from pbpkc.language.coefficients import by_tissue, partition_word, permeability_line
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
 from pbpkc.language.expression import Const, Expr, Name, names_in, shown, walk
-from pbpkc.language.gather import Gathered, not_yet
+from pbpkc.language.gather import Gathered
 from pbpkc.language.model import Definition
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
-from pbpkc.language.quantities import drained, of_node, of_site, partition, partition_word
+from pbpkc.language.quantities import of_node
 from pbpkc.language.scope import (
-    PARTITION,
+    BY_TISSUE,
     SPECIES_ATTRIBUTES,
     Indices,
     Scope,
     index_values,
     member_name,
 )
+from pbpkc.language.sites import drained, of_site
 from pbpkc.language.source import Span
+from pbpkc.language.spaces import Compartment
 from pbpkc.language.units import (
     ONE,
     TIME,
@@ -43,7 +46,7 @@ from pbpkc.language.units import (
 _EXAMPLES = {
     "mw": "mw = 300 [g/mol]", "logp": "logp = 2.1", "fup": "fup = 0.2", "bp": "bp = 0.9", "kp": "kp = 1.2",
     "kb": "kb = 1.2", "kpu": "kpu = 1.2", "volume": "volume = 1.8 [L]", "flow": "flow = 20 [L/h]",
-    "outflow": "outflow = 90 [L/h]", "vascular": "vascular = 5 [%]",
+    "outflow": "outflow = 90 [L/h]", "vascular": "vascular = 5 [%]", "ps": "ps = 2 [L/h]",
 }  # fmt: skip
 
 #: Definitions that may be made inside one another before the innermost is made by itself.
@@ -80,6 +83,8 @@ class Table:
         self.misread: set[str] = set()  # nodes and species with an attribute that was not understood
         self.read_states: dict[str, Span] = {}
         self.touched: set[str] = set()  # states at the ends of arrows, also of those that could not be made
+        self.compartments: dict[str, Compartment] = {}  # by the name of the state
+        self.totals: dict[str, tuple[Span | None, tuple[str, ...]]] = {}  # of tissues with two spaces
         self.lost_end = False  # an arrow or a dose whose state is not known
         self.read_names: set[str] = set()
         self.unit_free = head is not None and head.unit_free
@@ -287,9 +292,9 @@ class Table:
         raise self._unknown(ref, first)
 
     def _of_species(self, species: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
-        """``APAP.fup``, or ``APAP.kp.liver``: the one of kp, kb, kpu that was given for that tissue."""
+        """``APAP.fup``, ``APAP.ps.liver``, or the one of kp, kb, kpu that was given for that tissue."""
         word = rest[0].name
-        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in PARTITION):
+        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in BY_TISSUE):
             text = ".".join(p.name for p in rest)
             near = similar(text, SPECIES_ATTRIBUTES)
             raise self.binder.fail(
@@ -300,9 +305,6 @@ class Table:
                 if near and near != text
                 else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES),
             )
-        if word == "ps":
-            self.problems.append(not_yet("permeability-limited tissue (`ps`)", ref))
-            raise Unbound()
         if word == "pka":
             raise self.binder.fail(
                 "misplaced",
@@ -330,6 +332,8 @@ class Table:
                 rest[1].span,
                 help=f"a tissue with a similar name exists: '{near}'" if near else None,
             )
+        if word == "ps":
+            return self._permeability(species, tissue, ref)
         given = partition_word(self, tissue, species, ref.span)
         if given != word:
             raise self.binder.fail(
@@ -338,7 +342,19 @@ class Table:
                 ref.span,
                 help=f"write {species}.{given}.{tissue}",
             )
-        return self.name(partition(self, species, tissue, word, ref.span), ref.span)
+        return self.name(by_tissue(self, species, tissue, word, ref.span), ref.span)
+
+    def _permeability(self, species: str, tissue: str, ref: n.Ref) -> Expr:
+        if permeability_line(self, species, tissue) is None:
+            if species in self.misread:
+                raise Unbound()
+            raise self.binder.fail(
+                "no-space",
+                f"'{species}' has no ps for '{tissue}', where blood and tissue are in equilibrium",
+                ref.span,
+                help=f"write in the block of '{species}': ps.{tissue} = 2 [L/h]",
+            )
+        return self.name(by_tissue(self, species, tissue, "ps", ref.span), ref.span)
 
     def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
         part = ref.parts[0]

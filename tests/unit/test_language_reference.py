@@ -340,6 +340,40 @@ def test_table_of_quantities_is_what_the_compiler_makes(folder: Path) -> None:
             assert sp.simplify(found - sp.sympify(cell, locals=meaning)) == 0, (name, quantity)
 
 
+def test_table_of_spaces_is_what_the_compiler_makes(folder: Path) -> None:
+    (table,) = re.findall(r"\| in \| `\.A` .*\n\|[-|]+\n((?:\|.*\n)+)", _page())
+    rows = [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in table.strip().split("\n")]
+    assert [row[0] for row in rows] == ["liver.X", "liver.blood.X", "liver.tissue.X"]
+    for place, *cells in rows:
+        for quantity, cell in zip(("A", "C", "Cout", "Cp", "Cu"), cells, strict=True):
+            unit = "umol" if quantity == "A" else "umol/L"
+            text = SPECS["two_spaces"] + f"\nobserve y = {place}.{quantity} in [{unit}]\n"
+            if cell == "error":
+                with pytest.raises(SpecError):
+                    _system(text, folder)
+                continue
+            system = _system(text, folder)
+            named = {p.name: p.symbol for p in system.parameters}
+            states = {s.name: s.symbol for s in system.states}
+            volume, share = named["liver.volume"], sp.Rational(11, 100)
+            meaning = {
+                "A_b": states["liver.blood.X"],
+                "A_t": states["liver.tissue.X"],
+                "V": volume,
+                "V_b": share * volume,
+                "V_t": (1 - share) * volume,
+                "fup": named["X.fup"],
+                "bp": named["X.bp"],
+                "kp": named["X.kp"],
+            }
+            (output,) = [o for o in system.outputs if o.name == "y"]
+            written = {a.symbol: a.expr for a in (*system.constants, *system.curves)}
+            found = output.expr
+            while found.free_symbols & written.keys():
+                found = found.xreplace(written)
+            assert sp.simplify(found - sp.sympify(cell, locals=meaning)) == 0, (place, quantity)
+
+
 def test_medians_of_the_distribution_table(folder: Path) -> None:
     page = _section("Masked parameters")
     assert "| `lognormal(m, cv = c)`, `lognormal(m, sdlog = s)` | median m; s^2 = ln(1 + c^2) | m |" in page
@@ -436,10 +470,9 @@ def test_every_attribute_quantity_and_data_word_is_explained() -> None:
     assert {*NODE_ATTRIBUTES, *QUANTITIES} <= _code_words(
         _section("Nodes") + _section("Names and references")
     )
-    assert set(SPECIES_ATTRIBUTES) - {"ps"} <= _code_words(_tables(_section("Species")))
+    assert set(SPECIES_ATTRIBUTES) <= _code_words(_tables(_section("Species")))
     assert {"acid", "base", "ampholyte", "neutral"} <= _code_words(_section("Species"))
     assert set(DATA_WORDS) <= _code_words(_section("Data"))
-    assert "ps" in _code_words(_section("Not yet"))
 
 
 def test_words_that_cannot_be_declared_are_listed() -> None:
