@@ -13,7 +13,7 @@ import numpy as np
 
 from pbpkc.body.people import JointDistribution, independent, joint_distribution
 from pbpkc.engines.mipinn import checkpoint
-from pbpkc.engines.mipinn.family import Family, Pattern, draw_task, parameter_ranges
+from pbpkc.engines.mipinn.family import Family, Pattern, corners, draw_task, parameter_ranges
 from pbpkc.engines.mipinn.material import TrainingError
 from pbpkc.engines.mipinn.network.device import demand_device, free_memory, step_memory
 from pbpkc.engines.mipinn.partial import PartialFolder
@@ -102,7 +102,8 @@ def meta_train(
     SpecError
         For a scenario that cannot be bound.
     ValueError
-        For a scenario that does not exist, or one without an end; for a device that is not there.
+        For a scenario that does not exist, or one without an end; for a range of doses or infusions where no
+        scenario has any; for a device that is not there.
     TrainingError
         If too many tasks of the family cannot be solved.
     """
@@ -160,7 +161,29 @@ def family_of(loaded: Spec, job: MetaTrainJob) -> tuple[CompiledModel, Family]:
     patterns = tuple(
         replace(p, overrides={k: v for k, v in p.overrides.items() if k not in brought}) for p in patterns
     )
-    return compiled, Family(ranges, patterns, job.dose_range, job.infusion_range, people)
+    family = Family(ranges, patterns, job.dose_range, job.infusion_range, people)
+    _demand_effect(compiled, family)
+    return compiled, family
+
+
+def _demand_effect(compiled: CompiledModel, family: Family) -> None:
+    """Refuse factors on what no scenario has: they would look as if they had been heard."""
+    kinds = {event.kind for task in corners(family, compiled) for event in task.regimen.events}
+    for name, told, without, has, what in (
+        ("infusion_range", family.infusion, (1.0, 1.0), "start" in kinds, "infuses anything"),
+        ("dose_range", family.dose, MetaTrainJob().dose_range, bool(kinds - {"reset"}), "has a dose"),
+    ):
+        if not has and told != without:
+            raise ValueError(
+                f"{name} is ({told[0]:g}, {told[1]:g}), and no scenario of this family {what} "
+                f"({_names(family)}); leave it out, or train on a scenario that does"
+            )
+
+
+def _names(family: Family) -> str:
+    """The patterns of a family by name, the first few."""
+    names = [pattern.name for pattern in family.patterns]
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _end(compiled: CompiledModel, name: str, regimen: Regimen, overrides: dict[str, float]) -> float:

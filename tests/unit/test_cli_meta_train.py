@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_case import call
+from cli_case import Ran, call
 from mipinn_case import SPEC, rows, write
 
 SHORT = ("--tasks", "25", "--held-out", "4", "--branches", "0", "--features", "10, 14")
@@ -149,3 +149,25 @@ def test_memory_that_would_not_suffice_is_said_before_any_work(tmp_path: Path) -
     assert ran.code == 3
     assert re.search(r"error: the trajectories of 1000000000 tasks need about \d+\.\d GB of memory", ran.err)
     assert list(tmp_path.glob("m*")) == []
+
+
+def test_factors_on_what_no_scenario_has_are_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    def asked(*arguments: str) -> Ran:
+        return call("meta-train", "saturable.pbpk", "-o", "m.mipinn", *SHORT, *arguments, cwd=tmp_path)
+
+    ran = asked("-s", "po", "-s", "qid", "--infusion-range", "0.5, 2")
+    assert ran.code == 2 and not (tmp_path / "m.mipinn").exists()
+    assert (
+        "infusion_range is (0.5, 2), and no scenario of this family infuses anything (po, qid); "
+        "leave it out, or train on a scenario that does"
+    ) in ran.err
+    # One that infuses is enough.
+    assert asked("-s", "po", "-s", "iv", "--infusion-range", "0.5, 2").code == 0
+    (tmp_path / "none.pbpk").write_text(
+        "pbpk 1\nmodel none\nstate x = 1\nmasked a ~ lognormal(0.1 [1/h], cv = 50 [%]) in (0.01, 1) [1/h]\n"
+        "ode x = -a * x\nobserve level = x in [1] error add(0.1)\nscenario free { run 24 [h] }\n"
+    )
+    none = call("meta-train", "none.pbpk", "-o", "m.mipinn", *SHORT, "--dose-range", "0.1, 10", cwd=tmp_path)
+    assert none.code == 2 and "no scenario of this family has a dose (free)" in none.err
