@@ -16,8 +16,8 @@ class CheckItem:
     Parameters
     ----------
     group : str
-        ``units``, ``flow``, ``volume``, ``mass``, ``positive``, ``unknown``, ``code``, ``residual`` or
-        ``expectation``.
+        ``units``, ``flow``, ``volume``, ``mass``, ``positive``, ``unknown``, ``code``, ``residual``,
+        ``identifiable`` or ``expectation``.
     name : str
         Of what: a species, an arrow, a scenario.
     status : {"held", "violated", "warning", "note"}

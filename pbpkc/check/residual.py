@@ -18,13 +18,13 @@ iteration leave; a wrong term is larger still by 1/rtol.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.solve.dense import DenseSolution
+from pbpkc.solve.dense import DenseSolution, DenseStep
 
 Array = NDArray[np.float64]
 
@@ -35,6 +35,9 @@ WEIGHTS = np.array([(16.0 - _ROOT) / 36.0, (16.0 + _ROOT) / 36.0, 1.0 / 9.0])
 
 #: Accepted defect of a step, in units of the states' own tolerances carried through the equation.
 ACCEPTED = 100.0
+
+#: Steps are taken together while their Jacobians hold no more numbers than this (64 MB).
+MOST_NUMBERS = 8_000_000
 
 #: Jacobian of the equations, (T, S, S), at the same arguments without dydt.
 Jacobian = Callable[[Array, Array, Array], Array]
@@ -91,24 +94,45 @@ def worst_defect(
     """
     if solution.solver.method != "radau":
         raise ValueError(f"solution is by {solution.solver.method!r}; accepted is 'radau'")
-    rtol, atol = solution.solver.rtol, np.asarray(solution.solver.atol)
     worst = Defect("", solution.begin, 0.0, len(solution.steps))
-    for step in solution.steps:
-        width = step.end - step.begin
-        at = step.begin + width * NODES
-        y = step.states(at)
-        first, last = step.states([step.begin, step.end])
-        u = step.segment.inputs_at(at)
-        # Any dydt serves: it cancels. The chord's slope keeps the numbers of one size.
-        slope = np.broadcast_to((last - first) / width, y.shape)
-        integral = width * WEIGHTS @ (slope - residual(at, y, slope, u))
-        allowed = rtol * np.maximum(np.abs(first), np.abs(last)) + atol
-        stiffness = np.max(np.abs(jacobian(at, y, u)), axis=0)
-        scale = allowed + width * stiffness @ allowed
-        ratio = np.abs(last - first - integral) / scale
-        place = int(np.argmax(ratio))
-        if not np.isfinite(ratio[place]):
-            return Defect(state_names[place], step.begin, float("inf"), len(solution.steps))
-        if ratio[place] > worst.ratio:
-            worst = Defect(state_names[place], step.begin, float(ratio[place]), len(solution.steps))
+    size = len(state_names)
+    at_once = max(1, MOST_NUMBERS // (3 * size * size))
+    for first in range(0, len(solution.steps), at_once):
+        steps = solution.steps[first : first + at_once]
+        ratio = _ratios(solution, steps, residual, jacobian)
+        if not np.all(np.isfinite(ratio)):
+            index, place = np.argwhere(~np.isfinite(ratio))[0]
+            return Defect(state_names[place], steps[index].begin, float("inf"), len(solution.steps))
+        index, place = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+        if ratio[index, place] > worst.ratio:
+            worst = Defect(
+                state_names[place], steps[index].begin, float(ratio[index, place]), len(solution.steps)
+            )
     return worst
+
+
+def _ratios(
+    solution: DenseSolution, steps: Sequence[DenseStep], residual: Residual, jacobian: Jacobian
+) -> Array:
+    """Defects of steps in units of what the tolerances allow, shape (steps, S)."""
+    rtol, atol = solution.solver.rtol, np.asarray(solution.solver.atol)
+    width = np.array([step.end - step.begin for step in steps])
+    at = np.array([step.begin for step in steps])[:, None] + width[:, None] * NODES
+    # The last node of Radau's method is the end of the step.
+    values = np.array(
+        [step.states(np.concatenate(([step.begin], times))) for step, times in zip(steps, at, strict=True)]
+    )
+    first, y, last = values[:, 0], values[:, 1:], values[:, -1]
+    u = np.array([step.segment.inputs_at(times) for step, times in zip(steps, at, strict=True)])
+    # Any dydt serves: it cancels. The chord's slope keeps the numbers of one size.
+    slope = np.broadcast_to(((last - first) / width[:, None])[:, None], y.shape)
+    flat = (at.size, y.shape[-1])
+    inputs = u.reshape(at.size, u.shape[-1])
+    rest = slope - residual(at.ravel(), y.reshape(flat), slope.reshape(flat), inputs).reshape(y.shape)
+    integral = width[:, None] * np.einsum("k,bks->bs", WEIGHTS, rest)
+    allowed = rtol * np.maximum(np.abs(first), np.abs(last)) + atol
+    matrices = np.abs(jacobian(at.ravel(), y.reshape(flat), inputs))
+    stiffness = matrices.reshape(len(steps), NODES.size, *matrices.shape[1:]).max(axis=1)
+    scale = allowed + width[:, None] * np.einsum("bij,bj->bi", stiffness, allowed)
+    ratio: Array = np.abs(last - first - integral) / scale
+    return ratio

@@ -29,8 +29,10 @@ def command(
     """Prove balances, check units, code and expectations of a spec.
 
     Mass, flow and volume balance are proved from the equations, whatever the parameters; positivity too.
-    The generated code is compared with the equations, and its residual with the reference solution. The
-    expectations written in the spec are run. Exit status 1 if something that is demanded does not hold.
+    The generated code is compared with the equations, and its residual with the reference solution. Of the
+    masked parameters is said which the scenarios could tell apart if they were measured without error, and
+    which no data can. The expectations written in the spec are run. Exit status 1 if something that is
+    demanded does not hold.
     """
     from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -83,6 +84,9 @@ def run() -> None:
     # be said before numpy is loaded.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # A compilation makes hundreds of thousands of expressions that all stay: looking for circles among them
+    # again and again took a tenth of the time of a command.
+    gc.set_threshold(100_000, 50, 100)
     # An overflow on the way is told with its outcome, not as a line of somebody's source. Further processes
     # of a fit read this too.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::RuntimeWarning")

@@ -87,7 +87,7 @@ def assemble(
     ]
     seen = [subject for subject in dataset.subjects if len(subject.time)]
     _demand(compiled, columns, seen)
-    parameters = tuple(_parameter(compiled.manifest["parameters"][i], starts) for i in columns)
+    parameters = tuple(fitted_parameter(compiled.manifest["parameters"][i], starts) for i in columns)
     unknown = sorted(set(starts) - {p.name for p in parameters})
     if unknown:
         accepted = ", ".join(p.name for p in parameters)
@@ -153,7 +153,8 @@ def _demand(compiled: CompiledModel, columns: list[int], subjects: list[Subject]
         raise SpecError(problems)
 
 
-def _parameter(entry: Mapping[str, Any], starts: Mapping[str, float]) -> FittedParameter:
+def fitted_parameter(entry: Mapping[str, Any], starts: Mapping[str, float]) -> FittedParameter:
+    """A masked parameter of a manifest as one to be estimated, with another first start if one is given."""
     mask = entry["mask"]
     prior = mask["prior"]
     return FittedParameter(

@@ -11,6 +11,7 @@ import numpy as np
 
 from pbpkc.check.agreement import agree
 from pbpkc.check.balance import prove_mass
+from pbpkc.check.coverage import distinct_scenarios
 from pbpkc.check.expectations import evaluate_expectation, scenarios_read
 from pbpkc.check.positivity import prove_positivity
 from pbpkc.check.proof import Proof
@@ -19,7 +20,9 @@ from pbpkc.check.residual import ACCEPTED, Jacobian, Residual, worst_defect
 from pbpkc.check.unknown_terms import breaks_range, examine_unknown_terms, outside_declared
 from pbpkc.check.volumes import prove_volumes
 from pbpkc.compiler.missing.contradiction import sometimes_contradicts
+from pbpkc.experiment.scenario import sampling_times
 from pbpkc.jobs.simulate import bound_scenario
+from pbpkc.jobs.tell_apart import tell_apart
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.model import Model
@@ -27,6 +30,7 @@ from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.dense import DenseSolution, simulate_dense
 from pbpkc.solve.figures import CurveFigures
 from pbpkc.solve.options import SolverOptions
+from pbpkc.solve.reference import simulate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +69,8 @@ def check(loaded: Spec, torch: bool = True, progress: Callable[[str], None] | No
         ("positive", partial(_positive, loaded)),
         ("unknown", partial(_unknown, loaded, runs)),
         ("code", partial(_code, loaded, torch)),
-        ("residual", partial(_residual, loaded, runs, torch)),
+        ("residual", partial(_residual, loaded, variants, runs, torch)),
+        ("identifiable", partial(tell_apart, loaded, variants)),
         ("expectation", partial(_expectations, loaded, variants)),
     ]
     for group, work in steps:
@@ -246,16 +251,19 @@ def _reference_run(
     return compiled, p, simulate_dense(compiled, p, bound, bound.end, RESIDUAL_OPTIONS)
 
 
-def _residual(loaded: Spec, runs: Runs, torch: bool) -> Iterable[CheckItem]:
+def _residual(loaded: Spec, variants: Variants, runs: Runs, torch: bool) -> Iterable[CheckItem]:
+    stands_for = distinct_scenarios(loaded.model)
     for name in _written(loaded.model):
-        compiled, p, solution = runs(name)
-        if not solution.outcome.ok:
-            yield CheckItem(
-                "residual",
-                name,
-                "violated",
-                f"the scenario cannot be solved: {solution.outcome.reason}; {solution.outcome.suggestion}",
-            )
+        if name not in stands_for:
+            compiled, p, bound = bound_scenario(loaded.model, variants, name)
+            outcome = simulate(compiled, p, bound, sampling_times(bound), EXPECTATION_OPTIONS).outcome
+        else:
+            compiled, p, solution = runs(name)
+            outcome = solution.outcome
+        if not outcome.ok:
+            text = f"the scenario cannot be solved: {outcome.reason}; {outcome.suggestion}"
+            yield CheckItem("residual", name, "violated", text)
+        if not outcome.ok or name not in stands_for:
             continue
         residual = _torch_residual(compiled, p) if torch else _numpy_residual(compiled, p)
         defect = worst_defect(solution, residual, _jacobian(compiled, p), compiled.state_names)
@@ -268,6 +276,8 @@ def _residual(loaded: Spec, runs: Runs, torch: bool) -> Iterable[CheckItem]:
                 f"the residual of '{defect.state}' does not vanish on the reference solution at "
                 f"{defect.time:.4g} h: {defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}"
             )
+        elif stands_for[name]:
+            text += f"; the same terms: {', '.join(stands_for[name])}"
         yield CheckItem("residual", name, "held" if defect.ok else "violated", text)
 
 

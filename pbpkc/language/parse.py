@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.statements import blank, enclosing_statement
 from pbpkc.language.syntax_errors import Stop, has_header, no_header, syntax_error, wrong_word
 from pbpkc.language.transform import Misread, ToNodes
+from pbpkc.private_folder import private_folder
 from pbpkc.resources import resource
 
 #: A text with more syntax errors than this is probably not a spec at all.
@@ -79,8 +81,12 @@ def _fits(text: str) -> bool:
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
     grammar = resource("grammar", "pbpk.lark").read_text(encoding="utf-8")
+    # Making the tables takes half a second; lark keeps them by the hash of grammar, options and versions, and
+    # makes them anew where the file is damaged.
+    tables = private_folder() / f"pbpk-{sys.version_info.major}.{sys.version_info.minor}.tables"
     return Lark(
         grammar,
+        cache=str(tables),
         parser="lalr",
         lexer="contextual",
         postlex=_Separators(),

@@ -175,7 +175,7 @@ def _units(p: Place) -> str | None:
 
 
 def _is_unit(text: str) -> bool:
-    return all(word in WORDS or word == "%" for word in text.strip().split("/"))
+    return all(word in WORDS for word in text.strip().split("/"))
 
 
 def _texts(p: Place) -> str | None:

@@ -1,7 +1,7 @@
-"""Units: a small door in front of pint.
+"""Units: which words there are, what each is worth, and how they combine.
 
-Definitions and prefixes come from pint; which words exist is decided here, so that ``[C]`` is an
-error and not coulomb. A `Unit` is its text, its exact factor to the canonical set and its dimension.
+Which words exist is decided here, so that ``[C]`` is an error and not coulomb. A `Unit` is its text, its
+exact factor to the canonical set and its dimension.
 
 The canonical set is umol, L, h, kg, K, so a length is counted in dm and the factor of ``[mg]`` is
 ``1/10**6``. ``ppm`` and ``IU`` are dimensions of their own: nothing converts them.
@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 
 from pbpkc.language.diagnostics import similar
 
@@ -27,76 +26,6 @@ BASES: tuple[tuple[str, str], ...] = (
     ("ppm", "ppm"),
     ("IU", "IU"),
 )
-
-_PINT_BASE = {
-    "[mass]": ("mass", "kilogram"),
-    "[substance]": ("amount", "micromole"),
-    "[length]": ("length", "decimeter"),
-    "[time]": ("time", "hour"),
-    "[temperature]": ("temperature", "kelvin"),
-}
-
-#: Every unit word the language knows, with pint's name for it.
-WORDS: dict[str, str] = {
-    # length
-    "km": "kilometer",
-    "m": "meter",
-    "dm": "decimeter",
-    "cm": "centimeter",
-    "mm": "millimeter",
-    "um": "micrometer",
-    "nm": "nanometer",
-    # mass
-    "kg": "kilogram",
-    "g": "gram",
-    "mg": "milligram",
-    "ug": "microgram",
-    "ng": "nanogram",
-    "pg": "picogram",
-    # amount
-    "kmol": "kilomole",
-    "mol": "mole",
-    "mmol": "millimole",
-    "umol": "micromole",
-    "nmol": "nanomole",
-    "pmol": "picomole",
-    "fmol": "femtomole",
-    # volume
-    "kL": "kiloliter",
-    "L": "liter",
-    "dL": "deciliter",
-    "cL": "centiliter",
-    "mL": "milliliter",
-    "uL": "microliter",
-    "nL": "nanoliter",
-    "pL": "picoliter",
-    # time
-    "s": "second",
-    "ms": "millisecond",
-    "min": "minute",
-    "h": "hour",
-    "d": "day",
-    "day": "day",
-    "week": "week",
-    "month": "month",
-    "year": "year",
-    # temperature
-    "K": "kelvin",
-    "degC": "degC",
-    # concentration words
-    "M": "molar",
-    "mM": "millimolar",
-    "uM": "micromolar",
-    "nM": "nanomolar",
-    "pM": "picomolar",
-    # pressure
-    "Pa": "pascal",
-    "kPa": "kilopascal",
-    "bar": "bar",
-    "mbar": "millibar",
-    "mmHg": "mmHg",
-    "atm": "atmosphere",
-}
 
 # Words with a meaning that people write by mistake, and what to write.
 _MISTAKES = {
@@ -187,6 +116,57 @@ VOLUME = LENGTH**3
 FLOW = VOLUME / TIME
 CONCENTRATION = AMOUNT / VOLUME
 AMOUNT_RATE = AMOUNT / TIME
+PRESSURE = MASS / LENGTH / TIME**2
+
+_PREFIXES = {
+    "k": Fraction(10**3),
+    "d": Fraction(1, 10),
+    "c": Fraction(1, 10**2),
+    "m": Fraction(1, 10**3),
+    "u": Fraction(1, 10**6),
+    "n": Fraction(1, 10**9),
+    "p": Fraction(1, 10**12),
+    "f": Fraction(1, 10**15),
+}
+
+# 1 Pa = 1 kg/m/s^2, in kg, dm and h.
+_PASCAL = Fraction(3600**2, 10)
+
+# Words, the prefixes that each takes, its factor without one, and its dimension. Definitions: BIPM, The
+# International System of Units, 9th ed. 2019. A year has 365.25 days and twelve months (Julian year, IAU);
+# a conventional millimetre of mercury is 13 595.1 kg/m3 times 9.806 65 m/s2 times 1 mm; an atmosphere is
+# 101 325 Pa.
+_DEFINITIONS: tuple[tuple[str, str, Fraction, Dimension], ...] = (
+    ("m", "kdcmun", Fraction(10), LENGTH),
+    ("g", "kmunp", Fraction(1, 10**3), MASS),
+    ("mol", "kmunpf", Fraction(10**6), AMOUNT),
+    ("L", "kdcmunp", Fraction(1), VOLUME),
+    ("s", "m", Fraction(1, 3600), TIME),
+    ("min", "", Fraction(1, 60), TIME),
+    ("h", "", Fraction(1), TIME),
+    ("d", "", Fraction(24), TIME),
+    ("day", "", Fraction(24), TIME),
+    ("week", "", Fraction(7 * 24), TIME),
+    ("month", "", Fraction("365.25") * 24 / 12, TIME),
+    ("year", "", Fraction("365.25") * 24, TIME),
+    ("K", "", Fraction(1), TEMPERATURE),
+    ("degC", "", Fraction(1), TEMPERATURE),
+    ("M", "munp", Fraction(10**6), CONCENTRATION),
+    ("Pa", "k", _PASCAL, PRESSURE),
+    ("bar", "m", 10**5 * _PASCAL, PRESSURE),
+    ("mmHg", "", Fraction("13595.1") * Fraction("9.80665") / 1000 * _PASCAL, PRESSURE),
+    ("atm", "", 101_325 * _PASCAL, PRESSURE),
+    ("%", "", Fraction(1, 100), ONE),
+    ("ppm", "", Fraction(1), _base("ppm")),
+    ("IU", "", Fraction(1), _base("IU")),
+)
+
+#: Every unit word the language knows, with its exact factor to canonical units and its dimension.
+WORDS: dict[str, tuple[Fraction, Dimension]] = {
+    prefix + word: (factor * _PREFIXES.get(prefix, Fraction(1)), dimension)
+    for word, prefixes, factor, dimension in _DEFINITIONS
+    for prefix in ("", *prefixes)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,41 +233,19 @@ def measured(number: str, unit: str) -> str:
     return number if unit == "1" else f"{number} {unit}"
 
 
-@lru_cache(maxsize=1)
-def _registry() -> Any:
-    # pint is loaded only when the first unit word is looked up.
-    import pint
-
-    return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
-
-
-#: Factors and dimensions of all words, computed once from pint's definitions.
-@cache
 def _word(word: str) -> tuple[Fraction, Dimension, Fraction]:
-    if word == "%":
-        return Fraction(1, 100), ONE, Fraction(0)
-    if word in ("ppm", "IU"):
-        return Fraction(1), _base(word), Fraction(0)
+    """Factor, dimension and offset of a unit word."""
     if word not in WORDS:
         mistake = _MISTAKES.get(word)
         raise UnitError(
             f"'{word}' is not a unit of the language",
             _known_units(word) if mistake is None else f"write [{mistake}]",
         )
-    if word == "degC":
-        return Fraction(1), TEMPERATURE, Fraction("273.15")
-    ureg = _registry()
-    quantity = ureg.Quantity(Fraction(1), WORDS[word])
-    dimension, factor = ONE, quantity
-    for name, power in quantity.dimensionality.items():
-        base, unit = _PINT_BASE[name]
-        dimension = dimension * _base(base) ** Fraction(power)
-        factor = factor / ureg.Quantity(Fraction(1), unit) ** Fraction(power)
-    return Fraction(factor.to_base_units().magnitude), dimension, Fraction(0)
+    return *WORDS[word], Fraction("273.15") if word == "degC" else Fraction(0)
 
 
 def _known_units(word: str) -> str:
-    near = similar(word, [*WORDS, "ppm", "IU"])
+    near = similar(word, WORDS)
     if near:
         return f"a unit with a similar name exists: [{near}]"
     kinds = "length, mass, amount, volume, time, temperature and pressure, M, %, ppm and IU"

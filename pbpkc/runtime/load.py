@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pbpkc.compiler.module import GeneratedModule
+from pbpkc.private_folder import private_folder
 from pbpkc.runtime.compiled import CompiledModel
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def load_text(text: str) -> ModuleType:
 
 def _written(text: str, name: str) -> Path:
     """A file that holds exactly `text`, in a folder that only this user can write."""
-    folder = _folder()
+    folder = private_folder()
     path = folder / f"{name}.py"
     data = text.encode()
     # Many processes may be here at once: each writes a file of its own and renames it, and any of
@@ -123,29 +124,6 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-@lru_cache(maxsize=1)
-def _folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    try:
-        folder = (Path(base) if base else Path.home() / ".cache") / "pbpkc" / "generated"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            raise PermissionError("the cache folder belongs to another user")
-        folder.chmod(0o700)
-        handle, probe = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        os.close(handle)
-        os.unlink(probe)
-        return folder
-    except (OSError, RuntimeError):
-        # No home, or one that cannot be written: a folder for this process alone.
-        temporary = tempfile.TemporaryDirectory(prefix="pbpkc-")
-        _temporary.append(temporary)  # removed when the process ends
-        return Path(temporary.name)
-
-
-_temporary: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _forget_old(folder: Path) -> None:

@@ -118,7 +118,10 @@ def test_flow_and_volume_of_a_body(tmp_path: Path) -> None:
     )
     assert found.code == 0, found.out
     assert item(found.json(), "flow") == [("held", "inflow equals outflow at 6 nodes (8 vessels, 300 L/h)")]
-    assert {i["name"] for i in found.json()["items"] if i["group"] == "residual"} == {"iv", "small", "large"}
+    assert {i["name"] for i in found.json()["items"] if i["group"] == "residual"} == {
+        "iv",
+        "small",
+    }
 
 
 def test_an_organ_without_volume_stops_the_check(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_check(tmp_path: Path) -> None:
         "unknown",
         "code",
         "residual",
+        "identifiable",
         "expectation",
     ]
     assert "cmax(one.Cp) = 10" in report.group("expectation")[0].text

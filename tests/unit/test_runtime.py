@@ -19,6 +19,7 @@ import torch
 from generated_modules import compiled_stages, generated, pump
 from hand_systems import Draft
 
+from pbpkc.private_folder import private_folder
 from pbpkc.runtime import load as loading
 from pbpkc.runtime import load_numpy, load_torch
 from pbpkc.runtime.compiled import CompiledModel
@@ -369,10 +370,10 @@ def test_no_torch_text_no_torch_model() -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache folder of this test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    loading._folder.cache_clear()
+    private_folder.cache_clear()
     loading.load_text.cache_clear()
     yield tmp_path / "pbpkc" / "generated"
-    loading._folder.cache_clear()
+    private_folder.cache_clear()
     loading.load_text.cache_clear()
 
 
@@ -407,12 +408,12 @@ def test_without_a_cache_folder_a_temporary_one_serves(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    loading._folder.cache_clear()
+    private_folder.cache_clear()
     loading.load_text.cache_clear()
     assert load_numpy(compiled_stages("oral")[1]).state_names[0] == "gut.THEO"
-    folder = loading._folder()
+    folder = private_folder()
     assert "pbpkc-" in folder.name
-    loading._folder.cache_clear()
+    private_folder.cache_clear()
     loading.load_text.cache_clear()
 
 

@@ -90,7 +90,8 @@ FACTORS = {
 
 
 def test_every_word_is_checked_here() -> None:
-    assert FACTORS.keys() == WORDS.keys()
+    # A part in a hundred, and two that convert to nothing, have tests of their own.
+    assert FACTORS.keys() == WORDS.keys() - {"%", "ppm", "IU"}
 
 
 @pytest.mark.parametrize("word", FACTORS)
