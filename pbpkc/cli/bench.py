@@ -124,7 +124,7 @@ def inversion(
     )
     folder = BenchFolder(output, resume)
     try:
-        with bar("benchmark") as tell:
+        with bar("benchmark", rate=1.0) as tell:  # its steps are weighed in seconds
             found = run(Bench(options, folder), tell)
     except TrainingError as error:
         click.echo(f"error: {error}", err=True)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pbpkc.cli.time_left import TimeLeft
+
 #: Work shorter than this shows no progress; longer work tells again after as long.
 PATIENCE_SECONDS = 2.0
 
@@ -29,34 +31,42 @@ def status(what: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[float, float, str], None]]:
-    """A bar with the time left. Gives a function (done, total, word)."""
+def bar(what: str, rate: float = 0.0) -> Iterator[Callable[[float, float, str], None]]:
+    """A bar with the time left. Gives a function (done, total, word).
+
+    `rate` is work in a second where that is known about beforehand.
+    """
+    left = TimeLeft(rate)
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=None)
+            # Read as it is drawn, so that it counts down between two words.
+            task = progress.add_task(what, total=None, left=left)
 
             def show(done: float, total: float, word: str) -> None:
+                left.hear(done, total)
                 progress.update(task, completed=done, total=total, description=f"{what} {word}".rstrip())
 
             yield show
         return
-    start = time.monotonic()
     with _lines(what) as line:
 
         def tell(done: float, total: float, word: str) -> None:
             if total > 0:
-                left = (time.monotonic() - start) * (total - done) / done if done > 0 else float("nan")
-                about = f", about {left:.0f} s left" if left == left else ""
-                line(f"{what} {word}".rstrip() + f": {100 * done / total:.0f} %{about}", True)
+                left.hear(done, total)
+                about = str(left)
+                line(
+                    f"{what} {word}".rstrip() + f": {100 * done / total:.0f} %" + f", {about}" * bool(about),
+                    True,
+                )
 
         yield tell
 

@@ -23,6 +23,9 @@ from pbpkc.infer.two_stage import two_stage
 #: A posterior counts for so many times the work before it.
 _POSTERIOR = 9
 
+#: The verdict against one search.
+_VERDICT = 0.2
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -184,17 +187,17 @@ def _hear(
     return lambda made: tell(Progress(done + min(made / share, 0.99), total, subject.id))
 
 
-def _searches(subject: FitSubject, options: FitOptions) -> int:
+def _searches(subject: FitSubject, options: FitOptions) -> float:
     """What a subject's work counts before its posterior.
 
-    A search counts for its share, as does each side of a profile, short of the whole: the subject is done
-    when its verdict is.
+    A search counts for its share, as does each side of a profile, and a little is left for the verdict, with
+    which the subject is done.
     """
     sides = 0
     if options.profile is not None:
         shaping = np.count_nonzero(np.asarray(subject.predictor.shapes_prediction, dtype=bool))
         sides = 2 * (len(options.profile) or int(shaping))
-    return options.starts + sides + 1
+    return options.starts + sides + _VERDICT
 
 
 def _whole(

@@ -94,6 +94,11 @@ class BenchOptions:
         return TrainingOptions(seed=self.seed)
 
     @property
+    def training_seconds(self) -> float:
+        """About, of one model: a training's weight among the steps."""
+        return 8.0 if self.short else 20.0
+
+    @property
     def fitting(self) -> FitOptions:
         """Of every fit."""
         return FitOptions(starts=STARTS, seed=self.seed)

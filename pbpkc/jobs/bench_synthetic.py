@@ -21,7 +21,8 @@ def synthetic_steps(bench: Bench, gathered: Gathered) -> list[Step]:
     options = bench.options
     for case in options.cases:
         material = CaseTasks(bench, case, options.tasks)
-        steps.append((20.0, f"training: {case.name}", _training(bench, case, gathered, "synthetic")))
+        what = f"training: {case.name}"
+        steps.append((options.training_seconds, what, _training(bench, case, gathered, "synthetic")))
         for noise in options.noises(case):
             steps += _cell(bench, case, noise, material, gathered)
     return steps
@@ -80,7 +81,8 @@ def speed_steps(bench: Bench, gathered: Gathered) -> list[Step]:
     steps: list[Step] = []
     cases = [c for c in options.cases if not c.why_apart]
     for case in cases[:1] if options.short else cases:
-        steps.append((20.0, f"training: {case.name}", _training(bench, case, gathered, "speed")))
+        what = f"training: {case.name}"
+        steps.append((options.training_seconds, what, _training(bench, case, gathered, "speed")))
         if not case.scenario.startswith("po"):
             continue  # limits of time are for the oral case
         count = 1 if options.short else TIMED

@@ -92,7 +92,9 @@ def table_steps(bench: Bench, gathered: Gathered) -> list[Step]:
     steps: list[Step] = []
     for system in SYSTEMS[:1] if options.short else SYSTEMS:
         at = _System(bench, system)
-        steps.append((25.0, f"training: {system.title}", partial(_train_system, bench, at)))
+        steps.append(
+            (options.training_seconds, f"training: {system.title}", partial(_train_system, bench, at))
+        )
         cases: list[tuple[str, float, int]] = [
             (data, noise, options.replicates if noise else min(OTHERS_SEE, options.replicates))
             for data in ("plasma", "design")

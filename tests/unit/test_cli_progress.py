@@ -121,3 +121,13 @@ def test_on_a_terminal_the_line_is_cleared_and_colours_are_shown(
     assert err.endswith("\x1b[2K")
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in screen()[0]
+
+
+def test_the_bar_on_a_terminal_tells_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    err = Terminal()
+    with contextlib.redirect_stderr(err), progress.bar("benchmark", rate=1.0) as tell:
+        tell(100.0, 5000.0, "training")
+        time.sleep(0.3)
+    assert "benchmark training" in err.getvalue() and "about 82 min left" in err.getvalue()
