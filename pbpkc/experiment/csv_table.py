@@ -12,6 +12,8 @@ from pbpkc.language.source import SourceFile, Span
 MOST_PROBLEMS = 20
 
 _CELL = re.compile(r'[ \t]*(?:"((?:[^"]|"")*)"|([^,]*?))[ \t]*(,|$)')
+_FORMULA = ("=", "+", "-", "@")
+_SIGNED = re.compile(r"[-+](\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DELIMITERS = ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
 
 
@@ -147,6 +149,24 @@ def require_column(table: Table, name: str, option: str) -> Diagnostic | None:
         (Label(table.header[-1].span.end_point(), "header ends here"),),
         (*notes, "the columns are " + ", ".join(table.names)),
         f"say which column it is with {option}" + (f" {near}" if near else ""),
+    )
+
+
+def formula_problem(cell: Cell) -> Diagnostic | None:
+    """What is wrong with a name that a spreadsheet would run as a formula; None where nothing is.
+
+    Names of subjects stand in every table that is written, as they were read, so that tables join. A
+    spreadsheet that opens one takes ``=1+1`` for a formula, whose result would stand there in place of the
+    name, and a formula from a stranger's file can do worse.
+    """
+    text = cell.text
+    if len(text) < 2 or not text.startswith(_FORMULA) or _SIGNED.fullmatch(text):
+        return None
+    return Diagnostic(
+        "data-formula",
+        f"'{text}' would be run as a formula by a spreadsheet that opens the results",
+        (Label(cell.span, f"begins with '{text[0]}'"),),
+        help="begin names of subjects with a letter or a digit",
     )
 
 

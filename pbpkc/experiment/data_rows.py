@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pbpkc.experiment.csv_table import Cell, Table
+from pbpkc.experiment.csv_table import Cell, Table, formula_problem
 from pbpkc.experiment.data_columns import Columns, WordColumn
 from pbpkc.language.diagnostics import Diagnostic, Label, Severity
 from pbpkc.language.source import Span
@@ -190,6 +190,9 @@ def _identity(cells: tuple[Cell, ...], columns: Columns, problems: Problems) -> 
     text = cells[column.index].text
     if text in ("", "."):
         problems.add("data-no-id", "the row does not say whose it is", cells[column.index].span, "no ID")
+        return None
+    if formula := formula_problem(cells[column.index]):
+        problems.add(formula.code, formula.message, formula.span, formula.labels[0].text, help=formula.help)
         return None
     # 1, 1.0 and 01 are one person, as in NONMEM; any other text is a name.
     if _NUMBER.match(text) and float(text) == math.floor(float(text)):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pbpkc.experiment.csv_table import Cell, Table, cap, require_column
+from pbpkc.experiment.csv_table import Cell, Table, cap, formula_problem, require_column
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 
 # NONMEM words that are read where the file has them, whatever their case.
@@ -114,6 +114,8 @@ def read_profiles(
     problems = [p for name, option in wanted if (p := require_column(table, name, option))]
     if problems:
         raise SpecError(problems)
+    # The names of these columns stand in the results as well as what is in them.
+    problems += [p for name in by if (p := formula_problem(table.header[table.names.index(name)]))]
     reader = _Reader(table, columns, by, lloq, problems)
     rows = [row for cells in table.rows if (row := reader.row(cells))]
     if problems:
@@ -148,9 +150,13 @@ class _Reader:
         self.lloq = lloq
         self.problems = problems
         self.missing: dict[tuple[str, ...], int] = {}
+        self.seen: set[tuple[str, ...]] = set()
 
     def row(self, cells: tuple[Cell, ...]) -> _Row | None:
         key = tuple(cells[i].text for i in self.by)
+        if key not in self.seen:
+            self.seen.add(key)
+            self.problems += [p for i in self.by if (p := formula_problem(cells[i]))]
         amount = self._word(cells, "AMT")
         evid = self._word(cells, "EVID") if "EVID" in self.words else None
         if evid is None:

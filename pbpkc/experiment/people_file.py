@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pbpkc.experiment.csv_table import Cell, Table, cap, decode, read_table, require_column
+from pbpkc.experiment.csv_table import (
+    Cell,
+    Table,
+    cap,
+    decode,
+    formula_problem,
+    read_table,
+    require_column,
+)
 from pbpkc.experiment.people import People, beside_of, units_by_column
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.model import Model
@@ -163,6 +171,8 @@ def _column(table: Table, place: int, told: Mapping[str, Any], model: Model) -> 
 def _identity(cell: Cell, seen: dict[str, Cell]) -> list[Diagnostic]:
     if not cell.text:
         return [Diagnostic("data-id", "a person has no id", (Label(cell.span, "empty"),))]
+    if formula := formula_problem(cell):
+        return [formula]
     before = seen.setdefault(cell.text, cell)
     if before is cell:
         return []

@@ -109,6 +109,7 @@ def test_the_spec_is_never_overwritten(tmp_path: Path) -> None:
         ("id\n1\n", '{"columns": {}}', "no column beside 'id'"),
         ("BW\n70\n", '{"columns": {"BW": "kg"}}', "no column 'id'"),
         ("id,BW,BW\n1,70,71\n", '{"columns": {"BW": "kg"}}', "stands twice"),
+        ("id,BW\n+cmd,70\n", '{"columns": {"BW": "kg"}}', "'+cmd' would be run as a formula"),
         ("id,BW\n1,70\n1,71\n", '{"columns": {"BW": "kg"}}', "two people have the id '1'"),
         ("id,BW\n,70\n", '{"columns": {"BW": "kg"}}', "a person has no id"),
         ("id,BW\n1,.\n", '{"columns": {"BW": "kg"}}', "'BW' of person '1' has no value"),
