@@ -23,6 +23,7 @@ COMMANDS = {
     "compile": "compile",
     "show": "show",
     "nca": "nca",
+    "language-server": "language_server",
     "bench": "bench",
     "demo": "demo",
 }
@@ -39,6 +40,7 @@ SUMMARIES = {
     "show": "Print the equations as text, LaTeX or a table.",
     "bench": "Compare methods on tasks whose truth is known.",
     "nca": "Non-compartmental figures of observed data.",
+    "language-server": "Serve an editor: problems as you type, hover, completion, rename, layout.",
     "demo": "Check and fit the theophylline study, and write its report.",
 }
 

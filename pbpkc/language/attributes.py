@@ -40,7 +40,7 @@ def collect_attributes(table: Table) -> dict[str, n.Attribute]:
                         help="write it in the species: ps.liver = ...",
                     )
                 )
-            elif not _accept(table, word, _node_words(block.kind), f"a {block.kind}", attribute):
+            elif not _accept(table, word, node_words(block.kind), f"a {block.kind}", attribute):
                 table.misread.add(name)
             elif f"{name}.{word}" in found:
                 _twice(table, attribute, found[f"{name}.{word}"])
@@ -68,7 +68,7 @@ def collect_attributes(table: Table) -> dict[str, n.Attribute]:
         new = n.Attribute(_part_of(parts[1:], setting.target), setting.value, "", span=setting.span)
         if owner in table.scope.nodes:
             kind = table.scope.nodes[owner].kind
-            accepted = _accept(table, parts[-1].name, _node_words(kind), f"a {kind}", new)
+            accepted = _accept(table, parts[-1].name, node_words(kind), f"a {kind}", new)
         else:
             accepted = _accept(table, parts[1].name, SPECIES_ATTRIBUTES, "a species", new) and (
                 len(parts) == 2 or _is_tissue(table, new)
@@ -278,7 +278,8 @@ def _remainder_volume(table: Table, owner: str, call: n.Call) -> Expr:
     return sub(total, add(*others)) if others else total
 
 
-def _node_words(kind: str) -> tuple[str, ...]:
+def node_words(kind: str) -> tuple[str, ...]:
+    """The attributes that a node of a kind can have."""
     return {
         "tissue": NODE_ATTRIBUTES,
         "blood": ("volume",),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
+from pbpkc.language.diagnostics import Diagnostic, Fix, Label, Problems, respelt, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names, reason
 from pbpkc.language.exact import HIGHEST_EXPONENT, evaluate_exact
 from pbpkc.language.expression import Apply, Const, Expr, Name, add, depth, number
@@ -115,10 +115,11 @@ class ExpressionBinder:
         notes: tuple[str, ...] = (),
         help: str | None = None,
         others: tuple[Label, ...] = (),
+        fixes: tuple[Fix, ...] = (),
     ) -> Unbound:
         """Report a problem and give the exception to raise."""
         labels = ((Label(span),) if span else ()) + others
-        self.problems.append(Diagnostic(code, message, labels, notes, help))
+        self.problems.append(Diagnostic(code, message, labels, notes, help, fixes=fixes))
         return Unbound()
 
     def unit(self, text: n.UnitText | None) -> Unit:
@@ -450,6 +451,7 @@ class ExpressionBinder:
                 help=f"a function with a similar name exists: '{near}'"
                 if near
                 else "functions are " + ", ".join(known),
+                fixes=respelt(node.span, name, known),
             )
         self._count(node, ARITY[name])
         args = [self._bind(a, context) for a in node.args]

@@ -26,6 +26,33 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Replacement:
+    """A stretch of text and what stands there instead; an empty stretch is an insertion."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A change that a program may make because of a diagnostic.
+
+    Parameters
+    ----------
+    title : str
+        What it does, for a menu: ``write 'clint'``.
+    replacements : tuple of Replacement
+        They do not overlap.
+    safe : bool
+        Whether it may be made without asking: there is one thing that can have been meant.
+    """
+
+    title: str
+    replacements: tuple[Replacement, ...]
+    safe: bool = False
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One problem, or one remark.
 
@@ -42,6 +69,8 @@ class Diagnostic:
     help : str, optional
         What to change.
     severity : {"error", "warning", "note"}
+    fixes : tuple of Fix
+        Changes that would remove the problem.
     """
 
     code: str
@@ -50,6 +79,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str | None = None
     severity: Severity = "error"
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def span(self) -> Span | None:
@@ -156,6 +186,17 @@ def similar(name: str, candidates: Iterable[str]) -> str | None:
         return folded[name.lower()]
     found = get_close_matches(name, pool, n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def respelt(span: Span, name: str, candidates: Iterable[str]) -> tuple[Fix, ...]:
+    """The fix of a misspelt name that a span begins with; it is safe where one candidate is like it."""
+    pool = sorted(set(candidates) - {name})
+    near = similar(name, pool)
+    if near is None:
+        return ()
+    alone = len(get_close_matches(name, pool, n=2, cutoff=0.6)) < 2
+    where = Span(span.file, span.start, span.start + len(name))
+    return (Fix(f"write '{near}'", (Replacement(where, near),), alone),) if where.text == name else ()
 
 
 def _render_label(label: Label, first: bool) -> list[str]:

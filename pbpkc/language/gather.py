@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +64,23 @@ def declared_names(statement: n.Statement) -> tuple[str, ...]:
     return ()
 
 
-def gather(tree: n.SyntaxTree) -> Gathered:
+#: Gives the tree of a used file; raises `SpecError`.
+Reader = Callable[[Path], n.SyntaxTree]
+
+
+def read_tree(path: Path) -> n.SyntaxTree:
+    """The tree of a file as it stands on the disk."""
+    return parse(read_source(path))
+
+
+def gather(tree: n.SyntaxTree, read: Reader = read_tree) -> Gathered:
     """Bring in the files a tree uses.
+
+    Parameters
+    ----------
+    tree : SyntaxTree
+    read : callable, optional
+        Gives the tree of a used file: an editor has texts that are not saved yet.
 
     Raises
     ------
@@ -73,6 +88,14 @@ def gather(tree: n.SyntaxTree) -> Gathered:
         For a file that cannot be read or parsed, a `without` name that is not there, a language
         version other than 1.
     """
+    gathered, problems = gather_what_stands(tree, read)
+    if problems:
+        raise SpecError(problems)
+    return gathered
+
+
+def gather_what_stands(tree: n.SyntaxTree, read: Reader = read_tree) -> tuple[Gathered, list[Diagnostic]]:
+    """What could be brought in, and what is wrong with the rest."""
     problems: list[Diagnostic] = []
     seen: dict[Path, bool] = {}
     files: list[SourceFile] = []
@@ -118,7 +141,7 @@ def gather(tree: n.SyntaxTree) -> Gathered:
             help='paths are relative to the file that says `use`; "library/..." is the shipped library',
         )
         try:
-            path = _locate(statement.path, file)
+            path = locate(statement.path, file)
         except FileNotFoundError:
             problems.append(missing)
             return []
@@ -126,7 +149,7 @@ def gather(tree: n.SyntaxTree) -> Gathered:
             return []
         seen[path.resolve()] = True
         try:
-            used = bring(parse(read_source(path)), main=False)
+            used = bring(read(path), main=False)
         except SpecError as error:
             if any(d.code == "cannot-read" for d in error.diagnostics):
                 problems.append(missing)
@@ -147,12 +170,11 @@ def gather(tree: n.SyntaxTree) -> Gathered:
                 help="leave one of them out",
             )
         )
-    if problems:
-        raise SpecError(problems)
     own = frozenset(name for s in tree.statements for name in declared_names(s))
     main_organism = heads[0].organism if heads else None
     organism = main_organism or (organisms[0] if organisms else None)
-    return Gathered(heads[0] if heads else None, organism, tuple(statements), own, tuple(files))
+    head = heads[0] if heads else None
+    return Gathered(head, organism, tuple(statements), own, tuple(files)), problems
 
 
 def not_yet(what: str, node: n.Syntax) -> Diagnostic:
@@ -166,7 +188,14 @@ def not_yet(what: str, node: n.Syntax) -> Diagnostic:
     )
 
 
-def _locate(path: str, file: SourceFile) -> Path:
+def locate(path: str, file: SourceFile) -> Path:
+    """Where a used file stands: beside the file that says `use`, or in the shipped library.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a file that the library does not have.
+    """
     if path.startswith("library/"):
         return resource("specs", *path.split("/"))
     return Path(file.name).parent / path

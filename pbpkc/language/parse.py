@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 from lark.lark import PostLex
+from lark.lexer import TerminalDef
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
@@ -165,27 +167,70 @@ def parse(file: SourceFile) -> SyntaxTree:
     SpecError
         With one diagnostic for each statement that does not parse.
     """
+    found = _whole_or_problems(file)
+    if isinstance(found, SyntaxTree):
+        return found
+    raise SpecError(found[0])
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What of a text could be read.
+
+    Parameters
+    ----------
+    tree : SyntaxTree or None
+        Of the statements that parse; None where not even those can be told apart.
+    problems : tuple of Diagnostic
+        Of the others.
+    """
+
+    tree: SyntaxTree | None
+    problems: tuple[Diagnostic, ...] = ()
+
+
+def parse_what_stands(file: SourceFile) -> Parsed:
+    """The statements of a text that parse, and what is wrong with the others.
+
+    For editors: in the middle of typing a text rarely parses as a whole. Places are those of the text.
+    """
+    found = _whole_or_problems(file)
+    if isinstance(found, SyntaxTree):
+        return Parsed(found)
+    problems, rest = found
+    for _ in range(MOST_ERRORS if rest else 0):
+        attempt = _attempt(file, rest)
+        if isinstance(attempt, SyntaxTree):
+            return Parsed(attempt, tuple(problems))
+        shorter = blank(rest, *_lost(rest, attempt.at))
+        if shorter == rest:
+            break
+        rest = shorter
+    return Parsed(None, tuple(problems))
+
+
+def _whole_or_problems(file: SourceFile) -> SyntaxTree | tuple[list[Diagnostic], str]:
+    """The tree, or the problems and the text without the statements that have them."""
     if len(file.text) > MOST_CHARACTERS:
-        raise SpecError([_too_long(file.name)])
+        return [_too_long(file.name)], ""
     if "\0" in file.text:
-        raise SpecError(
-            [Diagnostic("not-text", f"'{file.name}' is not a text file", help="a spec is a text in UTF-8")]
-        )
+        wrong = Diagnostic("not-text", f"'{file.name}' is not a text file", help="a spec is a text in UTF-8")
+        return [wrong], ""
     if not has_header(file.text):
-        raise SpecError([no_header(file)])
+        return [no_header(file)], ""
     problems: list[Diagnostic] = []
     text = file.text
     while True:
         found = _attempt(file, text)
         if isinstance(found, SyntaxTree):
-            if problems:
-                raise SpecError(problems)
-            return found
+            return (problems, text) if problems else found
         problems.append(found.problem)
         blanked = blank(text, *_lost(text, found.at))
-        if len(problems) >= MOST_ERRORS or blanked == text or found.last:
-            raise SpecError(problems)
+        if blanked == text:
+            return problems, ""
         text = blanked
+        if len(problems) >= MOST_ERRORS or found.last:
+            return problems, text
 
 
 def _lost(text: str, at: int) -> tuple[int, int]:
@@ -212,7 +257,12 @@ def _attempt(file: SourceFile, text: str) -> SyntaxTree | Stop:
         stopped = error.pos_in_stream
         ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         at = len(text) if ended or stopped is None or stopped < 0 else stopped
-        return syntax_error(file, text, at, lambda place: _state_at(text, place), _parser().terminals)
+        return syntax_error(file, text, at, lambda place: _state_at(text, place), terminals())
+
+
+def terminals() -> Collection[TerminalDef]:
+    """The terminals of the grammar."""
+    return _parser().terminals
 
 
 def _state_at(text: str, at: int) -> tuple[set[str], Token | None]:
@@ -230,12 +280,25 @@ def _state_at(text: str, at: int) -> tuple[set[str], Token | None]:
     return accepted, before
 
 
+def accepted_behind(text: str) -> set[str]:
+    """The terminals that could stand next behind a text that is the beginning of a spec."""
+    # A character that no terminal has stops the parser exactly there.
+    interactive: InteractiveParser = _parser().parse_interactive(text + "\x01")
+    try:
+        for _ in interactive.iter_parse():
+            pass
+    except (UnexpectedInput, _Refused):
+        pass
+    accepted: set[str] = interactive.accepts()  # type: ignore[no-untyped-call]
+    return accepted
+
+
 def _refusal(error: _Refused, file: SourceFile, text: str) -> Stop:
     start = error.token.start_pos or 0
     span = Span(file, start, start + len(error.token))
     if error.why == "word":
         accepted, _ = _state_at(text, start)
-        return Stop(wrong_word(file, text, start, accepted, _parser().terminals), start)
+        return Stop(wrong_word(file, text, start, accepted, terminals()), start)
     shown = str(error.token) if len(error.token) <= 30 else str(error.token)[:30] + "..."
     return Stop(
         Diagnostic(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pbpkc.language import nodes as n
@@ -10,7 +12,7 @@ from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.curves import check_still
 from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError, raise_if_errors
 from pbpkc.language.expression import Apply, names_in, walk
-from pbpkc.language.gather import Gathered, gather
+from pbpkc.language.gather import Gathered, Reader, gather, gather_what_stands, read_tree
 from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
     Definition,
@@ -21,8 +23,8 @@ from pbpkc.language.observables import read_observables
 from pbpkc.language.places import read_nodes, read_species
 from pbpkc.language.populations import read_populations
 from pbpkc.language.scenarios import ScenarioReader
-from pbpkc.language.scope import build_scope
-from pbpkc.language.source import Span
+from pbpkc.language.scope import Scope, build_scope
+from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.spaces import passive_exchange
 from pbpkc.language.states import list_states, read_starts, reasons_of_states
 from pbpkc.language.syntax_errors import has_header
@@ -31,16 +33,66 @@ from pbpkc.language.unknown_terms import read_unknowns
 from pbpkc.language.value_checks import read_checks
 
 
-def resolve(tree: SyntaxTree) -> Model:
+@dataclass(frozen=True)
+class Examined:
+    """What could be made of a spec, for editors: a spec with an error still has names and values.
+
+    Parameters
+    ----------
+    model : Model or None
+        Where there is no error.
+    scope : Scope
+        What is declared.
+    definitions : mapping of str to Definition
+        Those that were understood.
+    files : tuple of SourceFile
+        The main file first.
+    problems : tuple of Diagnostic
+        Errors in reading order, then warnings and notes.
+    """
+
+    model: Model | None
+    scope: Scope
+    definitions: Mapping[str, Definition]
+    files: tuple[SourceFile, ...]
+    problems: tuple[Diagnostic, ...]
+
+
+def examine(tree: SyntaxTree, read: Reader = read_tree) -> Examined:
+    """As `resolve`, with what is known in spite of errors."""
+    gathered, problems = gather_what_stands(tree, read)
+    scope = build_scope(gathered)
+    if problems:
+        return Examined(None, scope, {}, gathered.files, tuple(problems))
+    table = Table(gathered, scope)
+    model, errors = None, tuple[Diagnostic, ...]()
+    try:
+        model = _resolve_table(tree, gathered, table)
+    except SpecError as error:
+        errors = error.diagnostics
+    others = tuple(d for d in table.problems if d.severity != "error")
+    return Examined(model, scope, table.definitions, gathered.files, errors + others)
+
+
+def resolve(tree: SyntaxTree, read: Reader = read_tree) -> Model:
     """The model that a spec describes.
+
+    Parameters
+    ----------
+    tree : SyntaxTree
+    read : callable, optional
+        Gives the tree of a used file; as it stands on the disk if left out.
 
     Raises
     ------
     SpecError
         With every problem found in the spec and the files it uses.
     """
-    gathered = gather(tree)
-    table = Table(gathered, build_scope(gathered))
+    gathered = gather(tree, read)
+    return _resolve_table(tree, gathered, Table(gathered, build_scope(gathered)))
+
+
+def _resolve_table(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     try:
         return _resolve(tree, gathered, table)
     except Unbound:

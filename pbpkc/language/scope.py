@@ -190,7 +190,7 @@ def build_scope(gathered: Gathered) -> Scope:
 def name_span(statement: n.Statement, name: str) -> Span:
     """Where a statement writes the name that it declares."""
     span = statement.span
-    match = re.compile(rf"\w+\s+(?:.*?[\s,])?({re.escape(name)})\b", re.DOTALL).match(span.text)
+    match = re.compile(rf"\w+\s+(?:.*?[\s,])??({re.escape(name)})\b", re.DOTALL).match(span.text)
     return Span(span.file, span.start + match.start(1), span.start + match.end(1)) if match else span
 
 

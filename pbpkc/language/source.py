@@ -33,6 +33,15 @@ class SourceFile:
         line = bisect_right(self._starts, offset) - 1
         return line + 1, offset - self._starts[line] + 1
 
+    @property
+    def line_count(self) -> int:
+        """How many lines there are; a text that ends with a newline has an empty last one."""
+        return len(self._starts)
+
+    def line_start(self, number: int) -> int:
+        """The offset at which a line (from 1) begins."""
+        return self._starts[number - 1]
+
     def line(self, number: int) -> str:
         """The text of one line (from 1), without its newline; empty past the end."""
         lines = self._starts

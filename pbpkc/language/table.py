@@ -16,7 +16,7 @@ from pbpkc.language.attributes import attribute_definition, collect_attributes
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
 from pbpkc.language.circulation import Circulations
 from pbpkc.language.coefficients import by_tissue, partition_word, permeability_line
-from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
 from pbpkc.language.expression import Const, Expr, Name, names_in, shown, walk
 from pbpkc.language.gather import Gathered
 from pbpkc.language.model import Definition
@@ -411,6 +411,7 @@ class Table:
             help=f"a name with a similar spelling exists: '{near}'"
             if near
             else f"declare it, for example: param {base} = 1 [1/h]",
+            fixes=respelt(node.span, base, self.scope.names()),
         )
 
     def _not_a_member(self, node: n.Ref | n.Part | n.Member, name: str, base: str) -> Unbound:

@@ -1,0 +1,1 @@
+"""Writing specs in an editor: a language server, a lexer, grammars for editors."""
