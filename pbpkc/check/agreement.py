@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 #: Largest difference, in sums of absolute terms. A few hundred roundings of 1.1e-16 stay far below it.
 TOLERANCE = 1e-12
 
-_SPARSE = ("jacobian", "d_rhs_dp", "d_observe_dy", "d_observe_dp", "d_initial_dp", "d_noise_dp")
+_SPARSE = ("jacobian", "d_rhs_dp", "d_rhs_du", "d_observe_dy", "d_observe_dp", "d_observe_du", "d_initial_dp",
+           "d_noise_dp")  # fmt: skip
 
 # Quantities whose entries exist in the simplified System only.
 _INTERNAL = ("constants", "d_constants", "rates", "defaults")
@@ -308,6 +309,7 @@ def _entry_name(model: Layout, quantity: str, row: int, column: int | None) -> s
         "initial_state": model.state_names, "d_initial_dp": model.state_names, "rates": model.rate_names,
         "observe": model.observable_names, "d_observe_dy": model.observable_names,
         "d_observe_dp": model.observable_names, "lloq": model.observable_names,
+        "d_rhs_du": model.state_names, "d_observe_du": model.observable_names,
         "noise": [f"{o}, {part}" for o in model.observable_names for part in ("proportional", "additive")],
         "constants": model.manifest["constants"], "d_constants": model.manifest["constants"],
     }  # fmt: skip
@@ -317,6 +319,7 @@ def _entry_name(model: Layout, quantity: str, row: int, column: int | None) -> s
     if column is None:
         return name
     by = model.state_names if quantity in ("jacobian", "d_observe_dy") else model.parameter_names
+    by = model.input_names if quantity.endswith("_du") else by
     return f"{name} by {by[column]}"
 
 

@@ -13,7 +13,10 @@ from pbpkc.check.traced import Array
 #: Quantities by what they depend on: constants, the defaults of unknown terms, a point, parameters only.
 PREPARED = ("constants", "d_constants")
 DEFAULTS = "defaults"
-AT_A_POINT = ("rhs", "rates", "jacobian", "d_rhs_dp", "observe", "d_observe_dy", "d_observe_dp")
+AT_A_POINT = (
+    "rhs", "rates", "jacobian", "d_rhs_dp", "d_rhs_du", "observe", "d_observe_dy", "d_observe_dp",
+    "d_observe_du",
+)  # fmt: skip
 OF_PARAMETERS = ("initial_state", "d_initial_dp", "noise", "d_noise_dp", "lloq")
 
 
@@ -90,9 +93,14 @@ def autograd(model: Any, points: Points) -> Iterator[tuple[str, Array]]:
     for quantity, function, argument in (
         ("jacobian", model.rhs, 1),
         ("d_rhs_dp", model.rhs, 2),
+        ("d_rhs_du", model.rhs, 3),
         ("d_observe_dy", model.observe, 1),
         ("d_observe_dp", model.observe, 2),
+        ("d_observe_du", model.observe, 3),
     ):
+        if argument == 3 and not u.shape[-1]:
+            yield quantity, np.empty((len(points), 0))
+            continue
         dense = torch.func.vmap(torch.func.jacrev(function, argnums=argument))(t, y, p, u)
         rows, columns = model.sparsity(quantity)
         yield quantity, dense.detach().numpy()[:, rows, columns]

@@ -123,8 +123,8 @@ def reference_values(
         If an unknown term has neither a default nor a function here.
     """
     given = dict(unknowns or {})
-    states, parameters = len(system.states), len(system.parameters)
-    directions = states + parameters if slopes else 0
+    states, parameters, inputs = len(system.states), len(system.parameters), len(system.inputs)
+    directions = states + parameters + inputs if slopes else 0
     with np.errstate(all="ignore"):
         tracer = Tracer(
             _leaves(system, points, slopes),
@@ -141,31 +141,37 @@ def reference_values(
             "rates": _columns(rates, len(points)),
         }
         groups = {
-            ("rhs", "jacobian", "d_rhs_dp"): _right_hand_side(system, tracer, rates),
-            ("observe", "d_observe_dy", "d_observe_dp"): [tracer.of(o.expr) for o in system.outputs],
-            ("initial_state", "", "d_initial_dp"): [tracer.of(e) for e in system.initial],
-            ("noise", "", "d_noise_dp"): [
+            ("rhs", "jacobian", "d_rhs_dp", "d_rhs_du"): _right_hand_side(system, tracer, rates),
+            ("observe", "d_observe_dy", "d_observe_dp", "d_observe_du"): [
+                tracer.of(o.expr) for o in system.outputs
+            ],
+            ("initial_state", "", "d_initial_dp", ""): [tracer.of(e) for e in system.initial],
+            ("noise", "", "d_noise_dp", ""): [
                 tracer.of(e) for o in system.outputs for e in (o.proportional, o.additive)
             ],
-            ("lloq", "", ""): [
+            ("lloq", "", "", ""): [
                 tracer.constant(np.nan) if o.lloq is None else tracer.of(o.lloq) for o in system.outputs
             ],
-            ("constants", "", "d_constants"): constants,
+            ("constants", "", "d_constants", ""): constants,
         }
-        for (name, by_state, by_parameter), rows in groups.items():
+        for (name, by_state, by_parameter, by_input), rows in groups.items():
             quantities[name] = _columns(rows, len(points))
             if by_state and slopes:
                 quantities[by_state] = _slopes(rows, slice(0, states), (len(points), 0, states))
             if by_parameter and slopes:
                 span = slice(states, states + parameters)
                 quantities[by_parameter] = _slopes(rows, span, (len(points), 0, parameters))
+            if by_input and slopes:
+                span = slice(states + parameters, directions)
+                quantities[by_input] = _slopes(rows, span, (len(points), 0, inputs))
     arguments, quantities["defaults"] = _defaults(system, given, len(points))
     return Reference(points, quantities, given, arguments, tracer.decisions)
 
 
 def _leaves(system: System, points: Points, slopes: bool) -> dict[sp.Symbol, Traced]:
     n, states = len(points), len(system.states)
-    width = states + len(system.parameters) if slopes else 0
+    behind = states + len(system.parameters)
+    width = behind + len(system.inputs) if slopes else 0
     none = np.zeros((n, width))
 
     def leaf(value: Array, direction: int | None) -> Traced:
@@ -178,7 +184,7 @@ def _leaves(system: System, points: Points, slopes: bool) -> dict[sp.Symbol, Tra
     known = {system.time: leaf(points.t, None)}
     known |= {s.symbol: leaf(points.y[:, k], k) for k, s in enumerate(system.states)}
     known |= {p.symbol: leaf(points.p[:, k], states + k) for k, p in enumerate(system.parameters)}
-    known |= {u.symbol: leaf(points.u[:, k], None) for k, u in enumerate(system.inputs)}
+    known |= {u.symbol: leaf(points.u[:, k], behind + k) for k, u in enumerate(system.inputs)}
     return known
 
 

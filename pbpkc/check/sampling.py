@@ -13,6 +13,7 @@ import numpy as np
 
 from pbpkc.check.reference_values import Points, Reference, TrialFunction, reference_values
 from pbpkc.check.traced import Array
+from pbpkc.compiler.numeric import nominal_leaves
 from pbpkc.compiler.system import Parameter, System
 
 # Candidates from which points are chosen.
@@ -117,7 +118,11 @@ def _candidates(system: System, rng: np.random.Generator, n: int) -> Points:
         p[:, k] = _parameter_values(parameter, rng, n)
     u = np.empty((n, len(system.inputs)))
     for k, entry in enumerate(system.inputs):
-        u[:, k] = rng.uniform(0.0, 24.0 if entry.kind == "tad" else 100.0, n)
+        if entry.kind == "held":
+            start = next(p for p in system.parameters if p.name == entry.target)
+            u[:, k] = np.clip(_parameter_values(start, rng, n), *entry.bounds)
+        else:
+            u[:, k] = rng.uniform(0.0, 24.0 if entry.kind == "tad" else 100.0, n)
     return Points(_log_uniform(rng, 1e-2, 48.0, n), y, p, u)
 
 
@@ -127,7 +132,7 @@ def _initial_state(system: System) -> Array:
         np.zeros(1),
         np.ones((1, len(system.states))),
         np.array([[p.value for p in system.parameters]], dtype=float).reshape(1, -1),
-        np.zeros((1, len(system.inputs))),
+        np.array([[nominal_leaves(system)[u.symbol] for u in system.inputs]], dtype=float).reshape(1, -1),
     )
     unknowns = {u.name: TrialFunction(u) for u in system.unknowns if u.default is None}
     start = reference_values(system, nominal, unknowns, slopes=False).quantities["initial_state"].value[0]

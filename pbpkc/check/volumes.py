@@ -20,8 +20,8 @@ def prove_volumes(system: System, names: Sequence[str] | None = None) -> tuple[P
     system : System
         As lowered: simplification may drop a volume that nobody reads.
     names : sequence of str, optional
-        Names of parameters and constants; if left out, all that end in ``.volume`` or ``.vascular``: also
-        the spaces of permeability-limited tissues.
+        Names of parameters, constants and curves; if left out, all that end in ``.volume`` or ``.vascular``:
+        also the spaces of permeability-limited tissues.
 
     Returns
     -------
@@ -31,13 +31,14 @@ def prove_volumes(system: System, names: Sequence[str] | None = None) -> tuple[P
     Raises
     ------
     ValueError
-        If a name is neither a parameter nor a constant of the system.
+        If a name is no parameter, constant or curve of the system.
     """
-    known = {p.name: p.symbol for p in system.parameters} | {a.name: a.symbol for a in system.constants}
+    known = {p.name: p.symbol for p in system.parameters}
+    known |= {a.name: a.symbol for a in (*system.constants, *system.curves)}
     wanted = [n for n in known if n.endswith(_ENDINGS)] if names is None else list(names)
     missing = [n for n in wanted if n not in known]
     if missing:
-        raise ValueError(f"names contains '{missing[0]}', which is neither a parameter nor a constant")
+        raise ValueError(f"names contains '{missing[0]}', which is no parameter, constant or curve")
     enclosures, trial = Enclosures(system), Trial(system)
     claim = "it is positive"
     proofs: list[Proof] = []

@@ -17,7 +17,8 @@ class Reads:
     Parameters
     ----------
     parameters, states, inputs, unknowns : tuple of str
-        Names, in the order of the `System`.
+        Names, in the order of the `System`. Who reads a held input also reads its parameter, which is its
+        value until something changes it.
     time : bool
         Whether it reads the time itself.
     """
@@ -78,6 +79,10 @@ class _Graph:
     def __init__(self, system: System) -> None:
         self._system = system
         self._behind: dict[sp.Basic, frozenset[sp.Basic]] = {}
+        leaves = {p.name: p.symbol for p in system.parameters}
+        for u in system.inputs:
+            if u.kind == "held":
+                self._behind[u.symbol] = frozenset({u.symbol, leaves[u.target]})
         for definition in (*system.constants, *system.curves):
             self._behind[definition.symbol] = self.leaves(definition.expr)
 

@@ -7,13 +7,13 @@ mode) and nothing is expanded. Curves are differentiated through by the chain ru
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
 from pbpkc.compiler.gradient import Gradients
-from pbpkc.compiler.system import Assignment, System
+from pbpkc.compiler.system import Assignment, Input, StateVariable, System
 from pbpkc.compiler.vanishing import Vanishing
 
 Entries = Mapping[tuple[int, int], sp.Expr]
@@ -35,7 +35,10 @@ class Derivatives:
         The symbol that holds d(constant)/d(parameter), by (constant's symbol, parameter's index).
     rates_by, outputs_by : tuple of mapping
         For each rate and each observable: the partial derivative, curves substituted, by each state,
-        leaf parameter and constant symbol it reads. `jacobian` and `d_rhs_dp` are sums of these.
+        input, leaf parameter and constant symbol it reads. `jacobian`, `d_rhs_dp` and `d_rhs_du` are sums
+        of these.
+    yields_by : mapping of (int, int) to mapping
+        The same for those entries of N that are no numbers.
     jacobian : mapping
         d(dy_i/dt)/dy_j in parameters, constants, curves, states, t and u.
     rates_dp, outputs_dp : tuple of tuple of int
@@ -43,7 +46,9 @@ class Derivatives:
         in ways that cancel (weight in CL/V) is not changed by it.
     d_rhs_dp : mapping
         d(dy_i/dt)/dp_k; reads derivative constants too.
-    d_observe_dy, d_observe_dp : mapping
+    d_rhs_du : mapping
+        d(dy_i/dt)/du_k, infusions among them.
+    d_observe_dy, d_observe_dp, d_observe_du : mapping
         Rows are observables.
     d_noise_dp : mapping
         Row ``2*o`` is the proportional part of observable `o`, row ``2*o + 1`` the additive part.
@@ -56,12 +61,15 @@ class Derivatives:
     constants_by: Mapping[tuple[sp.Symbol, int], sp.Symbol]
     rates_by: tuple[Partials, ...]
     outputs_by: tuple[Partials, ...]
+    yields_by: Mapping[tuple[int, int], Partials]
     rates_dp: tuple[tuple[int, ...], ...]
     outputs_dp: tuple[tuple[int, ...], ...]
     jacobian: Entries
     d_rhs_dp: Entries
+    d_rhs_du: Entries
     d_observe_dy: Entries
     d_observe_dp: Entries
+    d_observe_du: Entries
     d_noise_dp: Entries
     d_initial_dp: Entries
 
@@ -85,6 +93,7 @@ def differentiate(system: System) -> Derivatives:
     chain = _Chain(system, gradients, vanishing, constants_by)
     rates = tuple(chain.partials(r.expr) for r in system.rates)
     outputs = tuple(chain.partials(o.expr) for o in system.outputs)
+    yields = {key: partials for key in sorted(system.N) if (partials := chain.partials(system.N[key]))}
     rates_dp = [chain.by_parameter(p) for p in rates]
     outputs_dp = [chain.by_parameter(p) for p in outputs]
     noise = [chain.partials(e) for o in system.outputs for e in (o.proportional, o.additive)]
@@ -95,12 +104,15 @@ def differentiate(system: System) -> Derivatives:
         constants_by=constants_by,
         rates_by=rates,
         outputs_by=outputs,
+        yields_by=yields,
         rates_dp=tuple(tuple(row) for row in rates_dp),
         outputs_dp=tuple(tuple(row) for row in outputs_dp),
         jacobian=_jacobian(system, rates),
-        d_rhs_dp=_d_rhs_dp(system, rates_dp, chain),
-        d_observe_dy=_by_states(system, outputs),
+        d_rhs_dp=_d_rhs_dp(system, rates_dp, yields, chain),
+        d_rhs_du=_d_rhs_du(system, rates, yields),
+        d_observe_dy=_by(system.states, outputs),
         d_observe_dp=_rows(outputs_dp),
+        d_observe_du=_by(system.inputs, outputs),
         d_noise_dp=_rows([chain.by_parameter(p) for p in noise]),
         d_initial_dp=_rows([chain.by_parameter(p) for p in initial]),
     )
@@ -129,7 +141,7 @@ class _Chain:
             self._curves[symbol] = self.partials(expr)
 
     def partials(self, expr: sp.Expr) -> Partials:
-        """Partial derivatives by states, parameters and constants, curves substituted."""
+        """Partial derivatives by states, inputs, parameters and constants, curves substituted."""
         terms: defaultdict[sp.Symbol, list[sp.Expr]] = defaultdict(list)
         for symbol, slope in self._gradients.of(sp.sympify(expr)).items():
             if symbol in self._curves:
@@ -193,18 +205,42 @@ def _jacobian(system: System, rates: tuple[Partials, ...]) -> Entries:
     return _collected(terms)
 
 
-def _d_rhs_dp(system: System, rates_dp: list[dict[int, sp.Expr]], chain: _Chain) -> Entries:
+def _d_rhs_dp(
+    system: System,
+    rates_dp: list[dict[int, sp.Expr]],
+    yields: Mapping[tuple[int, int], Partials],
+    chain: _Chain,
+) -> Entries:
     terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
     for (i, r), coefficient in system.N.items():
         for k, slope in rates_dp[r].items():
             terms[i, k].append(coefficient * slope)
-        for k, slope in chain.by_parameter(chain.partials(coefficient)).items():
+        for k, slope in chain.by_parameter(yields.get((i, r), {})).items():
             terms[i, k].append(slope * system.rates[r].expr)
     return _collected(terms)
 
 
-def _by_states(system: System, outputs: tuple[Partials, ...]) -> Entries:
-    columns = {s.symbol: j for j, s in enumerate(system.states)}
+def _d_rhs_du(
+    system: System, rates: tuple[Partials, ...], yields: Mapping[tuple[int, int], Partials]
+) -> Entries:
+    terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
+    columns = {u.symbol: k for k, u in enumerate(system.inputs)}
+    for (i, r), coefficient in system.N.items():
+        for symbol, slope in rates[r].items():
+            if symbol in columns:
+                terms[i, columns[symbol]].append(coefficient * slope)
+        for symbol, slope in yields.get((i, r), {}).items():
+            if symbol in columns:
+                terms[i, columns[symbol]].append(slope * system.rates[r].expr)
+    places = {s.name: i for i, s in enumerate(system.states)}
+    for k, u in enumerate(system.inputs):
+        if u.kind == "infusion":
+            terms[places[u.target], k].append(sp.Integer(1))
+    return _collected(terms)
+
+
+def _by(entries: Sequence[StateVariable | Input], outputs: tuple[Partials, ...]) -> Entries:
+    columns = {s.symbol: j for j, s in enumerate(entries)}
     return _rows([{columns[s]: d for s, d in partials.items() if s in columns} for partials in outputs])
 
 

@@ -9,7 +9,7 @@ import sympy as sp
 from pbpkc.compiler.analysed import AnalysedSystem
 from pbpkc.compiler.conservation import ConservedTotal
 from pbpkc.compiler.notation import Notation, arrow_text, notation
-from pbpkc.compiler.system import Output, Parameter, System, UnknownTerm
+from pbpkc.compiler.system import Input, Output, Parameter, System, UnknownTerm
 from pbpkc.language.units import canonical_text
 
 
@@ -42,7 +42,7 @@ def _system_lines(system: System) -> Iterator[str]:
             for s, start in zip(system.states, system.initial, strict=True)
         ),
     )
-    yield from _block("inputs", _aligned((u.name, u.kind, f"of {u.target}") for u in system.inputs))
+    yield from _block("inputs", _aligned((u.name, u.kind, _of(u)) for u in system.inputs))
     yield from _block("unknown terms", (_unknown(u, written) for u in system.unknowns))
     yield from _block("constants", _aligned((a.name, f"= {text(a.expr)}") for a in system.constants))
     yield from _block("curves", _aligned((a.name, f"= {text(a.expr)}") for a in system.curves))
@@ -66,6 +66,13 @@ def _parameter(parameter: Parameter) -> tuple[str, ...]:
     # The number is canonical; the unit of the spec is kept beside it, since reports use it.
     reported = "" if parameter.unit.text == unit else f", reported in {parameter.unit}"
     return parameter.name, f"= {parameter.value!r}", f"[{unit}]", f"{parameter.kind}{allowed}{reported}"
+
+
+def _of(entry: Input) -> str:
+    if entry.kind != "held":
+        return f"of {entry.target}"
+    low, high = entry.bounds
+    return f"of {entry.target}, {entry.hold} in ({low!r}, {high!r})"
 
 
 def _arguments(arguments: Mapping[str, float]) -> str:

@@ -35,10 +35,10 @@ def parameter_range(parameter: Parameter) -> Interval:
 
 
 def declared_box(system: System) -> dict[sp.Symbol, Interval]:
-    """Every leaf symbol's range: parameters as declared, states, time and inputs not negative."""
+    """Every leaf symbol's range: parameters and what is held as declared, all others not negative."""
     box = {p.symbol: parameter_range(p) for p in system.parameters}
     box |= {s.symbol: iv.NON_NEGATIVE for s in system.states}
-    box |= {u.symbol: iv.NON_NEGATIVE for u in system.inputs}
+    box |= {u.symbol: Interval(*u.bounds) for u in system.inputs}
     box[system.time] = iv.NON_NEGATIVE
     return box
 

@@ -36,7 +36,8 @@ def _lines(system: System) -> Iterator[str]:
     for s in system.states:
         yield f"state {s.name} {s.symbol} {s.unit} node {s.node} species {s.species} sink {s.sink}"
     for u in system.inputs:
-        yield f"input {u.name} {u.symbol} {u.kind} {u.target}"
+        held = f" hold {u.hold} in {u.bounds!r}" if u.hold else ""
+        yield f"input {u.name} {u.symbol} {u.kind} {u.target}{held}"
     for a in system.constants:
         yield f"constant {a.name} {a.symbol} = {write(a.expr)}"
     for a in system.curves:

@@ -206,7 +206,8 @@ def latex_writer(system: System) -> LatexWriter:
     for definition in (*system.constants, *system.curves):
         add(definition.symbol, latex_name(definition.name), definition.name)
     for entry in system.inputs:
-        add(entry.symbol, f"u{_subscript(entry.target.split('.'))}", entry.name)
+        shown = f"u{_subscript(entry.target.split('.'))}"
+        add(entry.symbol, f"{latex_name(entry.target)}(t)" if entry.kind == "held" else shown, entry.name)
     for rate in system.rates:
         add(rate.symbol, f"r{_subscript([rate.name])}", rate.name)
     return LatexWriter(notation(system), names)

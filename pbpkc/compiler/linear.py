@@ -1,4 +1,7 @@
-"""The linear part of the equations: dy/dt = A(p) y + b(p, u) + (terms that are not of this form)."""
+"""The linear part of the equations: dy/dt = A(p, u) y + b(p, u) + (terms that are not of this form).
+
+The `u` of A are held inputs: between events they are as constant as `p`.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,10 @@ class LinearPart:
     Parameters
     ----------
     A : mapping of (int, int) to Expr
-        Entry (i, j) multiplies state j in equation i; reads parameters and constants only.
+        Entry (i, j) multiplies state j in equation i; reads parameters and constants, and held inputs that
+        are constant between events.
     b : mapping of int to Expr
-        What is added to equation i: parameters, constants, infusions.
+        What is added to equation i: the same, and infusions.
     terms : tuple of OtherTerm
         Everything else, by rate.
     rates, states : tuple of int
@@ -48,13 +52,14 @@ class LinearPart:
 
     @property
     def is_everything(self) -> bool:
-        """Whether the system is linear and time-invariant, doses apart."""
+        """Whether the system is linear and time-invariant between events."""
         return not self.terms
 
     def reason(self, system: System) -> str:
         """Why the system is, or is not, linear and time-invariant."""
         if self.is_everything:
-            return "every rate is linear in the states, and no coefficient changes in time"
+            text = "every rate is linear in the states, and no coefficient changes "
+            return text + ("between events" if any(u.hold for u in system.inputs) else "in time")
         parts: list[str] = []
         for reason in (NONLINEAR, UNKNOWN, TIME):
             names = list(dict.fromkeys(system.rates[t.rate].name for t in self.terms if t.reason == reason))
@@ -110,8 +115,8 @@ class _Reader:
     def __init__(self, system: System) -> None:
         self._states = {s.symbol: j for j, s in enumerate(system.states)}
         self._of_states: set[sp.Symbol] = set(self._states)
-        # The time since a dose is an input, but it runs like time itself.
-        self._of_time: set[sp.Symbol] = {system.time} | {u.symbol for u in system.inputs}
+        # The time since a dose is an input, but it runs like time itself. An infusion is read by nobody.
+        self._of_time: set[sp.Symbol] = {system.time} | {u.symbol for u in system.inputs if u.runs}
         self._curves: dict[sp.Symbol, _Form] = {}
         for curve in system.curves:
             if self._reads(curve.expr, self._of_states):

@@ -6,7 +6,7 @@ in its own unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import sympy as sp
@@ -24,6 +24,7 @@ from pbpkc.compiler.system import (
     System,
     UnknownTerm,
 )
+from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
 from pbpkc.language.expression import Apply, Expr, Name, names_in, walk
@@ -52,6 +53,11 @@ class _Lowering:
         self.symbols: dict[str, sp.Expr] = {}
         self.time = sp.Symbol("t", real=True)
         self.symbols["t"] = self.time
+        self.held: dict[str, sp.Symbol] = {}  # names with an entry of u, and their entry of p
+        self.start_symbols: dict[
+            str, sp.Expr
+        ] = {}  # like `symbols`, for what is computed once at the beginning
+        self.at_start: dict[sp.Symbol, Assignment] = {}  # what curves of held names are at the beginning
         self.rates: dict[str, Rate] = {}
 
     def _symbol(self, name: str, prefix: str = "") -> sp.Symbol:
@@ -67,6 +73,7 @@ class _Lowering:
         rates, stoichiometry = self._rates()
         initial = tuple(self._initial(s) for s in model.states)
         outputs = tuple(self._output(o) for o in model.observables)
+        constants = (*constants, *self._read_at_start(initial, outputs))
         if self.problems:
             raise SpecError(self.problems)
         return System(
@@ -180,7 +187,36 @@ class _Lowering:
             symbol = self._symbol(species, "tad_")
             self.symbols[name] = symbol
             found.append(Input(name, symbol, "tad", species))
-        return tuple(found)
+        return (*found, *self._held())
+
+    def _held(self) -> Iterator[Input]:
+        """Covariates with `hold` and inputs that a rate, a share or an observable reads."""
+        model = self.model
+        candidates = {name for name, d in model.definitions.items() if d.hold and name in self.symbols}
+        if not candidates:
+            return
+        seen: set[str] = set()
+        waiting = [arrow.rate for arrow in model.arrows]
+        waiting += [n for a in model.arrows for _, share in a.produces for n in names_in(share)]
+        waiting += [n for o in model.observables for n in names_in(o.expr)]
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name not in model.definitions:
+                continue
+            seen.add(name)
+            waiting.extend(names_in(model.definitions[name].expr))
+        for name, definition in model.definitions.items():
+            if name not in candidates & seen:
+                continue
+            self.held[name] = self.symbols[name]
+            self.symbols[name] = self._symbol(name, "now_")
+            bounds = definition.bounds
+            if definition.mask is not None and bounds is None:
+                bounds = definition.mask.low, definition.mask.high
+            yield Input(
+                f"{name}(t)", self.symbols[name], "held", name, definition.hold,
+                allowed_range(definition) if bounds is None else bounds,
+            )  # fmt: skip
 
     # ---------------------------------------------------------------- the straight-line program
 
@@ -227,20 +263,52 @@ class _Lowering:
         constants: list[Assignment] = []
         curves: list[Assignment] = []
         moving = {s.name for s in self.model.states} | {"t"}
+        held = set(self.held)
+        self.start_symbols = {**self.symbols, **self.held}
         for name, definition in self._reachable().items():
             if name in self.symbols:
                 continue
             expr = self._expression(definition)
             symbol = self._symbol(name, "v_" if definition.kind == "rate" else "")
-            self.symbols[name] = symbol
-            is_curve = any(n in moving or n.startswith("tad(") for n in names_in(definition.expr))
+            self.symbols[name] = self.start_symbols[name] = symbol
+            reads = names_in(definition.expr)
+            is_curve = any(n in moving or n.startswith("tad(") for n in reads)
             if is_curve:
                 moving.add(name)
+            elif not held.isdisjoint(reads):
+                held.add(name)
+                if definition.kind != "rate":
+                    self._define_at_start(definition)
             if definition.kind == "rate":
                 self.rates[name] = Rate(name, symbol, expr, "", False)
                 continue
-            (curves if is_curve else constants).append(Assignment(name, symbol, expr, definition.doc))
+            still = not is_curve and name not in held
+            (constants if still else curves).append(Assignment(name, symbol, expr, definition.doc))
         return tuple(constants), self._without_rates(curves)
+
+    def _define_at_start(self, definition: Definition) -> None:
+        """A curve of held names as it is at the beginning, for starts and error models."""
+        name = definition.name
+        symbol = self._symbol(name, "start_")
+        expr = self._expression(definition, self.start_symbols)
+        self.start_symbols[name] = symbol
+        self.at_start[symbol] = Assignment(f"{name}(0)", symbol, expr, definition.doc)
+
+    def _read_at_start(self, initial: Iterable[sp.Expr], outputs: Iterable[Output]) -> tuple[Assignment, ...]:
+        """Those of `at_start` that something reads, in their order."""
+        if not self.at_start:
+            return ()
+        fixed = [
+            *initial,
+            *(e for o in outputs for e in (o.proportional, o.additive, o.lloq) if e is not None),
+        ]
+        wanted: set[sp.Symbol] = set().union(*(e.free_symbols for e in fixed)) if fixed else set()
+        kept = []
+        for symbol, assignment in reversed(self.at_start.items()):
+            if symbol in wanted:
+                wanted |= assignment.expr.free_symbols
+                kept.append(assignment)
+        return tuple(reversed(kept))
 
     def _without_rates(self, curves: list[Assignment]) -> tuple[Assignment, ...]:
         # A curve may read the rate of a process by name; rates are computed after curves, so it gets the
@@ -259,14 +327,14 @@ class _Lowering:
             self.rates[name] = Rate(rate.name, rate.symbol, expr, rate.kind, rate.reversible)
         return tuple(found)
 
-    def _expression(self, definition: Definition) -> sp.Expr:
+    def _expression(self, definition: Definition, symbols: Mapping[str, sp.Expr] | None = None) -> sp.Expr:
         expr = definition.expr
         if isinstance(expr, Apply) and expr.op.startswith("auto:"):
-            value, problem = predicted_partition(self.model, definition, self.symbols)
+            value, problem = predicted_partition(self.model, definition, symbols or self.symbols)
             if problem is not None:
                 self.problems.append(problem)
             return value
-        return self._sympy(expr, definition.name, definition.span)
+        return self._sympy(expr, definition.name, definition.span, symbols)
 
     def _sympy(
         self, expr: Expr, what: str, span: Span | None, symbols: Mapping[str, sp.Expr] | None = None
@@ -305,7 +373,8 @@ class _Lowering:
     def _initial(self, state: State) -> sp.Expr:
         if state.start is None:
             return sp.Integer(0)
-        return self._sympy(state.start, state.name, state.span) / _rational(state.unit.factor)
+        start = self._sympy(state.start, state.name, state.span, self.start_symbols)
+        return start / _rational(state.unit.factor)
 
     def _output(self, observable: Observable) -> Output:
         factor = _rational(observable.unit.factor)
@@ -313,9 +382,11 @@ class _Lowering:
         rates = {r.symbol: r.expr for r in self.rates.values()}
 
         def number(expr: Expr | None) -> sp.Expr:
-            return sp.Integer(0) if expr is None else self._sympy(expr, observable.name, observable.span)
+            if expr is None:
+                return sp.Integer(0)
+            return self._sympy(expr, observable.name, observable.span, self.start_symbols)
 
-        expr = number(observable.expr)
+        expr = self._sympy(observable.expr, observable.name, observable.span)
         while expr.free_symbols & rates.keys():
             expr = expr.xreplace(rates)
         return Output(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,7 +12,7 @@ import sympy as sp
 from pbpkc.compiler.differentiate import Derivatives
 from pbpkc.compiler.fingerprint import fingerprint
 from pbpkc.compiler.module import MANIFEST_FORMAT, TEMPLATE_VERSION
-from pbpkc.compiler.system import Parameter, System, UnknownTerm
+from pbpkc.compiler.system import Input, Parameter, System, UnknownTerm
 from pbpkc.language.model import Mask
 
 
@@ -32,8 +33,10 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
     dict
         ``format``, ``model``, ``title``, ``fingerprint``, ``versions``, ``template_version``,
         ``states``, ``parameters``, ``inputs``, ``observables``, ``unknowns``, ``rates``, ``constants``;
-        ``d_constants``, ``jacobian``, ``d_rhs_dp``, ``d_observe_dy``, ``d_observe_dp``, ``d_noise_dp``,
-        ``d_initial_dp``, each with ``rows`` and ``cols`` of its structurally non-zero entries, row-major.
+        ``d_constants``, ``jacobian``, ``d_rhs_dp``, ``d_rhs_du``, ``d_observe_dy``, ``d_observe_dp``,
+        ``d_observe_du``, ``d_noise_dp``, ``d_initial_dp``, each with ``rows`` and ``cols`` of its
+        structurally non-zero entries, row-major. A held input has its ``parameter`` (the position in p of
+        its value at the beginning), ``hold`` and ``bounds``.
     """
     return {
         "format": MANIFEST_FORMAT,
@@ -55,7 +58,7 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
             for s in system.states
         ],
         "parameters": [_parameter(p) for p in system.parameters],
-        "inputs": [{"name": u.name, "kind": u.kind, "target": u.target} for u in system.inputs],
+        "inputs": [_input(u, system) for u in system.inputs],
         "observables": [
             {"name": o.name, "unit": o.unit.text, "error": o.error, "doc": o.doc} for o in system.outputs
         ],
@@ -65,8 +68,10 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
         "d_constants": _pattern(derivatives.constant_entries),
         "jacobian": _pattern(derivatives.jacobian),
         "d_rhs_dp": _pattern(derivatives.d_rhs_dp),
+        "d_rhs_du": _pattern(derivatives.d_rhs_du),
         "d_observe_dy": _pattern(derivatives.d_observe_dy),
         "d_observe_dp": _pattern(derivatives.d_observe_dp),
+        "d_observe_du": _pattern(derivatives.d_observe_du),
         "d_noise_dp": _pattern(derivatives.d_noise_dp),
         "d_initial_dp": _pattern(derivatives.d_initial_dp),
         **analysis,
@@ -96,6 +101,16 @@ def _parameter(p: Parameter) -> dict[str, Any]:
         "doc": p.doc,
         "source": p.source,
     }
+
+
+def _input(u: Input, system: System) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": u.name, "kind": u.kind, "target": u.target}
+    if u.kind == "held":
+        # Its value at the beginning stands in `p`; a bound that is not finite is none.
+        entry["parameter"] = next(k for k, p in enumerate(system.parameters) if p.name == u.target)
+        entry["hold"] = u.hold
+        entry["bounds"] = [b if math.isfinite(b) else None for b in map(float, u.bounds)]
+    return entry
 
 
 def _mask(mask: Mask) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -58,11 +58,13 @@ def methods(system: System, derivatives: Derivatives) -> tuple[tuple[Routine, ..
         ),
         moment.jacobian(),
         moment.d_rhs_dp(),
+        moment.d_rhs_du(),
         writer.write(
             "_observe", _MOMENT, "Observables, each in its unit.", _observe(system), moment.definitions
         ),
         moment.d_observe_dy(),
         moment.d_observe_dp(),
+        moment.d_observe_du(),
         *_fixed(system, derivatives, writer),
     )
     return routines, writer.printer.vocabulary
@@ -178,6 +180,7 @@ class _Moment:
         ]
         self._parameters = {p.symbol: k for k, p in enumerate(system.parameters)}
         self._states = {s.symbol: j for j, s in enumerate(system.states)}
+        self._inputs = {u.symbol: k for k, u in enumerate(system.inputs)}
         self._constants: defaultdict[sp.Symbol, list[tuple[int, sp.Symbol]]] = defaultdict(list)
         for (symbol, k), derivative in derivatives.constants_by.items():
             self._constants[symbol].append((k, derivative))
@@ -188,14 +191,7 @@ class _Moment:
     def jacobian(self) -> Routine:
         """Entries d(dy_i/dt)/dy_j as sums of slopes of rates."""
         lines = list(self.definitions)
-        terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
-        for r, rate in enumerate(self._system.rates):
-            for symbol, slope in self._derivatives.rates_by[r].items():
-                if symbol not in self._states:
-                    continue
-                named = self._named(f"{rate.symbol.name}_by_{symbol.name}", slope, len(self._rows[r]), lines)
-                for i in self._rows[r]:
-                    terms[i, self._states[symbol]].append(self._system.N[i, r] * named)
+        terms = self._slopes(self._states, lines)
         states = self._system.states
         results = [
             (sp.Add(*terms[i, j]), f"d {states[i].name} / dt by {states[j].name}")
@@ -218,9 +214,7 @@ class _Moment:
                 named = self._named(by, total, len(self._rows[r]), lines)
                 for i in self._rows[r]:
                     terms[i, k].append(system.N[i, r] * named)
-        gradients = Gradients(system.unknowns)
-        for (i, r), coefficient in sorted(system.N.items()):
-            partials = gradients.of(sp.sympify(coefficient))
+        for (i, r), partials in self._derivatives.yields_by.items():
             for k, total in self._totals("", partials, None, None).items():
                 terms[i, k].append(total * system.rates[r].symbol)
         results = [
@@ -229,6 +223,40 @@ class _Moment:
         ]
         doc = "Derivatives of dy/dt by parameters, non-zero entries."
         return self._write("_d_rhs_dp", _MOMENT_D, doc, results, lines)
+
+    def d_rhs_du(self) -> Routine:
+        """Entries d(dy_i/dt)/du_k as sums of slopes of rates, and 1 where an infusion enters."""
+        system = self._system
+        lines = list(self.definitions)
+        terms = self._slopes(self._inputs, lines)
+        for (i, r), partials in self._derivatives.yields_by.items():
+            for symbol, slope in partials.items():
+                if symbol in self._inputs:
+                    terms[i, self._inputs[symbol]].append(slope * system.rates[r].symbol)
+        places = {s.name: i for i, s in enumerate(system.states)}
+        for k, u in enumerate(system.inputs):
+            if u.kind == "infusion":
+                terms[places[u.target], k].append(sp.Integer(1))
+        results = [
+            (sp.Add(*terms[i, k]), f"d {system.states[i].name} / dt by {system.inputs[k].name}")
+            for i, k in self._derivatives.d_rhs_du
+        ]
+        doc = "Derivatives of dy/dt by inputs, non-zero entries."
+        return self._write("_d_rhs_du", _MOMENT, doc, results, lines)
+
+    def _slopes(
+        self, columns: Mapping[sp.Symbol, int], lines: list[Definition]
+    ) -> defaultdict[tuple[int, int], list[sp.Expr]]:
+        """What the rates' slopes by some symbols add to each equation; a slope of several gets a line."""
+        terms: defaultdict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
+        for r, rate in enumerate(self._system.rates):
+            for symbol, slope in self._derivatives.rates_by[r].items():
+                if symbol not in columns:
+                    continue
+                named = self._named(f"{rate.symbol.name}_by_{symbol.name}", slope, len(self._rows[r]), lines)
+                for i in self._rows[r]:
+                    terms[i, columns[symbol]].append(self._system.N[i, r] * named)
+        return terms
 
     def d_observe_dy(self) -> Routine:
         """Entries d(observable)/dy_j."""
@@ -257,6 +285,16 @@ class _Moment:
         ]
         doc = "Derivatives of the observables by parameters at a fixed state, non-zero entries."
         return self._write("_d_observe_dp", _MOMENT_D, doc, results, lines)
+
+    def d_observe_du(self) -> Routine:
+        """Entries d(observable)/du_k."""
+        system = self._system
+        results = [
+            (d, f"{system.outputs[o].name} by {system.inputs[k].name}")
+            for (o, k), d in self._derivatives.d_observe_du.items()
+        ]
+        doc = "Derivatives of the observables by inputs, non-zero entries."
+        return self._write("_d_observe_du", _MOMENT, doc, results, self.definitions)
 
     def _write(
         self, name: str, arguments: tuple[str, ...], doc: str, results: Results, lines: Sequence[Definition]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Changes whenever the same `System` gives another text; part of every fingerprint.
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 
 #: The version of the manifest's own form.
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 
 
 @dataclass(frozen=True)

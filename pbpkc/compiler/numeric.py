@@ -135,8 +135,9 @@ class Evaluation:
 
 
 def nominal_leaves(system: System) -> dict[sp.Symbol, float]:
-    """Parameters at their values, all inputs 0, time 0; states are left out."""
+    """Parameters at their values, and what is held too; other inputs 0, time 0; states are left out."""
     leaves: dict[sp.Symbol, float] = {p.symbol: p.value for p in system.parameters}
-    leaves |= {u.symbol: 0.0 for u in system.inputs}
+    start = {p.name: p.value for p in system.parameters}
+    leaves |= {u.symbol: start[u.target] if u.kind == "held" else 0.0 for u in system.inputs}
     leaves[system.time] = 0.0
     return leaves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,12 +48,34 @@ class StateVariable:
 
 @dataclass(frozen=True)
 class Input:
-    """One entry of `u`: ``infusion`` into `target` (a state name; umol/h), or ``tad`` of a species (h)."""
+    """One entry of `u`.
+
+    Parameters
+    ----------
+    name : str
+    symbol : Symbol
+    kind : {"infusion", "tad", "held"}
+        ``infusion`` into `target` (a state name; umol/h), ``tad``, the time since the last dose of the
+        species `target` (h), or ``held``, what the parameter `target` is at a moment. The entry of `p` is
+        then its value at the beginning.
+    target : str
+    hold : {"", "last", "next", "linear"}
+        How a held value goes on between two points.
+    bounds : tuple of float
+        What it may be, canonical units.
+    """
 
     name: str
     symbol: sp.Symbol
     kind: str
     target: str
+    hold: str = ""
+    bounds: tuple[float, float] = (0.0, math.inf)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it changes between events, as a clock does."""
+        return self.kind == "tad" or self.hold == "linear"
 
 
 @dataclass(frozen=True)
@@ -120,10 +143,12 @@ class System:
     The equations are ``dy_i/dt = sum_j N[i, j] v_j + (infusions into i)``. `constants` are evaluated
     once for given `p`; `curves` need y, t, u as well; both are in an order in which they can be
     evaluated, each reading only earlier ones. `N` maps (state index, rate index) to a coefficient
-    that is a number, or an expression of constants where a split divides a product.
+    that is a number, or an expression of constants, held inputs and curves of those where a split divides
+    a product.
 
-    `initial` reads parameters and constants. All expressions share the symbols held here; symbol names
-    are valid Python identifiers, made from the spec's names, and unique.
+    `initial` reads parameters and constants: of what may change during a run, the value at the beginning.
+    All expressions share the symbols held here; symbol names are valid Python identifiers, made from the
+    spec's names, and unique.
     """
 
     name: str

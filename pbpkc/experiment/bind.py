@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pbpkc.experiment.changes import HeldCurve, Piece, held_curves
 from pbpkc.experiment.events import UNORDERED, BoundRegimen, Event, StartValue, same_time
-from pbpkc.experiment.regimen import DoseEvent, Quantity, Regimen, Reset
+from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
+from pbpkc.experiment.values import Quantity, Reader, Value, gradient, number
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import Dual, NotEvaluable, evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr
 from pbpkc.language.source import Span
-
-#: What a quantity becomes: a number, or one with its derivatives.
-Value = float | Dual
 
 #: A run that begins at its first dose may compute that time twice, and differ in the last digits.
 _ROUNDING = 1e-9
@@ -53,16 +52,20 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
             grad = np.zeros(len(names))
             grad[index] = 1.0
             overrides[name] = Dual(float(values[name]), grad)
-    read = _reader(evaluate_definitions(regimen.definitions, overrides))
+    lookup = evaluate_definitions(regimen.definitions, overrides)
+    read = _reader(lookup)
+    start = {change.name: lookup(change.name) for change in regimen.changes}
+    curves = held_curves(regimen.changes, regimen.begin, start, read)
 
     events = [_reset(reset, regimen.begin, read) for reset in regimen.resets]
     resets = tuple(sorted(events, key=lambda event: event.place))
     smallest: dict[str, float] = {}
     for dose in regimen.doses:
-        course = _course(dose, regimen.begin, read)
-        events += _events(course, resets)
-        if (amount := number(course.amount)) > 0.0:
-            smallest[dose.species] = min(smallest.get(dose.species, math.inf), amount)
+        for repeats, course in _courses(dose, regimen, curves, overrides, read):
+            events += _events(course, resets, repeats)
+            if (amount := number(course.amount)) > 0.0:
+                smallest[dose.species] = min(smallest.get(dose.species, math.inf), amount)
+    events += [_set(curve.name, piece) for curve in curves for piece in curve.pieces]
     events.sort(key=lambda event: event.place)
     starts = tuple(
         StartValue(state, number(value) / scale, _scaled(gradient(value), 1.0 / scale))
@@ -74,7 +77,35 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
     return BoundRegimen(tuple(events), starts, regimen.begin, end, names, smallest)
 
 
-Reader = Callable[[Quantity, str, "Span | None"], Value]
+def _set(name: str, piece: Piece) -> Event:
+    return Event(
+        number(piece.time), "set", -1, name, number(piece.value), piece.order, gradient(piece.time),
+        gradient(piece.value), number(piece.slope), gradient(piece.slope),
+    )  # fmt: skip
+
+
+def _courses(
+    dose: DoseEvent,
+    regimen: Regimen,
+    curves: Sequence[HeldCurve],
+    overrides: Mapping[str, Value],
+    read: Reader,
+) -> Iterator[tuple[Iterable[int], _Course]]:
+    """A dose line in numbers, with the repeats these hold for: what changes is read when each is given."""
+    course = _course(dose, regimen.begin, read)
+    alone = Regimen((dose,), definitions=regimen.definitions)
+    moving = [curve for curve in curves if curve.name in alone.reads] if curves else []
+    if not moving:
+        yield range(dose.count), course
+        return
+    for repeat in range(dose.count):
+        time = course.first
+        if repeat and course.every is not None:
+            time = time + repeat * course.every
+        order = UNORDERED if repeat else dose.order
+        now = {**overrides, **{curve.name: curve.at(time, order) for curve in moving}}
+        then = _course(dose, regimen.begin, _reader(evaluate_definitions(regimen.definitions, now)))
+        yield (repeat,), replace(then, first=course.first, every=course.every)
 
 
 def _reader(lookup: Callable[[str], Value]) -> Reader:
@@ -170,10 +201,10 @@ def _demand_inside(
         raise _error("early-dose", message, place or span, help)
 
 
-def _events(course: _Course, resets: Sequence[Event]) -> Iterator[Event]:
-    """What a dose line does: boluses, or starts and stops of infusions."""
+def _events(course: _Course, resets: Sequence[Event], repeats: Iterable[int]) -> Iterator[Event]:
+    """What some repeats of a dose line do: boluses, or starts and stops of infusions."""
     dose = course.dose
-    for repeat in range(dose.count):
+    for repeat in repeats:
         given = course.first
         if repeat and course.every is not None:
             given = given + repeat * course.every
@@ -218,16 +249,6 @@ def _event(
     return Event(
         number(time), kind, dose.state, dose.species, number(value), order, gradient(time), gradient(value)
     )
-
-
-def number(value: Value) -> float:
-    """The number of a float or a `Dual`."""
-    return value.value if isinstance(value, Dual) else float(value)
-
-
-def gradient(value: Value) -> NDArray[np.float64] | None:
-    """The gradient of a `Dual`, None for a number or where all of it vanishes."""
-    return value.grad if isinstance(value, Dual) and np.any(value.grad) else None
 
 
 def _scaled(values: NDArray[np.float64] | None, factor: float) -> NDArray[np.float64] | None:

@@ -6,7 +6,7 @@ Each individual becomes one run: its doses, its covariates, and what was measure
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.experiment.csv_table import decode, read_table
-from pbpkc.experiment.data_columns import Columns, match_columns
+from pbpkc.experiment.data_columns import Columns, WordColumn, match_columns
+from pbpkc.experiment.data_covariates import CovariateReader
 from pbpkc.experiment.data_doses import DoseReader
 from pbpkc.experiment.data_observations import Observation, ObservationReader
 from pbpkc.experiment.data_rows import Problems, Row, read_rows
+from pbpkc.experiment.data_wide import WideReader
 from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
 from pbpkc.experiment.scenario import (
+    changes_of,
     definitions_in,
     dose_event,
     find_scenario,
@@ -29,6 +32,7 @@ from pbpkc.experiment.scenario import (
     starts_of,
     with_needed,
 )
+from pbpkc.experiment.values import Quantity, number
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, raise_if_errors
 from pbpkc.language.evaluate import NotEvaluable, evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr
@@ -45,9 +49,10 @@ class Subject:
     ----------
     id : str
     covariates : mapping of str to float
-        Canonical; only those the file tells.
+        Canonical; only those the file tells, inputs too. Of one that changes, its first value.
     regimen : Regimen
-        From time 0, or the first row if that is earlier, to the last row, or later if ``run`` says so.
+        From time 0, or the first row if that is earlier, to the last row, or later if ``run`` says so. It
+        holds how covariates with `hold`, and inputs, change in the file.
     time : ndarray, shape (n,), h
     observable : ndarray of int, shape (n,)
         Index among the model's observables.
@@ -170,8 +175,12 @@ def read_dataset(
     problems = Problems()
     rows = read_rows(table, columns, problems)
     doses = DoseReader(model, block, columns, rows, problems)
-    observations = ObservationReader(model, block, columns, lookup, scored, problems)
-    builder = _Builder(model, chosen, columns, definitions, doses, observations, problems, scored)
+    if columns.measured:
+        observe = WideReader(model, block, columns, lookup, scored, problems).read
+    else:
+        one = ObservationReader(model, block, columns, lookup, scored, problems)
+        observe = one.read_all
+    builder = _Builder(model, chosen, columns, definitions, doses, observe, problems, scored)
     subjects = builder.subjects(rows)
     if not rows and not wrong and not problems.all():
         keeps = block.keep_spans
@@ -225,9 +234,12 @@ class _Builder:
     columns: Columns
     definitions: Mapping[str, Expr]
     doses: DoseReader
-    observations: ObservationReader
+    observe: Callable[[Row], Iterator[Observation]]
     problems: Problems
     scored: bool
+
+    def __post_init__(self) -> None:
+        self.covariates = CovariateReader(self.model, self.columns, self.problems)
 
     def subjects(self, rows: list[Row]) -> list[Subject]:
         groups: dict[str, list[Row]] = {}
@@ -273,17 +285,17 @@ class _Builder:
                 if event is not None:
                     events.append(event)
             elif row.kind == "observation":
-                observation = self.observations.read(row)
-                if observation is not None:
+                for observation in self.observe(row):
                     seen.append(observation)
                     self._again(identity, row, observation, first)
         self._remark(identity, rows, events, seen)
+        covariates, changes = self.covariates.read(identity, rows)
         regimen = Regimen(
             tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions),
-            tuple(resets),
+            tuple(resets), (*changes_of(self.model, self.scenario), *changes),
         )  # fmt: skip
         return Subject(
-            identity, self._covariates(identity, rows), with_needed(regimen),
+            identity, covariates, with_needed(regimen),
             np.array([o.time for o in seen]), np.array([o.observable for o in seen], dtype=np.int64),
             np.array([o.dv for o in seen]), np.array([o.censored for o in seen], dtype=bool),
             np.array([o.lloq for o in seen]), np.array([o.sd for o in seen]),
@@ -291,9 +303,16 @@ class _Builder:
             np.array([o.line for o in seen], dtype=np.int64),
         )  # fmt: skip
 
-    def _value(self, quantity: float | Expr) -> float:
+    def _column(self, observable: str | None) -> WordColumn | None:
+        """Where a measured value stands; of a wide file the observable's own column."""
+        found = self.columns.measured
+        if not found or observable is None:
+            return next(iter(found.values()), self.columns.get("DV"))
+        return found.get(observable)
+
+    def _value(self, quantity: Quantity) -> float:
         if not isinstance(quantity, Expr):
-            return quantity
+            return number(quantity)
         try:
             return float(evaluate(quantity, evaluate_definitions(self.definitions, {})))
         except (NotEvaluable, ArithmeticError, ValueError):
@@ -324,12 +343,13 @@ class _Builder:
     def _dropped(self, identity: str, row: Row) -> None:
         """A word about a row that is a dose because nothing says otherwise, and has a measured value."""
         told = row.numbers
-        if self.scored and "EVID" not in told and "DV" in told and not told.get("MDV"):
+        values = [*([told["DV"]] if "DV" in told else []), *row.measured.values()]
+        if self.scored and "EVID" not in told and values and not told.get("MDV"):
             self.problems.add(
                 "data-dose-with-value",
                 f"ID {identity}: the row of line {row.line} has an amount and a value and is read as a dose; "
-                f"its value {told['DV']:g} is not scored",
-                row.place(self.columns.get("DV")), severity="note",
+                f"its value {values[0]:g} is not scored",
+                row.place(self._column(None)), severity="note",
                 help="write the value on a row of its own, or MDV 1 where it means nothing",
             )  # fmt: skip
 
@@ -352,42 +372,7 @@ class _Builder:
                 "data-value-again",
                 f"ID {identity}: the value of '{name}' in line {row.line} is that of line {before.line} at "
                 "the same time; both are scored",
-                row.place(self.columns.get("DV")), severity="note",
-                also=Label(before.place(self.columns.get("DV")), "the same value"),
+                row.place(self._column(name)), severity="note",
+                also=Label(before.place(self._column(name)), "the same value"),
                 help="leave one of the rows out unless it was measured twice",
             )  # fmt: skip
-
-    def _covariates(self, identity: str, rows: list[Row]) -> dict[str, float]:
-        values: dict[str, float] = {}
-        for name, column in self.columns.covariates.items():
-            told = [row for row in rows if name in row.covariates]
-            if not told:
-                self.problems.add(
-                    "data-no-covariate",
-                    f"ID {identity} has no value of covariate '{name}'; the model's is used",
-                    rows[0].place(column), severity="note", kind=name,
-                )  # fmt: skip
-                continue
-            first = told[0].covariates[name]
-            other = next((row for row in told if row.covariates[name] != first), None)
-            if other is not None:
-                self.problems.add(
-                    "data-covariate-varies", f"ID {identity}: covariate '{name}' changes from {first:g} to "
-                    f"{other.covariates[name]:g}", other.place(column),
-                    notes=("one that changes in time ('hold') comes with a later version",), kind=name,
-                    also=Label(told[0].place(column), "first value"),
-                )  # fmt: skip
-                continue
-            value = column.canonical(first)
-            definition = self.model.definitions[name]
-            bounds = definition.bounds
-            if bounds is not None and not bounds[0] <= value <= bounds[1]:
-                unit = definition.unit
-                low, high = (f"{(bound - float(unit.offset)) / float(unit.factor):g}" for bound in bounds)
-                self.problems.add(
-                    "data-covariate-bounds", f"ID {identity}: covariate '{name}' is outside its bounds "
-                    f"{low} to {high} {unit}", told[0].place(column), kind=name,
-                    also=Label(definition.span, "bounds told here") if definition.span else None,
-                )  # fmt: skip
-            values[name] = value
-        return values

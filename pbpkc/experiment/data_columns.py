@@ -75,6 +75,9 @@ class Columns:
     words : mapping of str to WordColumn
         NONMEM words found in the file or named in the block.
     covariates : mapping of str to WordColumn
+        Inputs too.
+    measured : mapping of str to WordColumn
+        Of a wide file: observables that have a column of their own.
     kept : tuple of (WordColumn, low, high)
         Rows outside these bounds are left out.
     """
@@ -82,6 +85,7 @@ class Columns:
     words: Mapping[str, WordColumn]
     covariates: Mapping[str, WordColumn]
     kept: tuple[tuple[WordColumn, float, float], ...] = ()
+    measured: Mapping[str, WordColumn] = field(default_factory=dict)
 
     def get(self, word: str) -> WordColumn | None:
         """The column of a word, None where the file has none."""
@@ -129,23 +133,31 @@ def match_columns(
         column = _place(lines.get(word), word, table, lookup, found)
         if column is not None:
             words[word] = column
-    covariates = {d.name: d for d in model.definitions.values() if d.kind == "covariate"}
+    covariates = {d.name: d for d in model.definitions.values() if d.kind in ("covariate", "input") or d.hold}
+    observables = {o.name for o in model.observables}
     matched: dict[str, WordColumn] = {}
+    measured: dict[str, WordColumn] = {}
     for name, line in lines.items():
         if name in WORDS:
             continue
+        if (name.endswith(">") and name.partition("<")[0] in WORDS) or name in observables:
+            column = _place(line, name, table, lookup, found)
+            if column is not None:
+                (measured if name in observables else words)[name] = column
+            continue
         definition = covariates.get(name)
         if definition is None:
-            found.problems.append(_unknown_target(model, line, covariates))
+            found.problems.append(_unknown_target(line, covariates))
             continue
         column = _covariate(line, definition.unit, definition.expr.dim, table, lookup, found)
         if column is not None:
             matched[name] = column
-    _required(block, table, words, scored, found)
+    _required(block, table, words, scored and not observables & lines.keys(), found)
     _units(model, block, words, lines, found)
     kept = _kept(block, table, words, found)
-    _remarks(model, table, words, matched, covariates, kept, found)
-    return Columns(words, matched, kept), found.problems, found.notes
+    told = {name: d for name, d in covariates.items() if d.kind != "input"}
+    _remarks(table, {**words, **measured}, matched, told, kept, found)
+    return Columns(words, matched, kept, measured), found.problems, found.notes
 
 
 def _place(
@@ -186,8 +198,8 @@ def _covariate(
         found.notes.append(
             _note(
                 "data-no-covariate",
-                f"the data file has no column '{line.header}', so covariate '{line.target}' "
-                "has the model's value for everyone",
+                f"the data file has no column '{line.header}', so '{line.target}' has the model's value for "
+                "everyone",
                 Label(table.header[-1].span.end_point(), "header ends here"),
                 f"a column with a similar name exists: '{near}'" if near else None,
             )
@@ -204,7 +216,7 @@ def _covariate(
                 line,
                 "data-unit",
                 f"column '{line.header}' is in [{canonical_text(column.dimension)}] after its factor and "
-                f"covariate '{line.target}' in [{canonical_text(dimension)}]",
+                f"'{line.target}' in [{canonical_text(dimension)}]",
             )
         )
     return column
@@ -287,7 +299,6 @@ def _kept(
 
 
 def _remarks(
-    model: Model,
     table: Table,
     words: Mapping[str, WordColumn],
     matched: Mapping[str, WordColumn],
@@ -298,7 +309,7 @@ def _remarks(
     """Covariates without a column, columns without a use."""
     told = {note.message for note in found.notes}
     for name, definition in covariates.items():
-        if name in matched or any(f"covariate '{name}'" in message for message in told):
+        if name in matched or any(f"'{name}' has the model's value" in message for message in told):
             continue
         unit = "" if definition.unit.text == "1" else f" [{definition.unit.text}]"
         has = name in table.names
@@ -364,18 +375,8 @@ def _wrong_unit(column: WordColumn, line: Column, wanted: str) -> Diagnostic:
     return _at(line, "data-unit", f"{column.name} is told in [{unit}], which is no unit like [{wanted}]")
 
 
-def _unknown_target(model: Model, line: Column, covariates: Mapping[str, Any]) -> Diagnostic:
+def _unknown_target(line: Column, covariates: Mapping[str, Any]) -> Diagnostic:
     name = line.target
-    if any(observable.name == name for observable in model.observables):
-        return _at(
-            line,
-            "not-yet",
-            f"wide data (a column for each observable, as of '{name}') comes with a later version",
-            "use one DV column, with DVID to tell the observables apart",
-        )
-    definition = model.definitions.get(name)
-    if definition is not None and definition.kind == "input":
-        return _at(line, "not-yet", f"a column for the input '{name}' comes with a later version")
     near = similar(name, [*WORDS, *covariates])
     return _at(
         line, "data-unknown-target", f"'{name}' is neither a word of the data format nor a covariate",

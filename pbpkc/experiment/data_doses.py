@@ -6,8 +6,9 @@ from fractions import Fraction
 
 from pbpkc.experiment.data_columns import Columns, WordColumn
 from pbpkc.experiment.data_rows import Problems, Row
-from pbpkc.experiment.regimen import DoseEvent, Quantity
+from pbpkc.experiment.regimen import DoseEvent
 from pbpkc.experiment.scenario import state_place
+from pbpkc.experiment.values import Quantity
 from pbpkc.language.diagnostics import Label
 from pbpkc.language.expression import Const, Expr, div, mul
 from pbpkc.language.model import DataBlock, Dose, Model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,8 @@ class ObservationReader:
     scored : bool
         Whether measured values are needed; without, a row says only when the observable is wanted.
     problems : Problems
+    only : Observable, optional
+        What all rows measure, whatever the block says.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class ObservationReader:
         lookup: Callable[[str], Any],
         scored: bool,
         problems: Problems,
+        only: Observable | None = None,
     ) -> None:
+        self._only = only
         self._model, self._columns, self._scored, self._problems = model, columns, scored, problems
         self._names = [o.name for o in model.observables]
         words = {word for word, *_ in block.observe_rows}
@@ -77,6 +81,12 @@ class ObservationReader:
         }
         self._limits = [self._limit(o, lookup) for o in model.observables]
         self._factors: dict[tuple[str, Unit | None], float | None] = {}
+
+    def read_all(self, row: Row) -> Iterator[Observation]:
+        """The measured value of a row, if it has one."""
+        found = self.read(row)
+        if found is not None:
+            yield found
 
     def read(self, row: Row) -> Observation | None:
         """The measured value of a row, None if it is not scored or cannot be read."""
@@ -105,6 +115,8 @@ class ObservationReader:
 
     def _observable(self, row: Row) -> tuple[Observable, Unit | None] | None:
         observables = self._model.observables
+        if self._only is not None:
+            return self._only, None
         if self._word is None:
             if len(observables) == 1:
                 return observables[0], None

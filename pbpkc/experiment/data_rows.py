@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pbpkc.experiment.csv_table import Cell, Table, formula_problem
@@ -81,6 +81,8 @@ class Row:
         By NONMEM word, as in the file; a missing value is left out.
     covariates : dict of str to float
         As in the file.
+    measured : dict of str to float
+        By observable, as in a wide file.
     """
 
     order: int
@@ -89,6 +91,7 @@ class Row:
     kind: Kind
     numbers: dict[str, float]
     covariates: dict[str, float]
+    measured: dict[str, float] = field(default_factory=dict)
 
     @property
     def resets(self) -> bool:
@@ -115,12 +118,15 @@ def read_rows(table: Table, columns: Columns, problems: Problems) -> list[Row]:
             continue
         numbers: dict[str, float] = {}
         covariates: dict[str, float] = {}
+        measured: dict[str, float] = {}
         readable = True
-        for target, found in ((columns.words, numbers), (columns.covariates, covariates)):
+        for target, found in (
+            (columns.words, numbers), (columns.covariates, covariates), (columns.measured, measured)
+        ):  # fmt: skip
             for name, column in target.items():
                 if name == "ID":
                     continue
-                value = _number(cells[column.index], column, problems, name in _WHOLE)
+                value = _number(cells[column.index], column, problems, name.partition("<")[0] in _WHOLE)
                 if value is None:
                     readable = False
                 elif not math.isnan(value):
@@ -128,7 +134,7 @@ def read_rows(table: Table, columns: Columns, problems: Problems) -> list[Row]:
         identity = _identity(cells, columns, problems)
         if identity is None or not readable:
             continue
-        row = Row(order, cells, identity, "other", numbers, covariates)
+        row = Row(order, cells, identity, "other", numbers, covariates, measured)
         kind = _kind(row, columns, problems)
         if kind is not None:
             rows.append(replace(row, kind=kind))

@@ -1,6 +1,7 @@
 """What happens to one individual as a list of events in numbers, in the order in which they happen.
 
-At one time the order is: reset, dose, sample. Rows of a data file that stand in another order hold.
+At one time the order is: reset, change (`set`), dose, sample. Rows of a data file that stand in another order
+hold.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ UNORDERED = -1
 #: 0.30000000000000004 h, and a sample at 0.3 h belongs to the third.
 SAME_TIME = 1e-12
 
-EventKind = Literal["reset", "stop", "bolus", "start"]
+EventKind = Literal["reset", "set", "stop", "bolus", "start"]
 
 #: Which comes first of events of one time and row.
-_RANK: Mapping[str, int] = {"reset": 0, "stop": 1, "bolus": 2, "start": 2}
+_RANK: Mapping[str, int] = {"reset": 0, "set": 1, "stop": 2, "bolus": 3, "start": 3}
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,25 @@ class Event:
     Parameters
     ----------
     time : float, h
-    kind : {"reset", "stop", "bolus", "start"}
+    kind : {"reset", "set", "stop", "bolus", "start"}
         ``start`` and ``stop`` change the rate of infusion into the state. ``reset`` brings all states and
-        clocks back to what they were at the start and ends all infusions; it has no state.
+        clocks back to what they were at the start and ends all infusions; ``set`` changes what is held.
+        Neither has a state.
     state : int
         -1 where there is none.
     species : str
+        For ``set`` the name of what is held.
     value : float
-        Amount of a bolus, change of the infusion rate otherwise; in the state's unit (per h).
+        Amount of a bolus, change of the infusion rate; in the state's unit (per h). For ``set`` the new
+        value, canonical.
     order : int
         As in `DoseEvent`.
     d_time, d_value : ndarray, shape (k,), or None
-        Derivatives by the names the regimen was bound with; None where they vanish.
+        Derivatives by the names the regimen was bound with; None where they vanish. For ``set`` that of
+        the value at a fixed time.
+    slope : float
+        For ``set`` how the value goes on, canonical units per h.
+    d_slope : ndarray, shape (k,), or None
     """
 
     time: float
@@ -56,6 +64,8 @@ class Event:
     order: int = UNORDERED
     d_time: Array | None = field(default=None, compare=False)
     d_value: Array | None = field(default=None, compare=False)
+    slope: float = 0.0
+    d_slope: Array | None = field(default=None, compare=False)
 
     @property
     def place(self) -> tuple[float, int, int]:
@@ -124,7 +134,10 @@ class BoundRegimen:
         return replace(
             self,
             names=names,
-            events=tuple(replace(e, d_time=move(e.d_time), d_value=move(e.d_value)) for e in self.events),
+            events=tuple(
+                replace(e, d_time=move(e.d_time), d_value=move(e.d_value), d_slope=move(e.d_slope))
+                for e in self.events
+            ),
             starts=tuple(replace(s, d_value=move(s.d_value)) for s in self.starts),
         )
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import UNORDERED
+from pbpkc.experiment.values import Quantity
 from pbpkc.language.expression import Expr, names_in
 from pbpkc.language.source import Span
-
-#: A number, or an expression of the model's names (canonical units).
-Quantity = float | Expr
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,8 @@ class Regimen:
     definitions : mapping of str to Expr
         What the names mean that are not parameters.
     resets : tuple of Reset
+    changes : tuple of ChangeEvent
+        How covariates with `hold`, and inputs, change during the run.
     """
 
     doses: tuple[DoseEvent, ...]
@@ -106,12 +107,18 @@ class Regimen:
     end: Quantity | None = None
     definitions: Mapping[str, Expr] = field(default_factory=dict, repr=False)
     resets: tuple[Reset, ...] = ()
+    changes: tuple[ChangeEvent, ...] = ()
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """Every name the regimen reads, directly or through definitions."""
-        found: set[str] = set()
+        """Every name the regimen reads, directly or through definitions.
+
+        What changes counts as read: the curve begins at its value.
+        """
+        found: set[str] = {change.name for change in self.changes}
         todo: list[Quantity] = [q for dose in self.doses for q in dose.quantities()]
+        todo += [q for change in self.changes for q in change.quantities()]
+        todo += [self.definitions[name] for name in found if name in self.definitions]
         todo += [value for _, value, _ in self.starts]
         todo += [reset.time for reset in self.resets]
         if self.end is not None:

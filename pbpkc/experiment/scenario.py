@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.experiment.events import BoundRegimen
-from pbpkc.experiment.regimen import DoseEvent, Quantity, Regimen, Reset
+from pbpkc.experiment.changes import ChangeEvent
+from pbpkc.experiment.events import UNORDERED, BoundRegimen
+from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
+from pbpkc.experiment.values import Quantity
+from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import Expr, names_in, substitute
 from pbpkc.language.model import Dose, Model, Scenario
+from pbpkc.language.source import Span
 
 if TYPE_CHECKING:
     from pbpkc.runtime.compiled import CompiledModel
@@ -85,7 +89,8 @@ def experiment(model: Model, name: str) -> Experiment:
         raise ValueError(f"scenario {name!r} takes its doses and times from a data file")
     definitions = definitions_in(model, scenario)
     doses = tuple(dose_event(model, dose) for dose in scenario.doses)
-    regimen = Regimen(doses, starts_of(model, scenario), 0.0, scenario.run, definitions, resets_of(scenario))
+    starts, resets, changes = starts_of(model, scenario), resets_of(scenario), changes_of(model, scenario)
+    regimen = Regimen(doses, starts, 0.0, scenario.run, definitions, resets, changes)
     overrides, held = settings(model, scenario, definitions)
     return Experiment(name, scenario.doc, with_needed(regimen), overrides, held)
 
@@ -192,6 +197,33 @@ def starts_of(model: Model, scenario: Scenario) -> tuple[tuple[int, Quantity, fl
 def resets_of(scenario: Scenario) -> tuple[Reset, ...]:
     """The resets a scenario writes."""
     return tuple(Reset(time, span=time.span) for time in scenario.resets)
+
+
+def changes_of(model: Model, scenario: Scenario) -> tuple[ChangeEvent, ...]:
+    """What a scenario changes during the run, as a regimen keeps it."""
+    return tuple(
+        change_event(model, c.name, c.value, c.at, c.lasting, c.every, c.count, span=c.span)
+        for c in scenario.changes
+    )
+
+
+def change_event(
+    model: Model,
+    name: str,
+    value: Quantity,
+    time: Quantity,
+    lasting: Quantity | None = None,
+    every: Quantity | None = None,
+    count: int = 1,
+    order: int = UNORDERED,
+    span: Span | None = None,
+) -> ChangeEvent:
+    """A point or an excursion of a covariate with `hold`, or an input, of a model."""
+    definition = model.definitions[name]
+    low, high = allowed_range(definition)
+    return ChangeEvent(
+        name, definition.hold, value, time, lasting, every, count, low, high, order, definition.unit, span
+    )
 
 
 def with_needed(regimen: Regimen) -> Regimen:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pbpkc.experiment.data import Dataset, Subject
-from pbpkc.experiment.events import BoundRegimen
+from pbpkc.experiment.events import BoundRegimen, Event
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.observations import Observations
@@ -228,11 +228,13 @@ def _doses(bound: BoundRegimen) -> list[object]:
         return None if values is None else values.tolist()
 
     end = bound.end if bound.end is None or math.isfinite(bound.end) else str(bound.end)
+
+    def told(e: Event) -> list[object]:
+        numbers: list[object] = [e.time, e.kind, e.state, e.value, e.order, slope(e.d_time), slope(e.d_value)]
+        return [*numbers, e.species, e.slope, slope(e.d_slope)] if e.kind == "set" else numbers
+
     return [
-        [
-            [e.time, e.kind, e.state, e.value, e.order, slope(e.d_time), slope(e.d_value)]
-            for e in bound.events
-        ],
+        [told(e) for e in bound.events],
         [[s.state, s.value, slope(s.d_value)] for s in bound.starts],
         [bound.begin, end, list(bound.names)],
     ]

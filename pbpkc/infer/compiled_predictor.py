@@ -151,6 +151,7 @@ def enters_prediction(compiled: CompiledModel, columns: NDArray[np.int64]) -> ND
     read: set[int] = set()
     for quantity in ("d_rhs_dp", "d_observe_dp", "d_initial_dp"):
         read |= set(compiled.sparsity(quantity)[1].tolist())
+    read |= set(compiled.held_parameters)  # where what is held begins
     return np.array([int(column) in read for column in columns], dtype=bool)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from pbpkc.body.people import JointDistribution, independent, joint_distribution
 from pbpkc.engines.mipinn import checkpoint
 from pbpkc.engines.mipinn.family import Family, Pattern, corners, draw_task, parameter_ranges
+from pbpkc.engines.mipinn.kinds import unfollowed
 from pbpkc.engines.mipinn.material import TrainingError
 from pbpkc.engines.mipinn.network.device import demand_device, free_memory, step_memory
 from pbpkc.engines.mipinn.partial import PartialFolder
@@ -30,6 +31,7 @@ from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.simulate import named, planned
 from pbpkc.jobs.variants import Variants
 from pbpkc.solve.output import versions
+from pbpkc.solve.timeline import timeline
 
 if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec
@@ -161,6 +163,7 @@ def family_of(loaded: Spec, job: MetaTrainJob) -> tuple[CompiledModel, Family]:
     patterns = tuple(
         replace(p, overrides={k: v for k, v in p.overrides.items() if k not in brought}) for p in patterns
     )
+    _demand_followed(compiled, patterns)
     family = Family(ranges, patterns, job.dose_range, job.infusion_range, people)
     _demand_effect(compiled, family)
     return compiled, family
@@ -171,7 +174,7 @@ def _demand_effect(compiled: CompiledModel, family: Family) -> None:
     kinds = {event.kind for task in corners(family, compiled) for event in task.regimen.events}
     for name, told, without, has, what in (
         ("infusion_range", family.infusion, (1.0, 1.0), "start" in kinds, "infuses anything"),
-        ("dose_range", family.dose, MetaTrainJob().dose_range, bool(kinds - {"reset"}), "has a dose"),
+        ("dose_range", family.dose, MetaTrainJob().dose_range, bool(kinds - {"reset", "set"}), "has a dose"),
     ):
         if not has and told != without:
             raise ValueError(
@@ -184,6 +187,21 @@ def _names(family: Family) -> str:
     """The patterns of a family by name, the first few."""
     names = [pattern.name for pattern in family.patterns]
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _demand_followed(compiled: CompiledModel, patterns: Sequence[Pattern]) -> None:
+    """Refuse what changes in a way that features cannot follow, before hours are spent on it."""
+    inputs = compiled.manifest["inputs"]
+    for pattern in patterns if compiled.held_parameters else ():
+        p = parameter_vector(compiled, pattern.overrides)
+        bound = bind(pattern.regimen, {**named(compiled, p), **pattern.overrides})
+        line = timeline(bound, np.zeros(0), inputs, compiled.state_names, end=pattern.end, p=p)
+        why = unfollowed(line, inputs)
+        if why:
+            raise ValueError(
+                f"scenario '{pattern.name}': {why}, which a trained model does not follow; train on another "
+                "scenario, or fit with --method least-squares"
+            )
 
 
 def _end(compiled: CompiledModel, name: str, regimen: Regimen, overrides: dict[str, float]) -> float:
@@ -212,7 +230,8 @@ def _key(compiled: CompiledModel, family: Family, job: MetaTrainJob) -> str:
         "parameters": compiled.parameters().tolist(),
         "ranges": [asdict(r) for r in family.ranges],
         "patterns": [
-            [p.name, str(p.regimen.doses), p.end, sorted(p.overrides.items())] for p in family.patterns
+            [p.name, str(p.regimen.doses), str(p.regimen.changes), p.end, sorted(p.overrides.items())]
+            for p in family.patterns
         ],
         "people": None if family.people is None else [asdict(m) for m in family.people.marginals],
         "dose": family.dose,

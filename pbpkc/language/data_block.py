@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import similar
-from pbpkc.language.gather import not_yet
+from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.expression import Expr
 from pbpkc.language.model import Column, DataBlock, Dose
 from pbpkc.language.priors import read_bounds
 from pbpkc.language.source import Span
@@ -38,6 +39,9 @@ WORDS = (
     "LLOQ",
     "SD",
 )
+
+#: Of these a wide file may have one for each observable: ``SD<Cp>``.
+OF_ONE = ("SD", "LLOQ", "CENS")
 
 
 def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock:
@@ -78,6 +82,7 @@ def read_data(reader: ScenarioReader, block: n.Data, scenario: str) -> DataBlock
                     keep_spans.append(item.span)
         except Unbound:
             continue
+    _one_form(reader, block, columns)
     return DataBlock(
         block.path,
         tuple(columns),
@@ -149,14 +154,17 @@ def _observed(reader: ScenarioReader, item: n.ObserveRow) -> tuple[str, Unit | N
 def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
     table = reader.table
     target = item.target.name
+    if item.target.index is not None and target not in WORDS:
+        target = table.indexed(item.target, Context())
     unit = table.binder.unit(item.unit) if item.unit else None
     factor = table.binder.bind(item.factor, reader.context("a column")) if item.factor else None
     header = item.header or target
     if target in WORDS:
-        return Column(target, header, unit, factor, span=item.span)
-    if target in reader.observables or target in table.scope.observes:
-        table.problems.append(not_yet("wide data (a column for each observable)", item))
-        raise Unbound()
+        return Column(_word(reader, item), header, unit, factor, span=item.span)
+    if target in reader.observables:
+        return _wide(reader, item, target, header, unit, factor)
+    if target in table.scope.observes:
+        raise Unbound()  # its own problem is reported
     declared = table.scope.values.get(target)
     if (
         declared is None
@@ -166,16 +174,17 @@ def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
         covariates = [
             k
             for k, (v, _) in table.scope.values.items()
-            if isinstance(v, n.Value) and v.keyword == "covariate"
+            if isinstance(v, n.Value) and v.keyword in ("covariate", "input")
         ]
-        near = similar(target, [*covariates, *WORDS])
+        near = similar(target, [*covariates, *reader.observables, *WORDS])
         raise table.binder.fail(
             "unknown-name",
-            f"'{target}' is no covariate and no word of a data file",
+            f"'{target}' is no covariate, input or observable, and no word of a data file",
             item.target.span,
             help=f"a similar name exists: '{near}'"
             if near
-            else "left of `=` stands a NONMEM word or a covariate, right of it the file's header",
+            else "left of `=` stands a NONMEM word, a covariate, an input or an observable, right of it the "
+            "file's header",
         )
     definition = table.value(target, item.span)
     table.read_names.add(target)
@@ -198,3 +207,68 @@ def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
             help=f"write column {target} = {header} {definition.unit}",
         )
     return Column(target, header, unit, factor, span=item.span)
+
+
+def _word(reader: ScenarioReader, item: n.ColumnLine) -> str:
+    """The word of a column; ``SD<Cp>`` is that of one observable of a wide file."""
+    word, index = item.target.name, item.target.index
+    if index is None:
+        return word
+    if word not in OF_ONE:
+        raise reader.table.binder.fail(
+            "bad-index", f"'{word}' takes no index", item.target.span, help=f"write column {word}"
+        )
+    if index not in reader.observables:
+        near = similar(index, reader.observables)
+        raise reader.table.binder.fail(
+            "unknown-name", f"there is no observable '{index}'", item.target.span,
+            help=f"an observable with a similar name exists: '{near}'" if near
+            else "observables are " + (", ".join(reader.observables) or "none"),
+        )  # fmt: skip
+    return f"{word}<{index}>"
+
+
+def _wide(
+    reader: ScenarioReader, item: n.ColumnLine, name: str, header: str, unit: Unit | None, factor: Expr | None
+) -> Column:
+    """The column of an observable."""
+    binder, wanted = reader.table.binder, reader.observables[name].unit
+    if unit is not None and unit.offset:
+        raise binder.fail("bad-unit", f"'{name}' cannot be observed in {unit}", item.span,
+                          help="temperatures are in kelvin: [K]")  # fmt: skip
+    given = (unit.dimension if unit else ONE) * (factor.dim if factor else ONE)
+    if unit is None and factor is None and not wanted.dimension.is_one:
+        raise binder.fail("missing-unit", f"the column of '{name}' needs the unit of its numbers", item.span,
+                          help=f"write column {name} = {header} {wanted}")  # fmt: skip
+    if given != wanted.dimension:
+        shown = f"{unit or ''}" + (f" times {binder.shown(factor)}" if factor else "")
+        raise binder.fail(
+            "unit-mismatch",
+            f"the column '{header}' is in {shown.strip()}, and '{name}' is observed in {wanted}",
+            item.span, notes=(f"they differ by the factor [{canonical_text(given / wanted.dimension)}]",),
+            help=f"write a unit that can be converted to {wanted}",
+        )  # fmt: skip
+    return Column(name, header, unit, factor, span=item.span)
+
+
+def _one_form(reader: ScenarioReader, block: n.Data, columns: list[Column]) -> None:
+    """A file is long or wide: what was measured stands in DV, or in a column for each observable."""
+    wide = [c for c in columns if c.target in reader.observables]
+    long: list[n.ObserveRow | n.ColumnLine] = [i for i in block.items if isinstance(i, n.ObserveRow)]
+    long += [i for i in block.items if isinstance(i, n.ColumnLine) and i.target.name in ("DV", "DVID")]
+    with suppress(Unbound):
+        if wide and long:
+            raise reader.table.binder.fail(
+                "misplaced",
+                f"the file has a column for '{wide[0].target}', and this line tells of a column DV",
+                long[0].span,
+                others=(Label(wide[0].span, "the column of an observable"),) if wide[0].span else (),
+                help="write either columns of observables, or DV with lines DVID n observe",
+            )
+        for column in columns:
+            word, _, of = column.target.rstrip(">").partition("<")
+            if word in OF_ONE and of and of not in {c.target for c in wide}:
+                raise reader.table.binder.fail(
+                    "misplaced", f"'{column.target}' belongs to a column of '{of}', and there is none",
+                    column.span, help=f"add the line: column {of} = HEADER [unit]",
+                )  # fmt: skip

@@ -62,7 +62,10 @@ class Definition:
     mask : Mask, optional
         For an estimated parameter.
     bounds : tuple of float, optional
-        Of a covariate, canonical units.
+        Of a covariate or an input, canonical units.
+    hold : {"", "last", "next", "linear"}
+        How a covariate or an input that may change during a run goes on between two points; "" for what
+        keeps its value.
     derived : bool
         Made by the compiler (a concentration, a flow), not written by the user.
     """
@@ -76,6 +79,7 @@ class Definition:
     mask: Mask | None = None
     bounds: tuple[float, float] | None = None
     derived: bool = False
+    hold: str = ""
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -258,7 +262,11 @@ class Dose:
 
 @dataclass(frozen=True)
 class Column:
-    """`column target = header [unit] * factor`; `observable` when the target is one (wide data)."""
+    """`column target = header [unit] * factor`.
+
+    `target` is a word of the data format, a covariate, an input, or an observable (wide data); of the words
+    SD, LLOQ and CENS one may belong to an observable: ``SD<Cp>``.
+    """
 
     target: str
     header: str
@@ -281,8 +289,25 @@ class DataBlock:
 
 
 @dataclass(frozen=True)
+class Change:
+    """``set name = value at t``: a covariate with `hold`, or an input, that changes during a run.
+
+    Without `lasting` it is a point of the curve of `name`, which its `hold` joins with the point before;
+    with `lasting` the curve is left for that long. `every` and `count` repeat.
+    """
+
+    name: str
+    value: Expr
+    at: Expr
+    lasting: Expr | None = None
+    every: Expr | None = None
+    count: int = 1
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """What is done to a body: settings, starts, doses, resets, a horizon or a data file."""
+    """What is done to a body: settings, starts, doses, resets, changes, a horizon or a data file."""
 
     name: str
     doc: str
@@ -292,6 +317,7 @@ class Scenario:
     run: Expr | None
     data: DataBlock | None
     resets: tuple[Expr, ...] = ()  # times at which all states go back to the start
+    changes: tuple[Change, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.changes import read_change
 from pbpkc.language.data_block import read_data
 from pbpkc.language.diagnostics import Label, similar
 from pbpkc.language.dose_lines import DoseLines
 from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names
 from pbpkc.language.expression import Expr, Name
 from pbpkc.language.gather import not_yet
-from pbpkc.language.model import DataBlock, Dose, Observable, Scenario
+from pbpkc.language.model import Change, DataBlock, Definition, Dose, Observable, Scenario
 from pbpkc.language.quantities import species_of
 from pbpkc.language.scope import name_span
 from pbpkc.language.spaces import compartment, read_space
@@ -80,6 +81,8 @@ class ScenarioReader:
             parent = self._read(block.parent.name, [*path, name])
         doses: list[Dose] = []
         sets: dict[str, Expr] = dict(parent.sets) if parent else {}
+        changes: list[Change] = list(parent.changes) if parent else []
+        own: set[str] = set()  # names that this scenario sets; what its parent says of them is replaced
         starts: dict[str, Expr] = dict(parent.starts) if parent else {}
         resets: list[Expr] = []
         run = parent.run if parent else None
@@ -90,8 +93,16 @@ class ScenarioReader:
                     case n.DoseLine():
                         doses.append(self.doses.dose(item, name))
                     case n.Set():
-                        target, value = self._set(item)
-                        sets[target] = value
+                        definition, value = self._set(item)
+                        target = definition.name
+                        if target not in own:
+                            own.add(target)
+                            sets.pop(target, None)
+                            changes = [c for c in changes if c.name != target]
+                        if item.when:
+                            changes.append(read_change(self, item, definition, value))
+                        else:
+                            sets[target] = value
                     case n.Start():
                         state, value = self.start(item, f"scenario '{name}' starts it")
                         starts[state] = value
@@ -148,6 +159,7 @@ class ScenarioReader:
             run,
             data,
             tuple(resets),
+            tuple(changes),
             span=block.span,
         )
         self.scenarios[name] = scenario
@@ -159,23 +171,22 @@ class ScenarioReader:
 
     # ---------------------------------------------------------------- items
 
-    def _set(self, item: n.Set) -> tuple[str, Expr]:
+    def _set(self, item: n.Set) -> tuple[Definition, Expr]:
+        """What a `set` sets, and to which value."""
         table = self.table
-        if item.when:
-            table.problems.append(not_yet("`set` at a time", item))
-            raise Unbound()
         ref = item.target
         context = self.context("a scenario's `set`")
         target = self._target(ref)
         wanted = target.dim
         value = table.binder.bind_as(item.value, wanted, context, f"'{ref.text}' keeps its unit")
         assert isinstance(target, Name)
-        bounds = table.definitions[target.name].bounds
-        if bounds is not None:
+        definition = table.definitions[target.name]
+        bounds = definition.bounds
+        if bounds is not None and not item.when:
             try:
                 number = float(evaluate(value, no_names))
             except (NotEvaluable, ArithmeticError, ValueError):
-                return target.name, value
+                return definition, value
             if not bounds[0] <= number <= bounds[1]:
                 raise table.binder.fail(
                     "out-of-bounds",
@@ -183,7 +194,7 @@ class ScenarioReader:
                     item.value.span,
                     help="choose a value within the bounds, or widen them where it is declared",
                 )
-        return target.name, value
+        return definition, value
 
     def _target(self, ref: n.Ref) -> Expr:
         table = self.table

@@ -335,8 +335,6 @@ def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
     span = name_span(statement, names[0]) if names else statement.span
     match statement:
         case n.Value():
-            if statement.hold is not None:
-                problems.append(not_yet("a covariate with `hold`", statement.hold))
             for name, indices in _members(scope, statement.member, statement.over):
                 if _claim(scope, name, span, statement.keyword):
                     scope.values[name] = (statement, indices)

@@ -14,6 +14,7 @@ from functools import partial
 from pbpkc.language import nodes as n
 from pbpkc.language.attributes import attribute_definition, collect_attributes
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
+from pbpkc.language.changes import hold_of
 from pbpkc.language.circulation import Circulations
 from pbpkc.language.coefficients import by_tissue, partition_word, permeability_line
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
@@ -224,8 +225,9 @@ class Table:
                         help="choose a value within the bounds, or widen them",
                     )
         return Definition(
-            name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds, span=node.span
-        )
+            name, node.keyword, expr, shown(expr), node.doc, node.source, None, bounds,
+            hold=hold_of(node, self.binder), span=node.span,
+        )  # fmt: skip
 
     def _masked(self, name: str, node: n.Masked, indices: Indices) -> Definition:
         context = Context(indices, unknowns=False, where="a prior")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pbpkc.experiment.data import Dataset, Subject
-from pbpkc.experiment.regimen import DoseEvent, Quantity
+from pbpkc.experiment.regimen import DoseEvent
+from pbpkc.experiment.values import Quantity
 from pbpkc.language.evaluate import evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Model

@@ -97,6 +97,7 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
         The scenario whose data were fitted.
     """
     written, words = latex_writer(system), notation(system)
+    units = {p.name: p.unit.text for p in system.parameters}
     return ModelTables(
         observables=tuple(
             Equation(
@@ -131,7 +132,10 @@ def model_tables(model: Model, system: System, fitted: str) -> ModelTables:
         ),
         unknowns=unknown_rows(model),
         states=tuple(_states(model, system, written)),
-        inputs=tuple(InputRow(formula(written.names[u.symbol]), *_input(u)) for u in system.inputs),
+        inputs=tuple(
+            InputRow(formula(written.names[u.symbol]), *_input(u, units.get(u.target, "")))
+            for u in system.inputs
+        ),
         numbers=number_rows(model, system),
         scenarios=tuple(_scenario(s, s.name == fitted) for s in model.scenarios.values()),
         text=equations_text(system),
@@ -169,9 +173,13 @@ def _observed(model: Model, name: str, unit: str) -> str:
     return "; ".join(told)
 
 
-def _input(entry: Input) -> tuple[str, str]:
+def _input(entry: Input, unit: str) -> tuple[str, str]:
+    """Meaning and unit of an input; `unit` is that of the parameter of its name."""
     if entry.kind == "tad":
         return f"time since the last dose of {entry.target}", "h"
+    if entry.kind == "held":
+        going_on = {"last": "until the next change", "next": "since the change before", "linear": "on a line"}
+        return f"{entry.target} as it is at a time, held {going_on[entry.hold]}", unit_text(unit)
     return f"rate at which an infusion enters {entry.target}; a bolus is added to the state at once", "µmol/h"
 
 

@@ -47,6 +47,8 @@ class CompiledModel(Layout):
         self.observe = module.observe
         self.d_observe_dy = module.d_observe_dy
         self.d_observe_dp = module.d_observe_dp
+        self.d_rhs_du = module.d_rhs_du
+        self.d_observe_du = module.d_observe_du
         self.initial_state = module.initial_state
         self.d_initial_dp = module.d_initial_dp
         self.noise = module.noise

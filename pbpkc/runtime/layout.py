@@ -60,6 +60,11 @@ class Layout:
         """Position of each observable in what `observe` gives."""
         return {name: k for k, name in enumerate(self.observable_names)}
 
+    @cached_property
+    def held_parameters(self) -> tuple[int, ...]:
+        """Positions in p of what may change during a run; its value then is an entry of u."""
+        return tuple(int(i["parameter"]) for i in self.manifest["inputs"] if i["kind"] == "held")
+
     def parameters(self) -> np.ndarray:
         """The spec's values, canonical units, shape (P,); of a masked parameter its prior's median."""
         return np.array([entry["value"] for entry in self.manifest["parameters"]], dtype=float)
@@ -70,8 +75,8 @@ class Layout:
         Parameters
         ----------
         quantity : str
-            ``jacobian``, ``d_rhs_dp``, ``d_observe_dy``, ``d_observe_dp``, ``d_noise_dp`` or
-            ``d_initial_dp``.
+            ``jacobian``, ``d_rhs_dp``, ``d_rhs_du``, ``d_observe_dy``, ``d_observe_dp``, ``d_observe_du``,
+            ``d_noise_dp`` or ``d_initial_dp``.
         """
         rows, columns, _ = self._entries(quantity, None)
         return rows, columns

@@ -210,6 +210,8 @@ class NumpyModule:
     _observe: Callable[..., tuple[Value, ...]]
     _d_observe_dy: Callable[..., tuple[Value, ...]]
     _d_observe_dp: Callable[..., tuple[Value, ...]]
+    _d_rhs_du: Callable[..., tuple[Value, ...]]
+    _d_observe_du: Callable[..., tuple[Value, ...]]
     _initial_state: Callable[..., tuple[Value, ...]]
     _d_initial_dp: Callable[..., tuple[Value, ...]]
     _noise: Callable[..., tuple[Value, ...]]
@@ -276,6 +278,16 @@ class NumpyModule:
         """d(observable)/dp at a fixed state: values at the manifest's rows and columns, shape (..., nnz)."""
         return self._at(self._d_observe_dp, t, y, p, u, c, dc, with_dc=True)
 
+    def d_rhs_du(self, t: ArrayLike, y: ArrayLike, p: ArrayLike, u: ArrayLike, c: Any = None) -> np.ndarray:
+        """d(dy/dt)/du: values at the rows and columns of the manifest, shape (..., nnz)."""
+        return self._at(self._d_rhs_du, t, y, p, u, c)
+
+    def d_observe_du(
+        self, t: ArrayLike, y: ArrayLike, p: ArrayLike, u: ArrayLike, c: Any = None
+    ) -> np.ndarray:
+        """d(observable)/du at a fixed state: values at the manifest's rows and columns, shape (..., nnz)."""
+        return self._at(self._d_observe_du, t, y, p, u, c)
+
     def initial_state(self, p: ArrayLike, c: Any = None) -> np.ndarray:
         """State before any dose, shape (..., S)."""
         return self._of(self._initial_state, p, c)
@@ -308,7 +320,8 @@ class NumpyModule:
         Parameters
         ----------
         quantity : str
-            ``rhs``, ``jacobian``, ``d_rhs_dp``, ``observe``, ``d_observe_dy``, ``d_observe_dp``.
+            ``rhs``, ``jacobian``, ``d_rhs_dp``, ``d_rhs_du``, ``observe``, ``d_observe_dy``,
+            ``d_observe_dp``, ``d_observe_du``.
         t : float or array
         y, p, u : sequence of (float or array)
             Entries of the states, parameters and inputs; arrays of one shape or such that broadcast.

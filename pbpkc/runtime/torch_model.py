@@ -44,11 +44,14 @@ class TorchModel(Layout):
         self.residual = module.residual
         self.d_residual_dy = module.d_residual_dy
         self.d_residual_dp = module.d_residual_dp
+        self.d_residual_du = module.d_residual_du
         self.jacobian = module.jacobian
         self.d_rhs_dp = module.d_rhs_dp
         self.observe = module.observe
         self.d_observe_dy = module.d_observe_dy
         self.d_observe_dp = module.d_observe_dp
+        self.d_rhs_du = module.d_rhs_du
+        self.d_observe_du = module.d_observe_du
         self.initial_state = module.initial_state
         self.d_initial_dp = module.d_initial_dp
         self.noise = module.noise
@@ -66,8 +69,8 @@ class TorchModel(Layout):
         Parameters
         ----------
         quantity : str
-            ``jacobian``, ``d_rhs_dp``, ``d_observe_dy``, ``d_observe_dp``, ``d_noise_dp`` or
-            ``d_initial_dp``.
+            ``jacobian``, ``d_rhs_dp``, ``d_rhs_du``, ``d_observe_dy``, ``d_observe_dp``, ``d_observe_du``,
+            ``d_noise_dp`` or ``d_initial_dp``.
         values : Tensor, shape (..., nnz)
             What the method of that name gave (or `d_residual_dy` for ``jacobian``, `d_residual_dp` for
             ``d_rhs_dp``).
@@ -75,10 +78,12 @@ class TorchModel(Layout):
             Only these columns, in this order; all where left out.
         """
         states, outputs = len(self.state_names), len(self.observable_names)
-        heights = {"d_observe_dy": outputs, "d_observe_dp": outputs, "d_noise_dp": 2 * outputs}
+        of_outputs = ("d_observe_dy", "d_observe_dp", "d_observe_du")
+        heights = {**dict.fromkeys(of_outputs, outputs), "d_noise_dp": 2 * outputs}
         rows = heights.get(quantity, states)
         by_state = quantity in ("jacobian", "d_observe_dy")
         every = states if by_state else len(self.parameter_names)
+        every = len(self.input_names) if quantity.endswith("_du") else every
         width = every if columns is None else len(columns)
         at_row, at_column, position = self._entries(quantity, columns)
         place = torch.as_tensor(at_row * width + at_column, device=values.device)

@@ -222,6 +222,8 @@ class TorchModule:
     _observe: Callable[..., tuple[Value, ...]]
     _d_observe_dy: Callable[..., tuple[Value, ...]]
     _d_observe_dp: Callable[..., tuple[Value, ...]]
+    _d_rhs_du: Callable[..., tuple[Value, ...]]
+    _d_observe_du: Callable[..., tuple[Value, ...]]
     _initial_state: Callable[..., tuple[Value, ...]]
     _d_initial_dp: Callable[..., tuple[Value, ...]]
     _noise: Callable[..., tuple[Value, ...]]
@@ -250,7 +252,8 @@ class TorchModule:
     def residual(self, t: Value, y: Tensor, dydt: Tensor, p: Tensor, u: Tensor) -> Tensor:
         """What a trial solution leaves over, dydt - rhs, unscaled, shape (..., S).
 
-        Its derivative by dydt is the identity; `d_residual_dy` and `d_residual_dp` are the others.
+        Its derivative by dydt is the identity; `d_residual_dy`, `d_residual_dp` and `d_residual_du` are the
+        others.
         """
         return dydt - self.rhs(t, y, p, u)
 
@@ -263,6 +266,10 @@ class TorchModule:
     ) -> Tensor:
         """d(residual)/dp at fixed dydt: values at the rows and columns of the manifest's `d_rhs_dp`."""
         return -self.d_rhs_dp(t, y, p, u, c, dc)
+
+    def d_residual_du(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None) -> Tensor:
+        """d(residual)/du at fixed dydt: values at the rows and columns of the manifest's `d_rhs_du`."""
+        return -self.d_rhs_du(t, y, p, u, c)
 
     def jacobian(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None) -> Tensor:
         """d(dy/dt)/dy: values at the rows and columns of the manifest, shape (..., nnz)."""
@@ -285,6 +292,14 @@ class TorchModule:
     ) -> Tensor:
         """d(observable)/dp at a fixed state: values at the manifest's rows and columns."""
         return self._at(self._d_observe_dp, t, y, p, u, c, dc, with_dc=True)
+
+    def d_rhs_du(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None) -> Tensor:
+        """d(dy/dt)/du: values at the rows and columns of the manifest, shape (..., nnz)."""
+        return self._at(self._d_rhs_du, t, y, p, u, c)
+
+    def d_observe_du(self, t: Value, y: Tensor, p: Tensor, u: Tensor, c: Any = None) -> Tensor:
+        """d(observable)/du at a fixed state: values at the manifest's rows and columns."""
+        return self._at(self._d_observe_du, t, y, p, u, c)
 
     def initial_state(self, p: Tensor, c: Any = None) -> Tensor:
         """State before any dose, shape (..., S)."""

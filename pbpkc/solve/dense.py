@@ -153,13 +153,14 @@ def simulate_dense(
     options = options or SolverOptions()
     began = clock.process_time()
     manifest = compiled.manifest
-    equations = StateEquations(compiled, parameter_array(compiled, p))
+    p = parameter_array(compiled, p)
+    equations = StateEquations(compiled, p)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
     start = y = initial_state(equations, regimen)
     steps: list[DenseStep] = []
     found: list[Integration] = []
     reached = regimen.begin
-    segments = timeline(regimen, np.empty(0), manifest["inputs"], compiled.state_names, end=end)
+    segments = timeline(regimen, np.empty(0), manifest["inputs"], compiled.state_names, end=end, p=p)
     for segment in segments:
         y = jump(y, segment, start)
         part = integrate(

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Step of the difference quotient by a clock, relative to the clock. The equations are evaluated to
-#: rounding, so the quotient is good to about 1e-10; the generated code has no derivative by its inputs.
-CLOCK_STEP = 6e-6
-
 
 @dataclass
 class Fault:
@@ -184,7 +180,7 @@ class SensitivityEquations:
         forcing = np.zeros((k, n))
         forcing_flat = forcing.reshape(-1)
         constant = None if segment.d_rate is None else segment.d_rate * self.weights[:, None]
-        clock = self._clock_forcing(segment)
+        moved = self._input_forcing(segment)
         nothing = np.full(self.size, np.nan)
 
         def rhs(since: float, z: Array) -> Array:
@@ -205,8 +201,8 @@ class SensitivityEquations:
             tail += forcing
             if constant is not None:
                 tail += constant
-            if clock is not None:
-                tail += clock(since, y)
+            if moved is not None:
+                tail += moved(t, y, u)
             return out
 
         # The true matrix also has d(J s + df/dp)/dy below the diagonal blocks. Leaving it out costs no
@@ -256,43 +252,28 @@ class SensitivityEquations:
         matrix[n:, :n] = by_state.reshape(n, k * n).T
         return matrix
 
-    def _clock_forcing(self, segment: Segment) -> Callable[[float, Array], Array] | None:
-        """What moving the clocks adds to the sensitivities, shape (k, S)."""
-        if segment.d_clock is None:
+    def _input_forcing(self, segment: Segment) -> Callable[[float, Array, Array], Array] | None:
+        """What clocks and held inputs that depend on parameters add to the sensitivities, shape (k, S)."""
+        if segment.d_u is None:
             return None
-        shift = segment.d_clock * self.weights[:, None]
+        states, weights = self.states, self.weights[:, None]
+        pattern = states.compiled.manifest["d_rhs_du"]
+        used = np.any(segment.d_u, axis=0)
+        if segment.d_slope is not None:
+            used |= np.any(segment.d_slope, axis=0)
+        chosen = [e for e, col in enumerate(pattern["cols"]) if used[col]]
+        rows = np.array([pattern["rows"][e] for e in chosen], dtype=np.intp)
+        cols = np.array([pattern["cols"][e] for e in chosen], dtype=np.intp)
+        by_input, p, c = states.module.d_rhs_du, states.p, states.c
+        matrix = np.zeros((segment.u.size, states.size))
 
-        def forcing(since: float, y: Array) -> Array:
-            by_clock = rhs_by_clock(self.states, segment, segment.t0 + since, y)
-            return shift @ by_clock.T
+        def forcing(t: float, y: Array, u: Array) -> Array:
+            matrix[cols, rows] = by_input(t, y, p, u, c)[chosen]
+            moved = segment.d_inputs_at(t)
+            assert moved is not None
+            return (weights * moved) @ matrix
 
         return forcing
-
-
-def rhs_by_clock(states: StateEquations, segment: Segment, t: float, y: Array) -> Array:
-    """The derivative of the equations by their clocks at one time, shape (S, K)."""
-    return _by_clock(lambda u: states.module.rhs(t, y, states.p, u, states.c), segment, t)
-
-
-def observe_by_clock(states: StateEquations, segment: Segment, t: float, y: Array) -> Array:
-    """The derivative of the observables by the clocks at one time, shape (O, K)."""
-    return _by_clock(lambda u: states.module.observe(t, y, states.p, u, states.c), segment, t)
-
-
-def _by_clock(function: Callable[[Array], Array], segment: Segment, t: float) -> Array:
-    u = segment.inputs_at(t)
-    columns: list[Array | None] = []
-    for k, running in enumerate(segment.slope.tolist()):
-        if not running:
-            columns.append(None)
-            continue
-        step = CLOCK_STEP * max(abs(float(u[k])), 1e-2)
-        up, down = u.copy(), u.copy()
-        up[k] += step
-        down[k] -= step
-        columns.append((function(up) - function(down)) / (up[k] - down[k]))
-    size = function(u).shape
-    return np.stack([np.zeros(size) if column is None else column for column in columns], axis=-1)
 
 
 def _running_inputs(segment: Segment) -> Callable[[float], Array]:
@@ -301,11 +282,11 @@ def _running_inputs(segment: Segment) -> Callable[[float], Array]:
     running = np.flatnonzero(segment.slope).tolist()
     if not running:
         return lambda since: u
-    origin = segment.u.tolist()
+    origin, slope = segment.u.tolist(), segment.slope.tolist()
 
     def inputs(since: float) -> Array:
         for k in running:
-            u[k] = origin[k] + since
+            u[k] = origin[k] + slope[k] * since
         return u
 
     return inputs

@@ -61,7 +61,7 @@ def simulate(
     began = time.process_time()
     p, times = parameter_array(compiled, p), np.asarray(times, dtype=float)
     manifest = compiled.manifest
-    segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order)
+    segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order, p=p)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
     equations = StateEquations(compiled, p)
     start = y = initial_state(equations, regimen, initial)

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbpkc.experiment.events import BoundRegimen
-from pbpkc.solve.equations import SensitivityEquations, StateEquations, observe_by_clock
+from pbpkc.solve.equations import SensitivityEquations, StateEquations
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.reference import initial_state, observe, outcome, parameter_array, record
-from pbpkc.solve.timeline import Segment, timeline
+from pbpkc.solve.timeline import Segment, base_inputs, timeline
 from pbpkc.solve.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def simulate_with_sensitivities(
     active = _active(columns, compiled, regimen)
     solved = [columns[i] for i in active]
     regimen = regimen.by([compiled.parameter_names[column] for column in solved])
-    segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order)
+    segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order, p=p)
     weights = _sizes(p, solved)
     equations = SensitivityEquations(compiled, p, solved, weights)
     states = equations.states
@@ -123,9 +123,10 @@ def _active(columns: Sequence[int], compiled: CompiledModel, regimen: BoundRegim
     """Places of the columns that reach a state; the others (of an error model, say) cost nothing."""
     manifest, names = compiled.manifest, compiled.parameter_names
     read = {*manifest["d_rhs_dp"]["cols"], *manifest["d_initial_dp"]["cols"]}
+    read |= set(compiled.held_parameters)
     moved: set[str] = set()
     for by in (*(e.d_time for e in regimen.events), *(e.d_value for e in regimen.events),
-               *(s.d_value for s in regimen.starts)):  # fmt: skip
+               *(e.d_slope for e in regimen.events), *(s.d_value for s in regimen.starts)):  # fmt: skip
         if by is not None:
             moved |= {regimen.names[i] for i in np.flatnonzero(by).tolist()}
     return [i for i, column in enumerate(columns) if column in read or names[column] in moved]
@@ -176,19 +177,22 @@ def _jump(
     if not segment.events:
         return y, s
     y, s, t = y.copy(), s.copy(), segment.t0
-    clocks = np.array([i["kind"] == "tad" for i in states.compiled.manifest["inputs"]], dtype=bool)
-    targets = [i["target"] for i in states.compiled.manifest["inputs"]]
-    u = np.zeros(clocks.size) if before is None else np.where(clocks, before.inputs_at(t), 0.0)
+    inputs = states.compiled.manifest["inputs"]
+    u = base_inputs(inputs, states.p) if before is None else before.inputs_at(t)
+    # Running infusions are the same before and after and drop out of every difference.
+    u[[k for k, item in enumerate(inputs) if item["kind"] == "infusion"]] = 0.0
     for event in segment.events:
         after_u = u.copy()
         if event.kind == "reset":
-            y, u, s = start[0].copy(), np.where(clocks, 0.0, u), start[1].copy()
+            y, s = start[0].copy(), start[1].copy()
+            u[[k for k, item in enumerate(inputs) if item["kind"] == "tad"]] = 0.0
             if event.d_time is not None:
                 # What was before has no part in what is after, whose infusions have all ended.
                 s -= np.outer(event.d_time, states.module.rhs(t, y, states.p, u, states.c))
             continue
-        if event.kind != "stop":
-            after_u[[k for k in np.flatnonzero(clocks).tolist() if targets[k] == event.species]] = 0.0
+        kind = {"set": "held", "stop": ""}.get(event.kind, "tad")
+        moved = [k for k, i in enumerate(inputs) if i["kind"] == kind and i["target"] == event.species]
+        after_u[moved] = event.value if event.kind == "set" else 0.0
         after_y = y
         if event.kind == "bolus":
             after_y = y.copy()
@@ -196,10 +200,9 @@ def _jump(
             if event.d_value is not None:
                 s[:, event.state] += event.d_value
         if event.d_time is not None:
-            # Running infusions are the same before and after and drop out of the difference.
             slope = states.module.rhs(t, y, states.p, u, states.c)
             slope = slope - states.module.rhs(t, after_y, states.p, after_u, states.c)
-            if event.kind != "bolus":
+            if event.kind in ("start", "stop"):
                 slope[event.state] -= event.value
             s += np.outer(event.d_time, slope)
         y, u = after_y, after_u
@@ -226,9 +229,13 @@ def _observe_sensitivity(
         )
         by_parameter = module.d_observe_dp(times, y, p, u, c, dc)
         total = by_state @ dy_dp + _columns_of(by_parameter, manifest["d_observe_dp"], outputs, columns)
-    for segment in segments:
-        if segment.d_clock is not None:
+    if any(segment.d_u is not None for segment in segments) and manifest["d_observe_du"]["rows"]:
+        by_input = _columns_of(
+            module.d_observe_du(times, y, p, u, c), manifest["d_observe_du"], outputs, range(u.shape[1])
+        )
+        for segment in segments:
             for i in range(segment.samples.start, segment.samples.stop):
-                by_clock = observe_by_clock(states, segment, float(times[i]), y[i])
-                total[i][:, active] += by_clock @ segment.d_clock.T
+                moved = segment.d_inputs_at(float(times[i]))
+                if moved is not None:
+                    total[i][:, active] += by_input[i] @ moved.T
     return total

@@ -1,7 +1,7 @@
 """A run cut into segments in which nothing jumps.
 
-At one time the order is reset, dose, then sample; rows of a data file that stand the other way round hold,
-so a sample may ask for the value just before a dose.
+At one time the order is reset, change (`set`), dose, then sample; rows of a data file that stand the other
+way round hold, so a sample may ask for the value just before a dose.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ class Segment:
     samples : slice
         Which of the requested times lie in it; those at `t0` follow the events.
     u, slope : ndarray, shape (K,)
-        The inputs are ``u + slope * (t - t0)``: infusions are constant, clocks (``tad``) run.
+        The inputs are ``u + slope * (t - t0)``: infusions are constant, clocks (``tad``) run, what is held
+        is constant or on a line.
     extra : ndarray, shape (S,), or None
         Infusions into states that have no input of their own.
     d_rate : ndarray, shape (k, S), or None
         Derivatives of the infusions by the regimen's names.
-    d_clock : ndarray, shape (k, K), or None
-        Derivatives of the clocks.
+    d_u, d_slope : ndarray, shape (k, K), or None
+        Derivatives at a fixed time of clocks and of what is held, and of their slopes.
     """
 
     t0: float
@@ -48,12 +49,19 @@ class Segment:
     slope: Array
     extra: Array | None = None
     d_rate: Array | None = None
-    d_clock: Array | None = None
+    d_u: Array | None = None
+    d_slope: Array | None = None
 
     def inputs_at(self, time: ArrayLike) -> Array:
         """The inputs at times of the segment, shape (..., K)."""
         since = np.asarray(time, dtype=float) - self.t0
         return self.u + since[..., None] * self.slope
+
+    def d_inputs_at(self, time: float) -> Array | None:
+        """Derivatives of the inputs at a time of the segment, shape (k, K); None where they vanish."""
+        if self.d_u is None or self.d_slope is None:
+            return self.d_u
+        return self.d_u + (time - self.t0) * self.d_slope
 
 
 def timeline(
@@ -63,6 +71,7 @@ def timeline(
     state_names: Sequence[str],
     order: NDArray[np.int64] | None = None,
     end: float | None = None,
+    p: Array | None = None,
 ) -> tuple[Segment, ...]:
     """A run as segments, in order of time.
 
@@ -72,26 +81,47 @@ def timeline(
     times : ndarray, shape (T,), h
         Sorted, none before the regimen begins.
     inputs : sequence of mapping
-        The manifest's inputs: ``kind`` (``infusion`` or ``tad``) and ``target``.
+        The manifest's inputs: ``kind`` (``infusion``, ``tad`` or ``held``) and ``target``.
     state_names : sequence of str
     order : ndarray, shape (T,), optional
         Row of each sample; it sees an event of its time only if that event's row is not behind it. Without
         it every sample sees all events of its time.
     end : float, optional, h
         Where the last segment ends, if that is later than the last sample.
+    p : ndarray, shape (P,), canonical units
+        Parameters; needed where an input is held, since it begins at its parameter's value.
 
     Raises
     ------
     ValueError
-        If `times` are not finite, not sorted, or begin before the regimen.
+        If `times` are not finite, not sorted, or begin before the regimen; if `p` is missing.
     """
+    base = base_inputs(inputs, p)
     if times.ndim != 1 or not np.all(np.isfinite(times)):
         raise ValueError("times must be a list of finite numbers")
     if times.size and (np.any(np.diff(times) < 0.0) or times[0] < regimen.begin):
         raise ValueError(f"times must be sorted and not before {regimen.begin!r} h, where the run begins")
     final = max([regimen.begin, *times[-1:].tolist()] + ([] if end is None else [end]))
     events = [e for e in _together(regimen.events, times) if e.time <= final]
-    return tuple(_with_inputs(_cut(regimen.begin, final, events, times, order), regimen, inputs, state_names))
+    cuts = _cut(regimen.begin, final, events, times, order)
+    return tuple(_with_inputs(cuts, regimen, inputs, state_names, base))
+
+
+def base_inputs(inputs: Sequence[Mapping[str, Any]], p: Array | None) -> Array:
+    """The inputs before anything happens, shape (K,): zero, and what is held at its parameter's value.
+
+    Raises
+    ------
+    ValueError
+        If something is held and `p` is missing.
+    """
+    base = np.zeros(len(inputs))
+    for k, item in enumerate(inputs):
+        if item["kind"] == "held":
+            if p is None:
+                raise ValueError(f"p is missing; it holds the value of '{item['target']}'")
+            base[k] = p[item["parameter"]]
+    return base
 
 
 def _together(events: Sequence[Event], times: Array) -> list[Event]:
@@ -136,18 +166,24 @@ def _with_inputs(
     regimen: BoundRegimen,
     inputs: Sequence[Mapping[str, Any]],
     state_names: Sequence[str],
+    base: Array,
 ) -> list[Segment]:
     """The segments with the inputs that the events have left."""
     ports = {i["target"]: k for k, i in enumerate(inputs) if i["kind"] == "infusion"}
+    held = {i["target"]: k for k, i in enumerate(inputs) if i["kind"] == "held"}
     clocks: dict[str, list[int]] = {}
     for k, item in enumerate(inputs):
         if item["kind"] == "tad":
             clocks.setdefault(item["target"], []).append(k)
     started = [*ports.values(), *(k for places in clocks.values() for k in places)]
     count = len(regimen.names)
-    u, slope = np.zeros(len(inputs)), np.zeros(len(inputs))
+    u, slope = base.copy(), np.zeros(len(inputs))
     extra = np.zeros(len(state_names))
-    d_rate, d_clock = np.zeros((count, len(state_names))), np.zeros((count, len(inputs)))
+    d_rate = np.zeros((count, len(state_names)))
+    d_u, d_slope = np.zeros((count, len(inputs))), np.zeros((count, len(inputs)))
+    for row, name in enumerate(regimen.names):
+        if name in held:
+            d_u[row, held[name]] = 1.0
 
     active: Counter[int] = Counter()
     segments: list[Segment] = []
@@ -156,8 +192,16 @@ def _with_inputs(
             if event.kind == "reset":
                 active.clear()
                 u[started], slope[started] = 0.0, 0.0
-                for running in (extra, d_rate, d_clock):
+                d_u[:, started] = 0.0
+                for running in (extra, d_rate):
                     running[...] = 0.0
+                continue
+            if event.kind == "set":
+                if event.species in held:  # nothing in the equations reads another one
+                    k = held[event.species]
+                    u[k], slope[k] = event.value, event.slope
+                    d_u[:, k] = 0.0 if event.d_value is None else event.d_value
+                    d_slope[:, k] = 0.0 if event.d_slope is None else event.d_slope
                 continue
             if event.kind != "bolus":
                 port = ports.get(state_names[event.state])
@@ -172,14 +216,15 @@ def _with_inputs(
             if event.kind != "stop":
                 for clock in clocks.get(event.species, ()):
                     u[clock], slope[clock] = 0.0, 1.0
-                    d_clock[:, clock] = 0.0 if event.d_time is None else -event.d_time
+                    d_u[:, clock] = 0.0 if event.d_time is None else -event.d_time
         segments.append(
             Segment(
                 t0, t1, tuple(events), samples, u.copy(), slope.copy(),
                 extra.copy() if np.any(extra) else None,
                 d_rate.copy() if np.any(d_rate) else None,
-                d_clock.copy() if np.any(d_clock) else None,
+                d_u.copy() if np.any(d_u) or np.any(d_slope) else None,
+                d_slope.copy() if np.any(d_slope) else None,
             )
         )  # fmt: skip
-        u = u + (t1 - t0) * slope
+        u, d_u = u + (t1 - t0) * slope, d_u + (t1 - t0) * d_slope
     return segments

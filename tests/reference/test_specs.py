@@ -26,12 +26,15 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
 
 # Whole body: 16 organs and blood, 10 gut contents, 2 conjugate pools, 5 sinks; httk: 8 of its compartments
 # and 2 amounts removed; the systems of the MI-PINN paper and their variants: 19 organs and vessels, 3 sinks,
-# by mouth 11 more; Verwer 1994; Robertson 1966; one state a gene.
+# by mouth 11 more; Verwer 1994; Robertson 1966; one state a gene; a drug in 9 places and
+# its conjugate in 8.
 @pytest.mark.parametrize(
     ("name", "states"),
     [
         ("theophylline_oral", 3),
         ("two_compartment_infusion", 3),
+        ("vancomycin_iv", 3),
+        ("recirculation", 17),
         ("paracetamol", 33),
         ("paracetamol_iv", 22),
         ("paracetamol_iv_unknown", 22),

@@ -28,6 +28,7 @@ class HandModel:
         self.state_names = tuple(name for name, _ in states)
         self.parameter_names = tuple(parameters)
         self.observable_names = tuple(observables)
+        self.held_parameters: tuple[int, ...] = ()
         self.input_names = tuple(f"{kind}_{target}" for kind, target in inputs)
         self.values = np.array(list(parameters.values()), dtype=float)
         y = [sp.Symbol(name) for name in self.state_names]
@@ -42,7 +43,7 @@ class HandModel:
         args = (T, y, p, u)
 
         def sparse(rows: list[Any], columns: list[Any]) -> tuple[list[Any], dict[str, list[int]]]:
-            matrix = sp.Matrix(rows).jacobian(columns)
+            matrix = sp.Matrix(rows).jacobian(columns) if columns else sp.zeros(len(rows), 0)
             places = [(i, j) for i in range(matrix.rows) for j in range(matrix.cols) if matrix[i, j] != 0]
             pattern = {"rows": [i for i, _ in places], "cols": [j for _, j in places]}
             return [matrix[i, j] for i, j in places], pattern
@@ -51,6 +52,8 @@ class HandModel:
         d_rhs, d_rhs_pattern = sparse(f, p)
         d_observe_y, d_observe_y_pattern = sparse(h, y)
         d_observe_p, d_observe_p_pattern = sparse(h, p)
+        d_rhs_u, d_rhs_u_pattern = sparse(f, u)
+        d_observe_u, d_observe_u_pattern = sparse(h, u)
         d_initial, d_initial_pattern = sparse(y0, p)
         self.manifest = {
             "states": [
@@ -66,6 +69,8 @@ class HandModel:
             "d_rhs_dp": d_rhs_pattern,
             "d_observe_dy": d_observe_y_pattern,
             "d_observe_dp": d_observe_p_pattern,
+            "d_rhs_du": d_rhs_u_pattern,
+            "d_observe_du": d_observe_u_pattern,
             "d_initial_dp": d_initial_pattern,
             "fingerprint": "hand",
         }
@@ -98,6 +103,8 @@ class HandModel:
             observe=function(h),
             d_observe_dy=function(d_observe_y),
             d_observe_dp=function(d_observe_p),
+            d_rhs_du=function(d_rhs_u),
+            d_observe_du=function(d_observe_u),
             initial_state=lambda p, c=None: start(0.0, nothing, p, none),
             d_initial_dp=lambda p, c=None, dc=None: d_start(0.0, nothing, p, none),
         )

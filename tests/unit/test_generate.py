@@ -251,7 +251,7 @@ def test_the_manifest_is_plain_data_in_the_order_of_the_code() -> None:
     module = generate(analyse(system))
     data = json.loads(json.dumps(module.manifest))
     assert data == module.manifest
-    assert data["format"] == 1
+    assert data["format"] == 2
     assert [s["name"] for s in data["states"]] == [s.name for s in system.states]
     km = data["parameters"][2]
     assert (km["name"], km["value"], km["mask"]["scale"], km["factor"]) == ("km", 20.0, "log", 1.0)

@@ -139,7 +139,9 @@ def test_several_tasks_side_by_side_are_each_as_alone() -> None:
     compiled = loaded().compiled
     fast = FastModel(compiled, made.model, None, np.zeros(0, dtype=np.intp))
     tasks = [draw_task(family, compiled, 100 + i, 5) for i in range(3)]
-    lines = [timeline(t.regimen, TIMES, compiled.manifest["inputs"], compiled.state_names) for t in tasks]
+    lines = [
+        timeline(t.regimen, TIMES, compiled.manifest["inputs"], compiled.state_names, p=t.p) for t in tasks
+    ]
     p = np.array([t.p for t in tasks])
     y0 = np.zeros((3, len(compiled.state_names)))
     together = fast.run(bound(compiled, p, False), lines, TIMES, y0).y

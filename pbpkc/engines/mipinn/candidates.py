@@ -173,10 +173,11 @@ def _ranges(
 
 
 def _given(segments: Sequence[Segment], compiled: CompiledModel) -> dict[str, tuple[float, float]]:
-    """Range of what was given at the beginning of segments, by state."""
+    """Range of what was given, or set, at the beginning of segments, by state or held name."""
     seen: dict[str, list[float]] = {}
     for segment in segments:
         for event in segment.events:
-            if event.gives:
-                seen.setdefault(compiled.state_names[event.state], []).append(event.value)
+            if event.gives or event.kind == "set":
+                name = event.species if event.kind == "set" else compiled.state_names[event.state]
+                seen.setdefault(name, []).append(event.value)
     return {name: (min(values), max(values)) for name, values in sorted(seen.items())}

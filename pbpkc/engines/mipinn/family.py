@@ -242,6 +242,9 @@ def scaled(regimen: BoundRegimen, dose: float, length: float) -> BoundRegimen:
     open_: dict[tuple[int, float], list[Event]] = {}
     events: list[Event] = []
     for event in regimen.events:
+        if event.kind == "set":
+            events.append(event)
+            continue
         if event.kind in ("reset", "bolus"):
             events.append(replace(event, value=event.value * dose))
             continue

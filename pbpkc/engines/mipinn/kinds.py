@@ -7,7 +7,7 @@ seen is solved with what was learned as long as its kinds were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,14 @@ def kind_of(segment: Segment, first: bool, inputs: Sequence[str], states: Sequen
     switched = any(e.kind in ("start", "stop") for e in segment.events)
     # A reset brings everything back, so the run begins anew.
     first = first or any(e.kind == "reset" for e in segment.events)
+    changed = {e.species for e in segment.events if e.kind == "set"}
     words = [f"bolus into {', '.join(sorted(begun))}"] if begun else []
     if running:
         words.append(f"infusion into {', '.join(sorted(running))}")
     elif switched:
         words.append("after an infusion")
+    if changed:
+        words.append(f"change of {', '.join(sorted(changed))}")
     if not words:
         words.append("start" if first else "continued")
     return "; ".join(words)
@@ -49,3 +52,19 @@ def kind_of(segment: Segment, first: bool, inputs: Sequence[str], states: Sequen
 def infusion_targets(inputs: Sequence[dict[str, object]]) -> tuple[str, ...]:
     """Target of each of the manifest's inputs that is an infusion, an empty text for others."""
     return tuple(str(i["target"]) if i["kind"] == "infusion" else "" for i in inputs)
+
+
+def unfollowed(segments: Sequence[Segment], inputs: Sequence[Mapping[str, object]]) -> str:
+    """What of some segments a fast model cannot follow, empty if there is nothing of the kind.
+
+    Features belong to what is held constant, so a value on a line is none of theirs; and the head has no
+    derivatives by what is held.
+    """
+    held = [k for k, item in enumerate(inputs) if item["kind"] == "held"]
+    for segment in segments:
+        for k in held:
+            if segment.slope[k]:
+                return f"'{inputs[k]['target']}' changes on a line (hold linear)"
+            if segment.d_u is not None and np.any(segment.d_u[:, k]):
+                return f"what '{inputs[k]['target']}' is during the run depends on a masked parameter"
+    return ""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.engines.mipinn.fast import FastModel, NotSolved, Unseen, Warm
+from pbpkc.engines.mipinn.kinds import unfollowed
 from pbpkc.engines.mipinn.range_check import outside
 from pbpkc.engines.mipinn.tasks import bound
 from pbpkc.experiment.events import BoundRegimen
@@ -107,9 +108,11 @@ class FastPredictor:
             return regimen
         compiled = self.fast.compiled
         regimen = regimen.by([compiled.parameter_names[column] for column in solved])
-        line = timeline(
-            regimen, self.exact.time, compiled.manifest["inputs"], compiled.state_names, self.exact.order
-        )
+        inputs = compiled.manifest["inputs"]
+        line = timeline(regimen, self.exact.time, inputs, compiled.state_names, self.exact.order, p=p)
+        why = unfollowed(line, inputs)
+        if why:
+            return Failure(f"{why}, which a trained model does not follow", "fit with --method least-squares")
         if not self.exact.regimen_moves:
             self._line = regimen, line
         return regimen, line

@@ -49,27 +49,31 @@ def outside(
                 f"{name} = {value / factor:.4g}{shown} is not the {trained.fixed[name] / factor:.4g}{shown} "
                 "of training"
             )
-    return (*found, *_doses(trained, compiled, regimen))
+    return (*found, *_doses(trained, compiled, p, regimen))
 
 
-def _doses(trained: TrainedModel, compiled: CompiledModel, regimen: BoundRegimen) -> list[str]:
+def _doses(trained: TrainedModel, compiled: CompiledModel, p: Array, regimen: BoundRegimen) -> list[str]:
     found: dict[str, None] = {}
     targets = infusion_targets(compiled.manifest["inputs"])
     names = compiled.state_names
     for number, segment in enumerate(
-        timeline(regimen, np.zeros(0), compiled.manifest["inputs"], names, end=regimen.last_event)
+        timeline(regimen, np.zeros(0), compiled.manifest["inputs"], names, end=regimen.last_event, p=p)
     ):
         kind = kind_of(segment, number == 0, targets, names)
         known = trained.kinds.get(kind)
         if known is None:
             continue  # refused when it is solved
         for event in segment.events:
-            if not event.gives or event.value == 0.0:
+            set_ = event.kind == "set"
+            if not set_ and (not event.gives or event.value == 0.0):
                 continue
-            limits = known.given.get(names[event.state])
+            limits = known.given.get(event.species if set_ else names[event.state])
             if limits is None:
                 continue
             if not limits[0] * (1.0 - ROUNDING) <= event.value <= limits[1] * (1.0 + ROUNDING):
+                if set_:
+                    found[_changed(compiled, event.species, event.value, limits)] = None
+                    continue
                 what = "a dose" if event.kind == "bolus" else "an infusion"
                 unit = "umol" if event.kind == "bolus" else "umol/h"
                 found[
@@ -77,3 +81,13 @@ def _doses(trained: TrainedModel, compiled: CompiledModel, regimen: BoundRegimen
                     f"range, {limits[0]:.4g} to {limits[1]:.4g} {unit}"
                 ] = None
     return list(found)
+
+
+def _changed(compiled: CompiledModel, name: str, value: float, limits: tuple[float, float]) -> str:
+    entry = compiled.manifest["parameters"][compiled.parameter_index[name]]
+    factor, unit = float(entry["factor"]), str(entry["unit"])
+    shown = "" if unit == "1" else f" {unit}"
+    return (
+        f"{name} changes to {value / factor:.4g}{shown}, outside what it changed to in training, "
+        f"{limits[0] / factor:.4g} to {limits[1] / factor:.4g}{shown}"
+    )

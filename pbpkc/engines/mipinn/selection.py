@@ -93,7 +93,7 @@ def judge_task(fast: FastModel, held: HeldOut) -> tuple[Array, Array]:
     """
     compiled, task = fast.compiled, held.task
     manifest = compiled.manifest
-    segments = timeline(task.regimen, held.times, manifest["inputs"], compiled.state_names)
+    segments = timeline(task.regimen, held.times, manifest["inputs"], compiled.state_names, p=task.p)
     y0 = np.array(compiled.initial_state(task.p), dtype=float)
     for start in task.regimen.starts:
         y0[start.state] = start.value

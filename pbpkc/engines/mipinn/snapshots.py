@@ -20,7 +20,7 @@ from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.integrate import integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.reference import jump
-from pbpkc.solve.timeline import Segment, timeline
+from pbpkc.solve.timeline import Segment, base_inputs, timeline
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,9 @@ def segments_of(compiled: CompiledModel, task: Task) -> list[tuple[str, Segment]
     """The segments of a task with their kinds; those without length left out but for their events."""
     manifest = compiled.manifest
     targets = infusion_targets(manifest["inputs"])
-    found = timeline(task.regimen, np.zeros(0), manifest["inputs"], compiled.state_names, end=task.end)
+    found = timeline(
+        task.regimen, np.zeros(0), manifest["inputs"], compiled.state_names, end=task.end, p=task.p
+    )
     return [
         (kind_of(segment, k == 0, targets, compiled.state_names), segment) for k, segment in enumerate(found)
     ]
@@ -98,7 +100,7 @@ def fastest_scale(compiled: CompiledModel, tasks: Sequence[Task]) -> float:
         for event in task.regimen.events:
             if event.kind == "bolus":
                 y[event.state] += event.value
-        u = np.zeros(len(compiled.input_names))
+        u = base_inputs(compiled.manifest["inputs"], task.p)
         matrix = compiled.jacobian_dense(task.regimen.begin, y, task.p, u)
         if np.all(np.isfinite(matrix)):
             largest = max(largest, float(np.abs(np.linalg.eigvals(matrix)).max()))

@@ -101,7 +101,7 @@ def grid(predictor: CompiledPredictor, p: Array, points: int) -> Grid | Failure:
     if isinstance(regimen, Failure):
         return regimen
     names, inputs = compiled.state_names, compiled.manifest["inputs"]
-    segments = timeline(regimen, predictor.time, inputs, names, predictor.order)
+    segments = timeline(regimen, predictor.time, inputs, names, predictor.order, p=p)
     length = np.array([s.t1 - s.t0 for s in segments])
     # The clock of a segment runs from its fastest rate, as far as a first look along the run tells it.
     coarse = [_spread(s, max(1e-5 * (s.t1 - s.t0), 1e-12), points) for s in segments]

@@ -187,6 +187,13 @@ def obstacle(predictor: object) -> Failure | None:
             f"doses depend on {', '.join(moved)}, and the segments of a network cannot move",
             f"hold it (--unmask {moved[0]}), or use --method least-squares",
         )
+    held = {predictor.compiled.parameter_names[k] for k in predictor.compiled.held_parameters}
+    estimated = [name for name in names if name in held]
+    if estimated:
+        return Failure(
+            f"'{estimated[0]}' may change during a run, and the inputs of a network cannot be estimated",
+            f"hold it (--unmask {estimated[0]}), or use --method least-squares",
+        )
     return None
 
 
