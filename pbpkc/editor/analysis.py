@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pbpkc.editor.texts import Texts
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError
+from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.gather import locate
 from pbpkc.language.model import Definition, Model
@@ -106,8 +106,8 @@ def analyse(path: Path, texts: Texts, before: Analysis | None = None) -> Analysi
 
     try:
         examined = examine(parsed.tree, read)
-    except (InternalError, AssertionError, KeyError, TypeError, AttributeError) as error:
-        # A fault of pbpkc must not end the editor's session.
+    except Exception as error:
+        # Whatever it is, it is a fault of pbpkc, and must not end the editor's session.
         return replace(_unreadable(file, parsed, before), tree=parsed.tree, problems=(_fault(file, error),))
     if parsed.problems:
         broken[file.name] = parsed.problems

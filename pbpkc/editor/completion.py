@@ -19,7 +19,7 @@ from pbpkc.language.expected import Expected, expected
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
 from pbpkc.language.observables import ERROR_MODELS
 from pbpkc.language.priors import FAMILIES
-from pbpkc.language.scope import BY_TISSUE, QUANTITIES, SPECIES_ATTRIBUTES
+from pbpkc.language.scope import BY_TISSUE, QUANTITIES, SPACES, SPECIES_ATTRIBUTES
 from pbpkc.language.units import WORDS as UNITS
 
 _VALUES = ("covariate", "input", "param", "let", "masked")
@@ -270,12 +270,16 @@ def _behind_dot(analysis: Analysis, path: list[str], place: Expected) -> Iterato
     if kind == "scenario" and len(path) == 1:
         yield from _named(analysis, "observe")
     elif kind in PLACES:
-        arrow_end = not place.an_expression
-        if len(path) == 1:
+        # `liver.blood.X.C`: a space of the tissue may stand in front of the species.
+        behind = [word for word in path[1:] if word not in SPACES]
+        attributes = [w for w in node_words(kind) if w != "like"] if len(path) == 1 else ["volume"]
+        if not behind:
             yield from _species_in(analysis, first)
-            if not arrow_end:
-                yield from _words([w for w in node_words(kind) if w != "like"], 2, "quantity")
-        if not arrow_end and (len(path) == 2 or len(scope.species) == 1):
+            if kind == "tissue" and len(path) == 1 and _has_spaces(analysis):
+                yield from (Offer(space, "quantity", "space of the tissue", 2) for space in SPACES)
+            if place.an_expression:
+                yield from _words(attributes, 2, "quantity")
+        if place.an_expression and len(behind) == (len(scope.species) != 1):
             yield from _words(_readable(analysis, first, kind), 1, "quantity")
     elif kind == "site":
         if len(path) == 1:
@@ -285,6 +289,12 @@ def _behind_dot(analysis: Analysis, path: list[str], place: Expected) -> Iterato
         yield from _words(SPECIES_ATTRIBUTES, kind="quantity")
     if path[-1] in BY_TISSUE and (kind == "species" or re.match(r"\s*species\b", place.statement)):
         yield from _named(analysis, "tissue")
+
+
+def _has_spaces(analysis: Analysis) -> bool:
+    """Whether a species is held up by the membrane of a tissue."""
+    blocks = analysis.scope.species.values()
+    return any(attribute.ref.parts[0].name == "ps" for block in blocks for attribute in block.attributes)
 
 
 def _species_in(analysis: Analysis, node: str) -> Iterator[Offer]:

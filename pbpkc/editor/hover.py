@@ -14,7 +14,7 @@ from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.expression import Const, to_text
 from pbpkc.language.model import Arrow, Definition, Model
-from pbpkc.language.scope import QUANTITIES
+from pbpkc.language.scope import QUANTITIES, SPACES
 from pbpkc.language.units import Unit, UnitError, canonical_unit, parse_unit
 
 #: Terms of an equation that are shown; a state of a large network has hundreds.
@@ -211,6 +211,8 @@ def _arrow(arrow: Arrow) -> str:
 def _behind_dot(analysis: Analysis, path: list[str], index: int) -> str | None:
     word = path[index]
     owner = kind_of(analysis.scope, path[0])
+    if owner == "tissue" and index == 1 and word in SPACES:
+        return f"The {'blood' if word == 'blood' else 'cells'} of {path[0]}, one of its two spaces."
     if owner == "scenario":
         return _declared(analysis, word)
     if owner == "species" or word not in (*QUANTITIES, *analysis.scope.species):
@@ -230,7 +232,7 @@ def _quantity_of(analysis: Analysis, path: list[str], index: int) -> str | None:
     """``liver.APAP.Cu``: what it is, and what it is computed from."""
     species = list(analysis.scope.species)
     where = path[:index]
-    if len(where) == 1 and len(species) == 1:
+    if len(species) == 1 and where[-1] not in species:
         where = [*where, species[0]]
     state = ".".join(where)
     parts = [explained(path[index]) or ""]

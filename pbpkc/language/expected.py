@@ -37,11 +37,6 @@ class Expected:
         """Whether an expression can begin here."""
         return {"NAME", "NUMBER", "LPAR"} <= self.kinds
 
-    @property
-    def goes_on(self) -> bool:
-        """Whether an operator can stand here: an expression has just ended."""
-        return {"PLUS", "STAR"} <= self.kinds
-
 
 def expected(text: str, at: int) -> Expected:
     """What the grammar accepts at a place.
@@ -57,14 +52,14 @@ def expected(text: str, at: int) -> Expected:
     begin, _ = enclosing_statement(text, at)
     statement = text[begin:at]
     accepted = accepted_behind(_HEADER + statement)
-    if not re.sub(r"#[^\n]*", "", statement).strip():
+    end = _end_of_code(text, at)
+    gap = text[end:at]
+    if end > 0 and "\n" in gap and not re.search(r"\n[ \t]*\n", gap):
         # A new line may also go on with the statement above.
+        above, _ = enclosing_statement(text, end - 1)
+        accepted |= accepted_behind(_HEADER + text[above:end]) & {word.upper() for word in CONTINUING}
+    if not re.sub(r"#[^\n]*", "", statement).strip():
         statement = ""
-        before = text[:begin].rstrip()
-        if before and text[len(before) : at].count("\n") == 1:
-            above, _ = enclosing_statement(text, len(before) - 1)
-            further = accepted_behind(_HEADER + text[above : len(before)])
-            accepted |= further & {word.upper() for word in CONTINUING}
     words = {
         t.name: t.pattern.value
         for t in terminals()
@@ -72,3 +67,9 @@ def expected(text: str, at: int) -> Expected:
     }
     keywords = sorted(words[name] for name in accepted if name in words)
     return Expected(tuple(keywords), frozenset(accepted - set(words)), statement, not statement)
+
+
+def _end_of_code(text: str, before: int) -> int:
+    """The end of what stands in front of a place, blanks and comments left off; 0 if there is nothing."""
+    ends = (m.end() for m in re.finditer(r'"[^"\n]*"|#[^\n]*|\S', text[:before]) if m[0][0] != "#")
+    return max(ends, default=0)

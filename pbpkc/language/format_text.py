@@ -6,6 +6,7 @@ import re
 
 from pbpkc.language.format import format_statement
 from pbpkc.language.nodes import Statement, SyntaxTree
+from pbpkc.language.syntax_errors import has_header
 
 
 def format_text(tree: SyntaxTree) -> str:
@@ -25,25 +26,27 @@ def format_text(tree: SyntaxTree) -> str:
         Ends with a newline; formatting it again changes nothing.
     """
     text = tree.file.text
-    pieces: list[str] = []
-    done = 0
+    header = has_header(text)
+    assert header is not None, "a tree has a header"
+    head, _, _ = header[0].rpartition("pbpk")
+    pieces = [_between("\n" + head).lstrip("\n"), f"pbpk {tree.version}"]
+    done = header.end()
     for statement in tree.statements:
-        pieces.append(_between(text[done : statement.span.start], first=done == 0))
-        pieces.append(_statement(statement))
+        pieces += [_between(text[done : statement.span.start]), _statement(statement)]
         done = statement.span.end
-    pieces.append(_between(text[done:], first=False))
+    pieces.append(_between(text[done:]))
     return "".join(pieces).rstrip("\n") + "\n"
 
 
-def _between(text: str, first: bool) -> str:
+def _between(text: str) -> str:
     """Comments and line ends between two statements; ``;`` becomes a line end."""
-    text = text if first else re.sub(r"^[ \t]*;[ \t]*(?=[^\s#;]|$)", "\n", text)
-    lines = [re.sub(r"^[ \t;]+(?=#|$)|[ \t;]+$", "", line) for line in text.split("\n")]
-    if not first and len(lines) == 1:
-        lines.append("")
-    if not first and lines[0].startswith("#"):
-        lines[0] = "  " + lines[0]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line if line.strip() else "" for line in lines))
+    lines = [line.partition("#") for line in text.split("\n")]
+    comments = [(sign + comment).rstrip() for _, sign, comment in lines]
+    if len(comments) == 1:
+        comments.append("")
+    if comments[0]:
+        comments[0] = "  " + comments[0]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(comments))
 
 
 def _statement(statement: Statement) -> str:

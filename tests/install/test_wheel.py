@@ -137,3 +137,15 @@ def test_a_broken_spec_is_refused_without_a_traceback(installed: Installed) -> N
     assert result.returncode == 1
     assert "broken.pbpk" in result.stderr
     assert "Traceback" not in result.stderr + result.stdout
+
+
+def test_the_lexer_of_the_wheel_is_found_and_the_extension_packed(installed: Installed) -> None:
+    named = installed.run(
+        "python", "-c", "from pygments.lexers import get_lexer_by_name; print(get_lexer_by_name('pbpk').name)"
+    )
+    assert named.stdout.strip() == "pbpk", named.stderr
+    packed = installed.run("python", "-m", "pbpkc.editor.extension", "-o", "pbpk.vsix")
+    assert packed.returncode == 0, packed.stderr
+    assert (installed.elsewhere / "pbpk.vsix").stat().st_size > 1000
+    agree = installed.run("python", "-m", "pbpkc.editor.keywords")
+    assert agree.returncode == 0, agree.stdout + agree.stderr
