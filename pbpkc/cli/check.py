@@ -36,14 +36,16 @@ def command(
     """
     from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load
+    from pbpkc.jobs.remarks import remarks
 
     loaded = load(spec).with_settings(set=set_, unknown=unknown, learn=learn)
+    said = remarks(loaded.model)
     with status("checking") as tell:
         report = loaded.check(torch=torch, progress=tell)
     if format_ == "json":
-        print_json({**report.to_json(), "warnings": [d.to_json() for d in loaded.model.warnings]})
+        print_json({**report.to_json(), "warnings": [d.to_json() for d in said]})
         ctx.exit(0 if report.ok else 1)
-    warn(loaded.model.warnings)
+    warn(said)
     model = loaded.model
     click.echo(f"{model.name}: {model.title}" if model.title else model.name)
     sizes = (

@@ -104,6 +104,7 @@ class ExpressionBinder:
     written: dict[Dimension, Unit] = field(
         default_factory=dict
     )  # the first unit of each dimension, for messages
+    called: set[str] = field(default_factory=set)  # functions and unknown terms
     sizes: dict[int, int] = field(default_factory=dict)  # terms in the arguments of functions being expanded
 
     def fail(
@@ -414,6 +415,7 @@ class ExpressionBinder:
             )
         if name == "tad":
             return self._tad(node)
+        self.called.add(name)
         if name in self.scope.functions:
             return self._expand(self.scope.functions[name], node, context)
         if name in self.scope.unknowns:

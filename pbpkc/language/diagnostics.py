@@ -51,6 +51,24 @@ class Fix:
     replacements: tuple[Replacement, ...]
     safe: bool = False
 
+    def to_json(self) -> Mapping[str, object]:
+        """The change as plain data; `start` and `end` are character offsets into the file."""
+        return {
+            "title": self.title,
+            "safe": self.safe,
+            "replacements": [
+                {
+                    "file": r.span.file.name,
+                    "line": r.span.line,
+                    "column": r.span.column,
+                    "start": r.span.start,
+                    "end": r.span.end,
+                    "text": r.text,
+                }
+                for r in self.replacements
+            ],
+        }
+
 
 @dataclass(frozen=True)
 class Diagnostic:
@@ -118,6 +136,7 @@ class Diagnostic:
             ],
             "notes": list(self.notes),
             "help": self.help,
+            "fixes": [fix.to_json() for fix in self.fixes],
         }
 
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pbpkc.language import nodes as n
 from pbpkc.language.arrows import read_arrows
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.curves import check_still
 from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError, raise_if_errors
-from pbpkc.language.expression import Apply, names_in, walk
 from pbpkc.language.gather import Gathered, Reader, gather, gather_what_stands, read_tree
 from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
@@ -30,6 +28,7 @@ from pbpkc.language.states import list_states, read_starts, reasons_of_states
 from pbpkc.language.syntax_errors import has_header
 from pbpkc.language.table import Table
 from pbpkc.language.unknown_terms import read_unknowns
+from pbpkc.language.unused import warn_unused
 from pbpkc.language.value_checks import read_checks
 
 
@@ -139,7 +138,7 @@ def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     check_numbers(table, arrows, scenarios.values())
     species = read_species(table)
     edges = tuple(edge for _, _, edge in table.circulations.edges())
-    _warn_unused(table)
+    warn_unused(table, states)
     raise_if_errors(table.problems)
     if table.failed:
         raise InternalError(f"'{min(table.failed)}' was not understood, and no problem was found with it")
@@ -194,45 +193,5 @@ def _check_settings(table: Table) -> None:
                     f"'{path}' cannot be set",
                     (Label(line.span),),
                     help="params, covariates, inputs and attributes can",
-                )
-            )
-
-
-def _warn_unused(table: Table) -> None:
-    scope, read = table.scope, set(table.read_names)
-    for definition in table.definitions.values():
-        for name in names_in(definition.expr):
-            read.add(name.split(".")[0].split("<")[0])
-        called = {e.op for e in walk(definition.expr) if isinstance(e, Apply)}
-        read |= {op.removeprefix("unknown:") for op in called if op.startswith("unknown:")}
-    for name, (node, _) in scope.values.items():
-        base = name.split("<")[0]
-        # Used files bring more than a model reads, and a covariate may be there for the data.
-        if (
-            base not in read
-            and base in table.gathered.own
-            and not (isinstance(node, n.Value) and node.keyword == "covariate")
-        ):
-            read.add(base)
-            table.problems.append(
-                Diagnostic(
-                    "unused",
-                    f"nobody reads '{base}'",
-                    (Label(node.span),),
-                    help="remove it, or use it",
-                    severity="warning",
-                )
-            )
-    for name, block in scope.nodes.items():
-        base = name.split("<")[0]
-        if base not in read and base in table.gathered.own:
-            read.add(base)
-            table.problems.append(
-                Diagnostic(
-                    "unused",
-                    f"nothing reaches '{base}'",
-                    (Label(block.span),),
-                    help="remove it, or use it",
-                    severity="warning",
                 )
             )

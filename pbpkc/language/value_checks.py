@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
@@ -83,6 +84,21 @@ def bind_figure(
     return Apply(dimension, node.name, tuple(args), span=node.span)
 
 
+def _never_run(check: n.CheckValue, expr: Expr, scenarios: dict[str, Scenario]) -> Iterator[Diagnostic]:
+    """A warning for each scenario that a check reads and that no check can run."""
+    read = {e.name.split(".")[0] for e in walk(expr) if isinstance(e, Name) and "." in e.name}
+    for name in sorted(read & scenarios.keys()):
+        block = scenarios[name].data
+        if block is not None:
+            yield Diagnostic(
+                "never-run",
+                f"this expectation is never run: scenario '{name}' takes its doses from a data file",
+                (Label(check.span), *((Label(block.span, "the file"),) if block.span else ())),
+                help=f"write a scenario with doses: scenario {name}_written {{ dose ...; run 24 [h] }}",
+                severity="warning",
+            )
+
+
 def read_checks(
     table: Table, scenarios: dict[str, Scenario], observables: dict[str, Observable]
 ) -> tuple[tuple[str, ...], tuple[ValueCheck, ...]]:
@@ -131,6 +147,7 @@ def read_checks(
                     severity="warning",
                 )
             )
+        table.problems.extend(_never_run(check, expr, scenarios))
         unit = table.binder.unit(check.bounds.unit) if check.bounds.unit else canonical_unit(expr.dim)
         values.append(ValueCheck(check.expr.span.text, expr, low, high, unit, span=check.span))
     return tuple(rules), tuple(values)

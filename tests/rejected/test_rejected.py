@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pbpkc.compiler.lower import lower
+from pbpkc.jobs.remarks import remarks
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.parse import MOST_CHARACTERS, parse, read_source
 from pbpkc.language.resolve import resolve
@@ -37,8 +38,9 @@ def refusal(path: str | Path) -> str:
         lower(model)
     except SpecError as error:
         return "\n\n".join(d.render() for d in error.diagnostics) + "\n"
-    assert model.warnings, f"{path} is accepted without a word"
-    return "\n\n".join(d.render() for d in model.warnings) + "\n"
+    said = remarks(model)
+    assert said, f"{path} is accepted without a word"
+    return "\n\n".join(d.render() for d in said) + "\n"
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -77,7 +79,8 @@ def source_files() -> list[Path]:
     # What `--set` and its like refuse is no spec.
     of_options = re.compile("option|settings")
     language = [p for p in (ROOT / "pbpkc" / "language").glob("*.py") if not of_options.search(p.stem)]
-    return [*language, ROOT / "pbpkc" / "compiler" / "lower.py", ROOT / "pbpkc" / "compiler" / "partition.py"]
+    others = ("compiler/lower.py", "compiler/partition.py", "body/usual.py", "check/extraction.py")
+    return [*language, *(ROOT / "pbpkc" / name for name in others)]
 
 
 def test_every_code_has_a_spec() -> None:

@@ -20,6 +20,7 @@ from pbpkc.body import organisms, tissues
 from pbpkc.compiler.lower import lower
 from pbpkc.compiler.system import System
 from pbpkc.experiment.data_columns import WORDS as DATA_WORDS
+from pbpkc.jobs.remarks import remarks
 from pbpkc.language import observables
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
@@ -186,7 +187,7 @@ def test_warnings_of_examples_are_expected(folder: Path) -> None:
         expected = {"unit-mismatch"} if name == "unit_free" else {"large-remainder"}
         if name == "second_loop":
             expected |= {"unused"}
-        assert {w.code for w in _model(text, folder).warnings} <= expected, name
+        assert {w.code for w in remarks(_model(text, folder))} <= expected, name
 
 
 def test_expectations_of_the_tutorial_hold(folder: Path) -> None:
