@@ -11,7 +11,7 @@ from pbpkc.language.expression import Expr
 from pbpkc.language.functions import FIGURES
 from pbpkc.language.model import Model
 from pbpkc.language.option_text import OptionError, OptionText
-from pbpkc.language.scope import Scope
+from pbpkc.language.scope import BY_TISSUE, Scope
 from pbpkc.language.units import Unit
 
 #: A flow that the balance decides is none of them: set alone, it would break the balance.
@@ -40,11 +40,7 @@ def known_name(model: Model, text: str, typed: OptionText) -> str:
     if definition is not None or balanced:
         kind = "flow" if definition is None else definition.kind
         if kind == "absent":
-            raise typed.problem(
-                "misplaced",
-                f"'{name}' is written as 0, so the model has no such exchange and it cannot be changed",
-                "name the number in the spec: param p = 0 [L/h], and ps = p in the species",
-            )
+            raise _absent(name, typed)
         what = {"flow": "left to the balance of flows", "rate": "the rate of a process"}.get(kind, "computed")
         raise typed.problem(
             "misplaced",
@@ -55,6 +51,9 @@ def known_name(model: Model, text: str, typed: OptionText) -> str:
         raise typed.problem(
             "misplaced", f"'{name}' is an unknown term", f'write --unknown "{name} = expression"'
         )
+    why = _attribute_problem(model, name, typed)
+    if why is not None:
+        raise why
     names = [k for k, d in model.definitions.items() if d.kind in _SETTABLE]
     near = similar(name, names)
     there = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
@@ -62,6 +61,55 @@ def known_name(model: Model, text: str, typed: OptionText) -> str:
         "unknown-name",
         f"there is no parameter '{name}'",
         f"one with a similar name exists: '{near}'" if near else f"these can be named: {there or 'none'}",
+    )
+
+
+def _absent(name: str, typed: OptionText) -> OptionError:
+    return typed.problem(
+        "misplaced",
+        f"'{name}' is written as 0, so the model has no such exchange and it cannot be changed",
+        "name the number in the spec: param p = 0 [L/h], and ps = p in the species",
+    )
+
+
+def _attribute_problem(model: Model, name: str, typed: OptionText) -> OptionError | None:
+    """Why an attribute that a species could have cannot be named in a run; None for any other name."""
+    if any(name == state.name for state in model.states):
+        return typed.problem(
+            "misplaced",
+            f"'{name}' is a state, not a parameter",
+            "an initial value is changed by a `start` line of the spec or of a scenario",
+        )
+    species = next((s for s in model.species if name.startswith(f"{s}.")), None)
+    if species is None:
+        return None
+    word, _, tissue = name[len(species) + 1 :].partition(".")
+    if word == "pka" and not tissue:
+        return typed.problem(
+            "misplaced",
+            "pka is a list and cannot be named",
+            "name its number in the spec: param pk = 9.4, and pka = acid(pk); then name pk",
+        )
+    if word not in BY_TISSUE or (tissue and tissue not in model.nodes):
+        return None
+    general = model.definitions.get(f"{species}.{word}")
+    if general is not None and general.kind == "absent":
+        return _absent(name, typed)
+    some = [k for k in model.species[species].attributes if k.startswith(f"{word}.")]
+    if not tissue:
+        return (
+            typed.problem(
+                "misplaced",
+                f"'{name}' has no one value: it differs by tissue",
+                "name one of " + ", ".join(f"{species}.{k}" for k in some[:_MOST_NAMED]),
+            )
+            if some
+            else None
+        )
+    return typed.problem(
+        "unknown-name",
+        f"nothing in this model reads '{name}'",
+        "it can be changed where the spec gives it and something depends on it",
     )
 
 
