@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.linalg import expm
 
 import pbpkc
@@ -164,3 +165,10 @@ def test_large_ps_is_limited_by_perfusion(tmp_path: Path) -> None:
     near = np.array(far)
     assert np.all(near[1] < 2e-5) and np.all(near[1] > 0)
     np.testing.assert_allclose(near[0] / near[1], 100, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", ["permeability", "brain"])
+def test_shipped_specs_hold_what_they_expect(specs: Path, name: str) -> None:
+    report = pbpkc.load(specs / f"{name}.pbpk").check(torch=False)
+    assert report.ok, [item.text for item in report.violations]
+    assert sum(item.group == "expectation" for item in report.items) >= 5

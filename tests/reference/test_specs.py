@@ -26,8 +26,9 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
 
 # Whole body: 16 organs and blood, 10 gut contents, 2 conjugate pools, 5 sinks; httk: 8 of its compartments
 # and 2 amounts removed; the systems of the MI-PINN paper and their variants: 19 organs and vessels, 3 sinks,
-# by mouth 11 more; Verwer 1994; Robertson 1966; one state a gene; a drug in 9 places and
-# its conjugate in 8.
+# by mouth 11 more; Verwer 1994; Robertson 1966; one state a gene; a drug in 9 places and its conjugate in 8;
+# 21 organs and vessels with a parent in two spaces of three organs and a metabolite in blood; with a brain of
+# four compartments.
 @pytest.mark.parametrize(
     ("name", "states"),
     [
@@ -42,6 +43,8 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
         ("theophylline_iv", 22),
         ("theophylline_missing", 22),
         ("theophylline_pbtk", 10),
+        ("permeability", 51),
+        ("brain", 24),
         ("pollu", 20),
         ("robertson", 3),
         ("gene_network", 20),
