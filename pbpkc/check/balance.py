@@ -52,14 +52,13 @@ def _prove_one(system: System, arrows: Stoichiometry, name: str) -> Proof:
     if weights is None:
         return Proof(name, claim, "violated", _blame(system, arrows.closed(), members, name))
     total = ConservedTotal(weights, name)
-    return Proof(
-        name, claim, "held", f"{total.text(system)} is constant{_not_counted(system, arrows, dict(weights))}"
-    )
+    touching = {r for i, r in system.N if i in dict(weights)}
+    opened = tuple(system.rates[r].name for r in arrows.open_arrows if r in touching)
+    text = f"{total.text(system)} is constant{_not_counted(system, arrows, touching, opened)}"
+    return Proof(name, claim, "held", text, opened=opened)
 
 
-def _not_counted(system: System, arrows: Stoichiometry, weights: dict[int, Fraction]) -> str:
-    touching = {r for i, r in system.N if i in weights}
-    opened = [system.rates[r].name for r in arrows.open_arrows if r in touching]
+def _not_counted(system: System, arrows: Stoichiometry, touching: set[int], opened: tuple[str, ...]) -> str:
     symbolic = [system.rates[r].name for r in arrows.symbolic_yields if r in touching]
     text = f", apart from what {_listed(opened)} to or from outside" if opened else ""
     return text + (
@@ -67,7 +66,7 @@ def _not_counted(system: System, arrows: Stoichiometry, weights: dict[int, Fract
     )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: tuple[str, ...]) -> str:
     verb = "moves" if len(names) == 1 else "move"
     return f"{', '.join(names)} {verb}"
 

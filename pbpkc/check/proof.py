@@ -26,6 +26,8 @@ class Proof:
         Why, as a sentence.
     point : mapping of str to float
         The counterexample: names of parameters and states with their values, in canonical units.
+    opened : tuple of str
+        Arrows that the claim leaves out because they lead to or from outside.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Proof:
     status: Status
     explanation: str
     point: Mapping[str, float] = field(default_factory=dict)
+    opened: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:

@@ -24,12 +24,15 @@ class CheckItem:
         ``violated`` fails the check; ``warning`` is a proof that nobody demanded and that did not succeed.
     text : str
         What was found, as a sentence.
+    value : float, optional
+        Of an expectation: the value that was compared, in its unit.
     """
 
     group: str
     name: str
     status: Status
     text: str
+    value: float | None = None
 
 
 @dataclass(frozen=True)

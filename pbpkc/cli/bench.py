@@ -30,7 +30,7 @@ class _Parts(click.ParamType):  # type: ignore[type-arg]  # not generic in older
 
 @click.group("bench")
 def command() -> None:
-    """Compare methods on tasks whose truth is known."""
+    """Compare methods on tasks whose truth is known; count the faults that `check` finds."""
 
 
 @command.command("inversion")
@@ -138,3 +138,65 @@ def inversion(
     else:
         click.echo(bench_text(found), nl=False)
     click.echo(f"wrote {len(written)} files into {output}, report.html among them", err=True)
+
+
+@command.command("mutations")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file with every fault, what became of it and what was said.",
+)
+@click.option("--short", is_flag=True, help="One fault of each kind in each file, about a minute.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--missed/--no-missed", default=True, show_default=True, help="List what was not found, and why."
+)
+@as_format
+@click.pass_context
+def mutations(
+    ctx: click.Context, output: Path | None, short: bool, workers: int, missed: bool, format_: str
+) -> None:
+    """Make single faults in the shipped specs, and count how many `check` finds.
+
+    Wrong units and scales of units, signs, lost and swapped ends of arrows, swapped names and volumes, flows
+    that do not close, wrong powers, forgotten body weights, misplaced concentrations, processes written
+    twice: about three hundred, the same ones every time. Those that break a dimension, the mass or the flow
+    have to be found, every one, and the specs without a fault have to pass without a word; otherwise the
+    exit status is 1.
+    """
+    from pbpkc.cli.fit_text import table
+    from pbpkc.cli.progress import bar
+    from pbpkc.jobs.mutation_bench import as_csv, mutation_study, tabulated
+
+    with bar("mutations") as tell:
+        study = mutation_study(short, workers, tell)
+    if output is not None:
+        from pbpkc.experiment.whole_file import write_whole
+
+        write_whole({output: as_csv(study)})
+    if format_ == "json":
+        print_json(
+            {
+                "holds": study.holds,
+                "specs": list(study.specs),
+                "alarms": [{"spec": spec, "text": text} for spec, text in study.alarms],
+                "faults": [vars(v) for v in study.verdicts],
+            }
+        )
+        ctx.exit(0 if study.holds else 1)
+    click.echo("\n".join(table(*tabulated(study))))
+    lost = [v for v in study.verdicts if not v.found]
+    if missed and lost:
+        click.echo("\nNot found")
+        for v in lost:
+            click.echo(f"  {v.spec}:{v.line}: {v.kind}: {v.what}: {v.says}")
+    for spec, text in study.alarms:
+        click.echo(f"\nsaid of {spec} without a fault: {text}")
+    made, certain = len(study.verdicts), study.certain
+    click.echo(
+        f"\n{made} faults in {len(study.specs)} files, {made - len(lost)} found; "
+        f"of the {len(certain)} that break a dimension, the mass or the flow "
+        f"{sum(v.found for v in certain)}; {len(study.alarms)} alarms without a fault"
+    )
+    ctx.exit(0 if study.holds else 1)

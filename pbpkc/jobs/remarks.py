@@ -6,6 +6,7 @@ from pbpkc.body.usual import unusual_values
 from pbpkc.check.extraction import extraction_above_flow
 from pbpkc.language.diagnostics import Diagnostic, in_reading_order
 from pbpkc.language.model import Model
+from pbpkc.language.odd_ones import odd_ones
 from pbpkc.language.percent import odd_shares
 
 
@@ -23,5 +24,11 @@ def remarks(model: Model) -> tuple[Diagnostic, ...]:
     tuple of Diagnostic
         None of them an error.
     """
-    found = (*model.warnings, *odd_shares(model), *unusual_values(model), *extraction_above_flow(model))
+    found = (
+        *model.warnings,
+        *odd_ones(model),
+        *odd_shares(model),
+        *unusual_values(model),
+        *extraction_above_flow(model),
+    )
     return tuple(in_reading_order(dict.fromkeys(found)))
