@@ -16,8 +16,8 @@ def distinct_scenarios(model: Model) -> dict[str, tuple[str, ...]]:
     """Written scenarios that exercise something new, each with the ones that add nothing to those before.
 
     A scenario exercises the arrows that what it doses can reach, the places it doses (by bolus and by
-    infusion), and some of what it sets: what is zero otherwise, and what is computed otherwise, which makes
-    other equations. Another body weight runs through the same terms.
+    infusion), what it changes during the run, and some of what it sets: what is zero otherwise, and what is
+    computed otherwise, which makes other equations. Another body weight runs through the same terms.
 
     Parameters
     ----------
@@ -61,7 +61,8 @@ def _exercised(model: Model, scenario: Scenario) -> frozenset[tuple[str, str]]:
     # What replaces a computed value makes other equations, in which it is a parameter.
     changed = ",".join(sorted(name for name, expr in written.items() if not isinstance(expr, Const)))
     woken = {("woken", name) for name, expr in written.items() if isinstance(expr, Const) and not expr.value}
-    return frozenset({("arrow", name) for name in reached} | dosed | woken | {("equations", changed)})
+    moved = {("change", change.name) for change in scenario.changes}
+    return frozenset({("arrow", name) for name in reached} | dosed | woken | moved | {("equations", changed)})
 
 
 def _written(model: Model, name: str) -> Expr | None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from pbpkc.check.coverage import distinct_scenarios
 from pbpkc.check.report import CheckItem
 from pbpkc.experiment.bind import bind
+from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.regimen import DoseEvent, Regimen
-from pbpkc.experiment.scenario import dose_event, experiment, sampling_times
+from pbpkc.experiment.scenario import changes_of, dose_event, experiment, sampling_times
 from pbpkc.infer.assemble import FIT_RTOL, fitted_parameter
 from pbpkc.infer.structural import Curves, Told, structural_identifiability
 from pbpkc.infer.transform import ParameterSpace
@@ -106,16 +107,19 @@ def _read(loaded: Spec) -> tuple[frozenset[str], frozenset[str]]:
     model = loaded.model
     curves = {name for seen in loaded.stages.analysed.depends.influence.values() for name in seen}
     rows: list[DoseEvent] = []
+    changes: list[ChangeEvent] = []
     for scenario in model.scenarios.values():
         if scenario.data is None:
             curves |= experiment(model, scenario.name).regimen.reads
         else:
             rows += [dose_event(model, dose) for _, _, dose in scenario.data.dose_rows]
+            changes += changes_of(model, scenario)
     definitions = {name: definition.expr for name, definition in model.definitions.items()}
     errors = [e for o in model.observables if o.error for e in (o.error.proportional, o.error.additive) if e]
     limits = [o.lloq for o in model.observables if o.lloq]
     # A regimen knows what its quantities read, through definitions.
-    others = Regimen(tuple(rows), tuple((0, e, 1.0) for e in (*errors, *limits)), definitions=definitions)
+    starts = tuple((0, e, 1.0) for e in (*errors, *limits))
+    others = Regimen(tuple(rows), starts, definitions=definitions, changes=tuple(changes))
     return frozenset(curves), frozenset(curves | others.reads)
 
 

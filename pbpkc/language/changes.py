@@ -117,7 +117,7 @@ def read_change(reader: ScenarioReader, item: n.Set, definition: Definition, val
             help="write a shorter `for` or a longer `every`",
         )  # fmt: skip
     _demand_allowed(reader, item, definition, value)
-    return Change(name, value, at, lasting, every, count or 1, span=item.span)
+    return Change(name, value, at, lasting, every, count or 1, definition.hold, span=item.span)
 
 
 def _moments(reader: ScenarioReader, item: n.Set) -> tuple[dict[str, Expr], int | None, dict[str, Span]]:

@@ -122,6 +122,11 @@ def _of_scenarios(scenarios: Iterable[Scenario]) -> Places:
             yield from _of_dose(dose, where)
         for time in scenario.resets:
             yield f"the time of a reset {where}", time
+        for change in scenario.changes:
+            yield f"the value of '{change.name}' {where}", change.value
+            for moment in (change.at, change.lasting, change.every):
+                if moment is not None:
+                    yield f"a time at which '{change.name}' changes {where}", moment
         if scenario.data is not None:
             yield from _of_data(scenario.data, where)
 

@@ -1,4 +1,4 @@
-"""Doses that a scenario does not give in full: after the end of its run, cut by it, or more than written."""
+"""What a scenario does not do in full: doses and changes after the end of its run, or cut by it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr, names_in
-from pbpkc.language.model import Dose, Scenario
+from pbpkc.language.model import Change, Dose, Scenario
 from pbpkc.language.units import Unit
 
 #: Times closer than this, relative to their size, are one: 3 * 0.1 h is not after 0.3 h.
@@ -63,8 +63,9 @@ def dose_warnings(scenario: Scenario, known: Known, time_unit: Unit) -> list[Dia
     Returns
     -------
     list of Diagnostic
-        Warnings ``large-fraction``, ``dose-after-end`` and ``infusion-cut``; nothing about a number that
-        depends on an estimated parameter, and nothing about the end where a data file tells it.
+        Warnings ``large-fraction``, ``dose-after-end``, ``infusion-cut`` and ``change-after-end``; nothing
+        about a number that depends on an estimated parameter, and nothing about the end where a data file
+        tells it.
     """
     found: list[Diagnostic] = []
     lines = scenario.data.dose_rows if scenario.data else ()
@@ -78,7 +79,40 @@ def dose_warnings(scenario: Scenario, known: Known, time_unit: Unit) -> list[Dia
     if end is not None:
         for dose in scenario.doses:
             found += _after_the_end(scenario, dose, end, known, time_unit)
+        for change in scenario.changes:
+            found += _change_after_the_end(scenario, change, end, known, time_unit)
     return found
+
+
+def _shown(time: float, time_unit: Unit) -> str:
+    unit = "" if time_unit.text == "1" else f" {time_unit.text}"
+    return f"{time / float(time_unit.factor):.6g}{unit}"
+
+
+def _change_after_the_end(
+    scenario: Scenario, change: Change, end: float, known: Known, time_unit: Unit
+) -> list[Diagnostic]:
+    """What the end of a run leaves out of one `set`: also its last step, which nobody sees."""
+    at, every = (0.0 if e is None else known.number(e) for e in (change.at, change.every))
+    if at is None or every is None or (change.hold != "last" and change.lasting is None):
+        return []  # the point before may lead to one that lies behind the end
+    late = sum(at + repeat * every >= end - _SAME_TIME * abs(end) for repeat in range(change.count))
+    if not late:
+        return []
+    what = f"'{change.name}' in scenario '{scenario.name}'"
+    if late == change.count:
+        message = f"{what} changes at {_shown(at, time_unit)} and the run ends at {_shown(end, time_unit)}"
+    else:
+        message = (
+            f"{late} of {change.count} changes of {what} come after the run ends at {_shown(end, time_unit)}"
+        )
+    place = change.at.span or change.span
+    return [
+        Diagnostic(
+            "change-after-end", message, (Label(place),) if place else (),
+            help="let the run last longer, or leave the change out", severity="warning",
+        )
+    ]  # fmt: skip
 
 
 def _after_the_end(
@@ -87,8 +121,7 @@ def _after_the_end(
     """What the end of a run leaves out of one dose line."""
 
     def shown(time: float) -> str:
-        unit = "" if time_unit.text == "1" else f" {time_unit.text}"
-        return f"{time / float(time_unit.factor):.6g}{unit}"
+        return _shown(time, time_unit)
 
     at, lag, every = (0.0 if e is None else known.number(e) for e in (dose.at, dose.lag, dose.every))
     if at is None or lag is None or every is None:

@@ -292,7 +292,7 @@ class DataBlock:
 class Change:
     """``set name = value at t``: a covariate with `hold`, or an input, that changes during a run.
 
-    Without `lasting` it is a point of the curve of `name`, which its `hold` joins with the point before;
+    Without `lasting` it is a point of the curve of `name`, which `hold` joins with the point before;
     with `lasting` the curve is left for that long. `every` and `count` repeat.
     """
 
@@ -302,6 +302,7 @@ class Change:
     lasting: Expr | None = None
     every: Expr | None = None
     count: int = 1
+    hold: str = "last"
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

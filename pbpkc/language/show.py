@@ -10,6 +10,7 @@ from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.expression import Apply, Const, Expr, to_text
 from pbpkc.language.model import (
     Arrow,
+    Change,
     DataBlock,
     Definition,
     Dose,
@@ -141,6 +142,8 @@ def _definition(definition: Definition, name: str, values: _Values) -> tuple[str
         allowed = _mask(definition.mask, definition.unit)
     elif definition.bounds is not None:
         allowed = "in " + _range(*definition.bounds, definition.unit)
+    if definition.hold and definition.kind != "input":
+        allowed = _joined(allowed, f"hold {definition.hold}")
     source = f"source {_quoted(definition.source)}" if definition.source else ""
     return name, written, value, allowed, _joined(_quoted(definition.doc), source)
 
@@ -269,11 +272,21 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     yield from (f"start {name} = {to_text(value)}" for name, value in scenario.starts)
     yield from (_dose(dose) for dose in scenario.doses)
     yield from (f"reset at {to_text(time)}" for time in scenario.resets)
+    yield from (change_text(change) for change in scenario.changes)
     if scenario.run is not None:
         yield f"run {to_text(scenario.run)}"
     if scenario.data is not None:
         yield f"data {_quoted(scenario.data.path)}"
         yield from (f"  {line}" for line in _data(scenario.data))
+
+
+def change_text(change: Change) -> str:
+    """A change as it is written: ``set k = 3 [1/h] at 4 [h] for 0.5 [h]``."""
+    words = {"at": change.at, "for": change.lasting, "every": change.every}
+    moments = [f"{word} {to_text(value)}" for word, value in words.items() if value is not None]
+    if change.every is not None:
+        moments.append(f"count {change.count}")
+    return _joined(f"set {change.name} = {to_text(change.value)}", *moments)
 
 
 def _dose(dose: Dose) -> str:

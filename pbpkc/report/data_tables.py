@@ -12,7 +12,7 @@ from pbpkc.experiment.values import Quantity
 from pbpkc.language.evaluate import evaluate, evaluate_definitions
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Model
-from pbpkc.language.units import parse_unit
+from pbpkc.language.units import Unit, parse_unit
 from pbpkc.report.content import ReportContent
 from pbpkc.report.quantities import NOTHING, bracketed, count, plain_number, unit_text, with_unit
 
@@ -67,7 +67,7 @@ def data_tables(dataset: Dataset, model: Model) -> DataTables:
             shown = (
                 NOTHING if value is None else plain_number((value - float(unit.offset)) / float(unit.factor))
             )
-            told.append(shown)
+            told.append(shown + _changing(subject, name, unit))
         times = subject.time / factor
         rows.append(
             SubjectRow(
@@ -93,6 +93,15 @@ def data_tables(dataset: Dataset, model: Model) -> DataTables:
     )
 
 
+def _changing(subject: Subject, name: str, unit: Unit) -> str:
+    """The range of a covariate that changes during the run, to be put behind its first value."""
+    values = [c.value for c in subject.regimen.changes if c.name == name and isinstance(c.value, float)]
+    if not values:
+        return ""
+    low, high = ((v - float(unit.offset)) / float(unit.factor) for v in (min(values), max(values)))
+    return f", then {plain_number(low)} to {plain_number(high)}"
+
+
 # ------------------------------------------------------------- doses
 
 
@@ -108,7 +117,7 @@ def _dose(event: DoseEvent, subject: Subject, dataset: Dataset, model: Model) ->
     amount = _number(event.amount, subject, dataset, model)
     state = model.states[event.state]
     if amount is None:
-        size = "an amount that is estimated"
+        size = "an amount that is estimated or changes"
     else:
         size = _amount(amount / event.scale, event.species, state.unit.text, subject, dataset, model)
     parts = [f"{size} into {state.name} at {_hours(event.time, subject, dataset, model)}"]
@@ -135,16 +144,18 @@ def _amount(amount: float, species: str, unit: str, subject: Subject, dataset: D
 def _hours(quantity: Quantity, subject: Subject, dataset: Dataset, model: Model) -> str:
     value = _number(quantity, subject, dataset, model)
     if value is None:
-        return "a time that is estimated"
+        return "a time that is estimated or changes"
     return with_unit(plain_number(value / float(model.time_unit.factor), 6), model.time_unit.text)
 
 
 def _number(quantity: Quantity, subject: Subject, dataset: Dataset, model: Model) -> float | None:
-    """The canonical value; None where it depends on what is estimated."""
+    """The canonical value; None where it depends on what is estimated, or changes during the run."""
     if not isinstance(quantity, Expr):
         return float(quantity)
-    known: Mapping[str, float] = {**dataset.overrides, **subject.covariates}
-    estimated = {d.name for d in model.masked} - set(known)
+    changing = {change.name for change in subject.regimen.changes}
+    told = {**dataset.overrides, **subject.covariates}
+    known: Mapping[str, float] = {name: value for name, value in told.items() if name not in changing}
+    estimated = ({d.name for d in model.masked} - set(known)) | changing
     definitions = {
         name: d.expr for name, d in model.definitions.items() if name not in known and name not in estimated
     }

@@ -14,6 +14,7 @@ from pbpkc.compiler.system import Input, System
 from pbpkc.compiler.terms import CARRIED, equation_terms
 from pbpkc.language.expression import to_text
 from pbpkc.language.model import Model, Scenario
+from pbpkc.language.show import change_text
 from pbpkc.language.source import Span
 from pbpkc.report.equations import equations_text
 from pbpkc.report.mathml import formula, quotient, signed_terms
@@ -202,6 +203,7 @@ def _scenario(scenario: Scenario, fitted: bool) -> ScenarioRow:
     lines += [f"start {name} = {to_text(value)}" for name, value in scenario.starts]
     lines += [_source(dose.span, f"dose {dose.species} into {dose.state}") for dose in scenario.doses]
     lines += [f"reset at {to_text(time)}" for time in scenario.resets]
+    lines += [_source(change.span, change_text(change)) for change in scenario.changes]
     if scenario.run is not None:
         lines.append(f"run {to_text(scenario.run)}")
     if scenario.data is not None:

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from pbpkc.check.agreement import agree
+from pbpkc.check.coverage import distinct_scenarios
 from pbpkc.check.positivity import prove_positivity
 from pbpkc.check.volumes import prove_volumes
 from pbpkc.compiler.driver import Compiled, compile_model
+from pbpkc.engines.pinn.train import obstacle
 from pbpkc.experiment.bind import bind
 from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.regimen import DoseEvent, Regimen
 from pbpkc.experiment.scenario import experiment, parameter_vector
+from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.expression import Name
 from pbpkc.language.model import Model
@@ -324,3 +327,27 @@ def test_sensitivities_against_difference_quotients(hold: str) -> None:
             assert size == np.abs(quotient).max() == 0.0  # the first point reaches back to the beginning
         else:
             assert np.abs(quotient - exact[..., place]).max() < 3e-6 * size, name
+
+
+def test_a_scenario_that_changes_something_is_run_by_check_as_well() -> None:
+    text = (
+        WIDE.replace("input f = 0.5", "input f = 0").replace("scenario s", "scenario changing")
+        + "scenario plain { dose X 10 [umol] into gut; run 12 [h] }\n"
+    )
+    assert set(distinct_scenarios(model_of(text))) == {"changing"}
+    still = text.replace("  set W = 140 [kg] at 4 [h]\n  set f = 0.9 at 2 [h]\n", "")
+    assert len(distinct_scenarios(model_of(still))) == 1
+    swapped = text.replace("scenario plain {", "scenario plain { dose X 1 [umol] into b;")
+    assert set(distinct_scenarios(model_of(swapped))) == {"changing", "plain"}
+
+
+def test_a_network_refuses_to_estimate_what_may_change() -> None:
+    compiled = load_numpy(compile_model(model_of(WIDE)).generated)
+    columns = np.array([compiled.parameter_index["W"]])
+    nowhere = np.zeros(0, dtype=np.int64)
+    predictor = CompiledPredictor(
+        compiled, compiled.parameters(), columns, Regimen(()), np.zeros(0), nowhere, nowhere, TIGHT
+    )
+    found = obstacle(predictor)
+    assert found is not None
+    assert "'W' may change during a run" in found.reason

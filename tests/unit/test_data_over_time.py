@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbpkc import load
 from pbpkc.compiler.driver import compile_model
 from pbpkc.experiment.bind import bind
 from pbpkc.experiment.data import Dataset, Subject, read_dataset
@@ -183,3 +184,58 @@ def test_censored_values_of_a_wide_file(tmp_path: Path) -> None:
     subject = read(tmp_path, rows, model_of(lines)).subjects[0]
     assert subject.censored.tolist() == [True, False, False, False]
     assert subject.lloq[0] == pytest.approx(2.5)
+
+
+# ------------------------------------------------------------------ fits and crowds
+
+FITTED = """pbpk 1
+model fitted
+covariate CR "creatinine" = 80 [umol/L] in (10, 2000) [umol/L] hold last
+masked cl ~ lognormal(2 [L/h], cv = 50 [%]) in (0.1, 20) [L/h]
+masked power ~ normal(1, sd = 0.3) in (0, 2)
+species X { mw = 200 [g/mol] }
+pool plasma { volume = 10 [L] }
+sink out
+process elimination : plasma -> out rate cl * (80 [umol/L] / CR)^power * plasma.C
+observe C = plasma.C in [mg/L] error add(0.1 [mg/L])
+scenario trial { data "x.csv" {
+  column TIME [h]
+  column AMT [mg]
+  column CR = CREAT [umol/L]
+  CMT 1 dose X into plasma
+  CMT 2 observe C
+} }
+scenario plan { dose X 100 [mg] into plasma; set CR = 2 * CR at 6 [h]; run 12 [h] }
+population people { CR ~ lognormal(80 [umol/L], cv = 20 [%]) in (30, 300) [umol/L] }
+"""
+
+
+def test_a_fit_sees_what_changes(tmp_path: Path) -> None:
+    true_cl, true_power, times = 3.0, 0.7, [1.0, 3.0, 5.0, 7.0, 9.0, 12.0]
+    rows = ["ID,TIME,AMT,CMT,EVID,DV,CREAT"]
+    for person, (before, after) in enumerate(((80.0, 160.0), (60.0, 240.0)), 1):
+        rows.append(f"{person},0,100,1,1,.,{before}")
+        for t in times:
+            if t == 7.0:
+                rows.append(f"{person},6,.,.,2,.,{after}")
+            first, second = (true_cl * (80.0 / x) ** true_power for x in (before, after))
+            area = first * min(t, 6.0) + second * max(t - 6.0, 0.0)
+            rows.append(f"{person},{t},.,2,0,{float(10.0 * np.exp(-area / 10.0))!r},.")
+    (tmp_path / "x.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "fitted.pbpk").write_text(FITTED)
+    fit = load(tmp_path / "fitted.pbpk").fit()
+    estimates = fit.to_frames()["estimates"]
+    for name, true in (("cl", true_cl), ("power", true_power)):
+        found = estimates[estimates.parameter == name].estimate.to_numpy(dtype=float)
+        np.testing.assert_allclose(found, [true, true], rtol=1e-5)
+
+
+def test_people_begin_with_their_own_value(tmp_path: Path) -> None:
+    (tmp_path / "fitted.pbpk").write_text(FITTED)
+    model = load(tmp_path / "fitted.pbpk")
+    people = model.population(3, seed=1)
+    runs = model.simulate("plan", times=[6.0, 12.0], population=people)
+    for person, (_, rows) in zip(people.to_frame().itertuples(), runs.to_frame().groupby("id"), strict=True):
+        rate = 2.0 * 80.0 / person.CR
+        expected = 10.0 * np.exp(-0.1 * rate * np.array([6.0, 9.0]))
+        np.testing.assert_allclose(rows.C.to_numpy(dtype=float), expected, rtol=1e-6)
