@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
@@ -27,7 +28,7 @@ from pbpkc.editor.rename import Refused, renamable, renamed
 from pbpkc.editor.reports import to_editor
 from pbpkc.editor.session import Session
 from pbpkc.editor.texts import same_file
-from pbpkc.language.diagnostics import Diagnostic, Replacement, SpecError
+from pbpkc.language.diagnostics import Diagnostic, Replacement
 from pbpkc.language.source import SourceFile, Span
 
 _Result = TypeVar("_Result")
@@ -314,24 +315,39 @@ def serve(tcp: tuple[str, int] | None = None, prove: bool = True) -> int:
     -------
     int
         Exit status: 0, or 1 when what came in was no traffic of an editor.
+
+    Raises
+    ------
+    OSError
+        When the port cannot be had.
     """
     # What pygls logs are tracebacks; they are of use to who works on pbpkc.
     logging.basicConfig(level=logging.INFO if os.environ.get("PBPKC_TRACEBACK") else logging.CRITICAL + 1)
     server = build_server(prove)
+    hear, speak = _pipes() if tcp is None else _line(*tcp)
     try:
-        if tcp is None:
-            # Copies of the two streams: pygls closes what it was given, and what anything prints must not
-            # get between the messages.
-            speak = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-            with contextlib.redirect_stdout(sys.stderr):
-                server.start_io(os.fdopen(os.dup(sys.stdin.fileno()), "rb"), speak)
-        else:
-            server.start_tcp(*tcp)
-    except (BrokenPipeError, ConnectionError):
+        # What anything prints must not get between the messages.
+        with contextlib.redirect_stdout(sys.stderr):
+            server.start_io(hear, speak)
+    except ConnectionError:
         pass  # the editor left
-    except (SpecError, MemoryError, OverflowError, ValueError) as error:
+    except (MemoryError, OverflowError, ValueError) as error:
         print(f"the language server cannot go on: {error or type(error).__name__}", file=sys.stderr)
         return 1
     finally:
         server.session.end()
     return 0
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Copies of standard input and output, for pygls closes what it was given."""
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb"), os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+
+
+def _line(host: str, port: int) -> tuple[BinaryIO, BinaryIO]:
+    """Both directions of the first connection to a port."""
+    with socket.create_server((host, port)) as waiting:
+        print(f"waiting for an editor on {host}:{port}", file=sys.stderr, flush=True)
+        line, _ = waiting.accept()
+    with line:  # its two files keep it open
+        return line.makefile("rb"), line.makefile("wb")

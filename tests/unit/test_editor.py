@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,10 +13,13 @@ import pytest
 
 from pbpkc.editor.analysis import Analysis, analyse
 from pbpkc.editor.completion import complete
+from pbpkc.editor.formatting import formatted
 from pbpkc.editor.hover import hover
-from pbpkc.editor.navigate import definition
+from pbpkc.editor.navigate import definition, outline
 from pbpkc.editor.occurrences import occurrences
+from pbpkc.editor.places import to_offset, to_position
 from pbpkc.editor.rename import Refused, applied, renamed
+from pbpkc.editor.reports import to_editor
 from pbpkc.editor.texts import Texts
 from pbpkc.editor.tokens import path_at, pieces
 from pbpkc.language.expected import expected
@@ -477,3 +482,32 @@ def test_what_is_read_from_the_disk_is_read_once(tmp_path: Path) -> None:
     assert texts.source(place).text == "pbpk 1\nmodel open\n"
     texts.drop(place)
     assert "longer" in texts.source(place).text
+
+
+# ------------------------------------------------------------------ whatever is typed
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_text_is_too_broken_to_be_asked_about(seed: int, text: Text) -> None:
+    chance = random.Random(seed)
+    for _ in range(2):
+        broken = SPEC
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(broken))
+            piece = chance.choice(
+                ["", "{", "}", "(", '"', "#", "\n", "𝒳", "µ", "\t", "param ", "liver.", ' use "x"\n']
+            )
+            broken = broken[:at] + piece + broken[at + chance.choice([0, 0, 1, 30, 10_000]) :]
+        analysis = text.change(broken)
+        assert "internal" not in {p.code for p in analysis.problems}
+        to_editor(analysis.problems, analysis.file)
+        for _ in range(4):
+            at = chance.randrange(len(broken) + 1)
+            hover(analysis, at)
+            complete(analysis, at)
+            definition(analysis, at)
+            with suppress(Refused):
+                renamed(analysis, at, "zz", text.texts, [])
+            assert to_offset(analysis.file, to_position(analysis.file, at)) == at
+        outline(analysis)
+        formatted(analysis)

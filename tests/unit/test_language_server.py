@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -398,6 +400,45 @@ def test_without_pygls_it_says_what_to_install(tmp_path: Path) -> None:
 def test_wrong_usage_is_status_2(options: list[str], tmp_path: Path) -> None:
     ran = subprocess.run([*COMMAND, *options], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert ran.returncode == 2 and "Traceback" not in ran.stderr
+
+
+def test_a_text_without_a_file_is_served(server: Client) -> None:
+    document = {
+        "uri": "untitled:Untitled-1",
+        "languageId": "pbpk",
+        "version": 1,
+        "text": "pbpk 1\nmodel m\nparam a = b\n",
+    }
+    server.tell("textDocument/didOpen", textDocument=document)
+    shown = server.ask(
+        "textDocument/hover", textDocument={"uri": document["uri"]}, position={"line": 2, "character": 0}
+    )
+    assert "A value" in shown["contents"]["value"]
+    told = next(t for t in server.published if t["uri"] == document["uri"])
+    assert "unknown-name" in {d["code"] for d in told["diagnostics"]}
+    server.tell("textDocument/didClose", textDocument={"uri": document["uri"]})
+
+
+def test_a_port_serves_one_editor_and_ends_with_it(tmp_path: Path, patience: float) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [*COMMAND, "--no-proofs", "--tcp", str(port)], cwd=tmp_path, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    try:
+        assert process.stderr.readline() == b"waiting for an editor on 127.0.0.1:%d\n" % port
+        asked = {"processId": None, "rootUri": None, "capabilities": {}}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": asked}).encode()
+        with socket.create_connection(("127.0.0.1", port), timeout=20 * patience) as line:
+            line.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert line.recv(15) == b"Content-Length:"
+        assert process.wait(timeout=20 * patience) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 # ------------------------------------------------------------------ the proofs beside it
