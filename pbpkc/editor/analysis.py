@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pbpkc.editor.texts import Texts
+from pbpkc.jobs.remarks import remarks
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import evaluate_definitions
@@ -106,12 +107,12 @@ def analyse(path: Path, texts: Texts, before: Analysis | None = None) -> Analysi
 
     try:
         examined = examine(parsed.tree, read)
+        problems = examined.problems if examined.model is None else remarks(examined.model)
     except Exception as error:
         # Whatever it is, it is a fault of pbpkc, and must not end the editor's session.
         return replace(_unreadable(file, parsed, before), tree=parsed.tree, problems=(_fault(file, error),))
     if parsed.problems:
         broken[file.name] = parsed.problems
-    problems = examined.problems
     if broken:
         # What is missing in a broken statement would be reported wherever it is read.
         problems = parsed.problems or tuple(d for found in broken.values() for d in found)

@@ -127,6 +127,21 @@ def _check_global(found: Reach, new: str) -> None:
                     line = f"line {one.span.line} of {Path(one.span.file.name).name}"
                     raise Refused(f"'{new}' is an index or an argument where '{old}' is read: {line}")
         _check_headers(program, old)
+        _check_composition(program, old)
+
+
+def _check_composition(program: Analysis, old: str) -> None:
+    """A tissue may have the composition that predicts kp from its name."""
+    block = program.scope.nodes.get(old)
+    if block is None or block.kind != "tissue" or any(a.ref.text == "like" for a in block.attributes):
+        return
+    for species in program.scope.species.values():
+        for attribute in species.attributes:
+            if isinstance(attribute.value, n.Call) and attribute.value.name == "auto":
+                raise Refused(
+                    f"kp of '{species.name}' is predicted from the composition of '{old}', which is found by "
+                    f"this name; write `like = {old}` into the block of '{old}' first"
+                )
 
 
 def _reads(found: Reach, owner: Span) -> bool:
@@ -199,8 +214,11 @@ def _check_meaning(found: Reach, changes: Sequence[Replacement], texts: Texts) -
         after.put(Path(name), text)
     for program in found.programs:
         again = analyse(Path(program.file.name), after)
-        before = sorted(d.code for d in program.problems)
-        now = sorted(d.code for d in again.problems)
+        # What is usual is told by names of organs, so other warnings may come and go.
+        before, now = (
+            sorted(d.code for d in one.problems if d.severity == "error" or d.code == "unused")
+            for one in (program, again)
+        )
         if before != now or again.sound != program.sound:
             errors = [d.message for d in again.problems if d.severity == "error"]
             told = errors[0] if errors else "its meaning would change"

@@ -310,6 +310,13 @@ def test_a_wrong_statement_leaves_the_values_of_others(tmp_path: Path) -> None:
     assert "`clint` = **20 [L/h]**" in fresh.shown("twice(cli|nt")
 
 
+def test_what_is_unusual_is_asked_about_while_typing(text: Text) -> None:
+    analysis = text.change(SPEC.replace("volume = 1.8 [L]", "volume = 1.8 [kL]"))
+    assert analysis.sound
+    marked = [p.span.text for p in analysis.problems if p.severity == "warning" and p.span]
+    assert any("volume = 1.8 [kL]" in text for text in marked), marked
+
+
 # ------------------------------------------------------------------ names
 
 
@@ -362,6 +369,17 @@ def test_a_header_that_is_read_by_its_name_holds_the_name(text: Text) -> None:
         text.renamed("covariate S|EX", "female")
 
 
+def test_a_composition_that_is_found_by_a_name_holds_the_name(tmp_path: Path) -> None:
+    predicted = SPEC.replace("kp = 1.5", "kp = auto(rodgers_rowland); logp = 2; pka = neutral()")
+    text = Text(tmp_path, predicted.replace('"Blood and two organs"', '"m" { organism human }'))
+    assert text.analysis.sound
+    with pytest.raises(Refused, match="write `like = liver` into the block of 'liver' first"):
+        text.renamed("ps.liv|er", "hepar")
+    assert "tissue flesh  { volume = 60 [L]; like = muscle }" in text.renamed(
+        "artery -> {liver, re|st}", "flesh"
+    )
+
+
 @pytest.mark.parametrize(
     ("mark", "new", "why"),
     [
@@ -406,7 +424,11 @@ def test_a_renamed_spec_means_the_same(stem: str, tmp_path: Path) -> None:
             for o in occurrences(text.analysis.tree, text.analysis.scope)  # type: ignore[arg-type]
             if o.name == name and o.declares and o.owner is None
         )
-        changes = renamed(text.analysis, at, "zz_new", text.texts, [])
+        try:
+            changes = renamed(text.analysis, at, "zz_new", text.texts, [])
+        except Refused as refusal:
+            assert "composition" in str(refusal)
+            continue
         after = resolve(parse(SourceFile("m.pbpk", applied(changes)[str(text.path)])))
         back = re.sub(r"\bzz_new\b", name, show_model(after))
         # Columns are as wide as their longest entry.
