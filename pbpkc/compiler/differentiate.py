@@ -87,7 +87,7 @@ def differentiate(system: System) -> Derivatives:
     InternalError
         If an expression contains a function that has no derivative here.
     """
-    gradients = Gradients(system.unknowns)
+    gradients = Gradients(system.unknowns, steady_symbols(system))
     vanishing = Vanishing(system)
     constants, constants_by = _constants(system, gradients, vanishing)
     chain = _Chain(system, gradients, vanishing, constants_by)
@@ -116,6 +116,11 @@ def differentiate(system: System) -> Derivatives:
         d_noise_dp=_rows([chain.by_parameter(p) for p in noise]),
         d_initial_dp=_rows([chain.by_parameter(p) for p in initial]),
     )
+
+
+def steady_symbols(system: System) -> frozenset[sp.Symbol]:
+    """What does not change on the way: parameters and constants."""
+    return frozenset(p.symbol for p in system.parameters) | {c.symbol for c in system.constants}
 
 
 class _Chain:

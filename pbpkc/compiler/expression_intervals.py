@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import sympy as sp
 
 from pbpkc.compiler import intervals as iv
-from pbpkc.compiler.gradient import partial_name, power_log
+from pbpkc.compiler.gradient import partial_name, power_log, power_slope
 from pbpkc.compiler.intervals import Interval
 from pbpkc.compiler.system import UnknownTerm
 
@@ -69,6 +69,12 @@ def interval_of_parts(expr: sp.Basic, lookup: Lookup, unknowns: Mapping[str, Unk
     if isinstance(expr, power_log):
         base = of(expr.args[0])
         return iv.multiply(iv.power(base, of(expr.args[1])), _defined(iv.logarithm(base)))
+    if isinstance(expr, power_slope):
+        # 0 where the base is: the factor has a value there, whatever the exponent.
+        exponent = of(expr.args[1])
+        steep = iv.power(of(expr.args[0]), iv.add(exponent, iv.point(-1.0)))
+        found = iv.multiply(exponent, _defined(steep))
+        return Interval(min(found.low, 0.0), max(found.high, 0.0), exponent.defined)
     if isinstance(expr, sp.sin | sp.cos):
         return iv.oscillation(math.sin if isinstance(expr, sp.sin) else math.cos, of(expr.args[0]))
     if isinstance(expr, sp.Piecewise):

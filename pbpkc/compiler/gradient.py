@@ -34,6 +34,17 @@ class power_log(sp.Function):  # type: ignore[misc]
     nargs = 2
 
 
+class power_slope(sp.Function):  # type: ignore[misc]
+    """``n * b**(n - 1)``, the derivative of ``b**n`` by `b`.
+
+    Where `b` is 0 or negative and `n` below 1 it is 0, the slope from below: a negative base counts as 0.
+    From above there is none; an empty compartment is where a model starts, and every derivative after that
+    moment is the exact one. It has the name it gets in generated code.
+    """
+
+    nargs = 2
+
+
 def partial_name(unknown: str, argument: str) -> str:
     """Name of the partial derivative of an unknown term by one of its arguments."""
     return f"d_{unknown}_d_{argument}"
@@ -46,10 +57,15 @@ class Gradients:
     ----------
     unknowns : tuple of UnknownTerm
         Their partial derivatives become applied functions named by `partial_name`.
+    steady : set of Symbol
+        Parameters and constants. What is made of them alone is not 0 on the way.
     """
 
-    def __init__(self, unknowns: tuple[UnknownTerm, ...] = ()) -> None:
+    def __init__(
+        self, unknowns: tuple[UnknownTerm, ...] = (), steady: frozenset[sp.Symbol] = frozenset()
+    ) -> None:
         self._unknowns = {u.function.__name__: u for u in unknowns}
+        self._steady = steady
         self._known: dict[sp.Basic, Gradient] = {}
 
     def of(self, expr: sp.Expr) -> Gradient:
@@ -87,7 +103,7 @@ class Gradients:
             return {}
         if isinstance(expr, AppliedUndef):
             return self._unknown(expr)
-        if isinstance(expr, sp.Function) and not isinstance(expr, power_log):
+        if isinstance(expr, sp.Function) and not isinstance(expr, (power_log, power_slope)):
             return _sum([_scaled(self.of(a), expr.fdiff(k + 1)) for k, a in enumerate(expr.args)])
         raise InternalError(f"no derivative of '{expr.func}' is known")
 
@@ -127,11 +143,19 @@ class Gradients:
         base, exponent = expr.base, expr.exp
         parts = []
         if self.of(base):
-            parts.append(_scaled(self.of(base), exponent * base ** (exponent - 1)))
+            steep = self._may_be_steep(base, exponent)
+            slope = power_slope(base, exponent) if steep else exponent * base ** (exponent - 1)
+            parts.append(_scaled(self.of(base), slope))
         if self.of(exponent):
             slope = expr * sp.log(base) if base.is_number else power_log(base, exponent)
             parts.append(_scaled(self.of(exponent), slope))
         return _sum(parts)
+
+    def _may_be_steep(self, base: sp.Expr, exponent: sp.Expr) -> bool:
+        """Whether the slope of a power may be infinite where a model passes: an exponent below 1 at 0."""
+        if exponent.is_Integer or (exponent.is_number and exponent >= 1) or base.is_number:
+            return False
+        return not base.free_symbols <= self._steady
 
     def _branches(self, branches: list[tuple[sp.Expr, sp.Basic]]) -> Gradient:
         # The jump at a condition's edge has no derivative; each side has its own.

@@ -12,6 +12,7 @@ import sympy as sp
 from pbpkc.compiler.differentiate import Derivatives
 from pbpkc.compiler.fingerprint import fingerprint
 from pbpkc.compiler.module import MANIFEST_FORMAT, TEMPLATE_VERSION
+from pbpkc.compiler.steep import steep_powers
 from pbpkc.compiler.system import Input, Parameter, System, UnknownTerm
 from pbpkc.language.model import Mask
 
@@ -37,7 +38,10 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
         ``d_observe_du``, ``d_noise_dp``, ``d_initial_dp``, each with ``rows`` and ``cols`` of its
         structurally non-zero entries, row-major. A held input has its ``parameter`` (the position in p of
         its value at the beginning), ``hold`` and ``bounds``.
+        ``steep``, where there are some: powers of states whose exponents may be below 1, with ``rate``,
+        ``state`` and ``exponent`` (a parameter's name or a number).
     """
+    steep = steep_powers(system, derivatives)
     return {
         "format": MANIFEST_FORMAT,
         "model": system.name,
@@ -74,6 +78,8 @@ def manifest(system: System, derivatives: Derivatives, analysis: Mapping[str, An
         "d_observe_du": _pattern(derivatives.d_observe_du),
         "d_noise_dp": _pattern(derivatives.d_noise_dp),
         "d_initial_dp": _pattern(derivatives.d_initial_dp),
+        # Said only where there are some.
+        **({"steep": [power.to_manifest() for power in steep]} if steep else {}),
         **analysis,
     }
 

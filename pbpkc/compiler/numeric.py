@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from pbpkc.compiler.gradient import Gradients, partial_name, power_log
+from pbpkc.compiler.gradient import Gradients, partial_name, power_log, power_slope
 from pbpkc.compiler.system import System, UnknownTerm
 
 Values = NDArray[np.float64]
@@ -27,6 +27,7 @@ _FUNCTIONS: dict[type[sp.Basic], Callable[..., Values]] = {
     sp.ceiling: np.ceil,
     sp.sign: np.sign,
     power_log: lambda base, n: np.where(base > 0, base**n * np.log(np.where(base > 0, base, 1.0)), 0.0),
+    power_slope: lambda base, n: np.where((base > 0) | (n >= 1), n * np.maximum(base, 0.0) ** (n - 1.0), 0.0),
     sp.Lt: np.less,
     sp.Le: np.less_equal,
     sp.Gt: np.greater,

@@ -18,12 +18,13 @@ from sympy.core.numbers import NumberSymbol
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from pbpkc.compiler.gradient import ordered_args, power_log
+from pbpkc.compiler.gradient import ordered_args, power_log, power_slope
 from pbpkc.language.diagnostics import InternalError
 
 _FUNCTIONS: Mapping[type, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.tanh: "tanh",
     sp.Abs: "absolute", sp.sign: "sign", sp.floor: "floor", sp.ceiling: "ceil", power_log: "power_log",
+    power_slope: "power_slope",
 }  # fmt: skip
 
 _SIGNS: Mapping[type, str] = {

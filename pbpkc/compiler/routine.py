@@ -24,7 +24,8 @@ from pbpkc.compiler.system import System
 WORDS = frozenset(keyword.kwlist) | {
     "t", "y", "p", "u", "c", "dc", "self", "build", "Module", "NumpyModule", "TorchModule", "UnknownTerm",
     "STATES", "PARAMETERS", "INPUTS", "OBSERVABLES", "exp", "log", "sqrt", "sin", "cos", "tan", "tanh",
-    "absolute", "sign", "floor", "ceil", "minimum", "maximum", "where", "power", "power_log", "nan", "inf",
+    "absolute", "sign", "floor", "ceil", "minimum", "maximum", "where", "power", "power_log", "power_slope",
+    "nan", "inf",
 }  # fmt: skip
 
 _WIDTH = 96

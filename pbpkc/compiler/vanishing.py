@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from pbpkc.compiler.gradient import power_slope
 from pbpkc.compiler.numeric import Evaluation
 from pbpkc.compiler.rewrite import inlined
 from pbpkc.compiler.system import System
@@ -60,7 +61,8 @@ class Vanishing:
         # Written so that a value that does not exist (nan) is no sign of a zero.
         if not np.all(np.abs(values.sum(axis=0)) <= _ROUNDING * np.abs(values).sum(axis=0)):
             return False
-        numerator, _ = sp.fraction(sp.together(inlined(total, self._definitions)))
+        whole = inlined(total, self._definitions).replace(power_slope, lambda b, n: n * b ** (n - 1))
+        numerator, _ = sp.fraction(sp.together(whole))
         return bool(sp.expand(numerator) == 0)
 
     def _value(self, expr: sp.Expr) -> np.ndarray:

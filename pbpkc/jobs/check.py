@@ -31,6 +31,7 @@ from pbpkc.solve.dense import DenseSolution, simulate_dense
 from pbpkc.solve.figures import CurveFigures
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate
+from pbpkc.solve.steep import steep_suggestion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -289,6 +290,8 @@ def _residual(loaded: Spec, variants: Variants, runs: Runs, torch: bool) -> Iter
                 f"the residual of '{defect.state}' does not vanish on the reference solution at "
                 f"{defect.time:.4g} h: {defect.ratio:.3g} tolerances, accepted are {ACCEPTED:g}"
             )
+            if steep := steep_suggestion(compiled, p):
+                text += f"; {steep}"
         elif stands_for[name]:
             text += f"; the same terms: {', '.join(stands_for[name])}"
         yield CheckItem("residual", name, "held" if defect.ok else "violated", text)

@@ -115,6 +115,19 @@ def power(b: Value, n: Value) -> Value:
     return np.power(np.maximum(b, 0.0), n)
 
 
+def power_slope(b: Value, n: Value) -> Value:
+    """Derivative of b**n by b, n * b**(n - 1); 0 where b is 0 or negative and n below 1.
+
+    There the slope is infinite from above and 0 from below. An empty compartment is where most models
+    start: with an infinite number in its Jacobian no solver makes a first step, and 0 is exact to one side.
+    """
+    if b.__class__ is float and n.__class__ is float:
+        return n * power(b, n - 1.0) if b > 0.0 or n >= 1.0 else 0.0 * b
+    finite = np.greater(b, 0.0) | np.greater_equal(n, 1.0)
+    inside = np.where(finite, b, 1.0)
+    return np.where(finite, n * np.power(np.maximum(inside, 0.0), n - 1.0), 0.0 * b)
+
+
 def power_log(b: Value, n: Value) -> Value:
     """b**n * log(b), the derivative of b**n by n; 0 where b is 0 or negative."""
     if b.__class__ is float and n.__class__ is float:

@@ -45,8 +45,9 @@ def log(x: Value) -> Tensor:
 
 
 def sqrt(x: Value) -> Tensor:
-    """Square root; 0 for negative x (see `power`)."""
-    return torch.sqrt(torch.clamp(_like(x, None), min=0.0))
+    """Square root; 0 for negative x (see `power`), and there with the slope from below, 0."""
+    x = _like(x, None)
+    return torch.where(x > 0.0, torch.sqrt(torch.where(x > 0.0, x, torch.ones_like(x))), 0.0 * x)
 
 
 def sin(x: Value) -> Tensor:
@@ -119,7 +120,29 @@ def power(b: Value, n: Value) -> Tensor:
     Integration methods and networks try states a rounding error below zero. There b**n is not real;
     the limit from above is what the equations mean.
     """
-    return torch.pow(torch.clamp(_like(b, n), min=0.0), n)
+    b = _like(b, n)
+    # Where the slope by b is infinite from above, autograd takes that from below, as `power_slope`; the
+    # value at 0 stands outside of the power, whose derivative would be infinite times 0.
+    finite = _finite_slope(b, n)
+    inside = torch.where(finite, b, torch.ones_like(b))
+    return torch.where(finite, torch.pow(torch.clamp(inside, min=0.0), n), torch.pow(0.0 * b.detach(), n))
+
+
+def power_slope(b: Value, n: Value) -> Tensor:
+    """Derivative of b**n by b, n * b**(n - 1); 0 where b is 0 or negative and n below 1.
+
+    From above the slope is infinite there; see the same word for numpy.
+    """
+    b = _like(b, n)
+    finite = _finite_slope(b, n)
+    inside = torch.where(finite, b, torch.ones_like(b))
+    return torch.where(finite, n * torch.pow(torch.clamp(inside, min=0.0), n - 1.0), 0.0 * b)
+
+
+def _finite_slope(b: Tensor, n: Value) -> Tensor:
+    """Where b**n has a finite slope by b from above."""
+    above: Tensor = (b > 0.0) | (n >= 1.0)
+    return above
 
 
 def power_log(b: Value, n: Value) -> Tensor:

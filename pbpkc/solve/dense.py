@@ -174,6 +174,6 @@ def simulate_dense(
         if part.reason:
             break
     return DenseSolution(
-        tuple(steps), equations, regimen.begin, segments[-1].t0, outcome(found, reached),
+        tuple(steps), equations, regimen.begin, segments[-1].t0, outcome(found, reached, equations),
         record(options, atol, found, clock.process_time() - began),
     )  # fmt: skip

@@ -16,12 +16,14 @@ from pbpkc.solve.options import SolverOptions
 
 Array = NDArray[np.float64]
 
+_SMALL = "the step size became too small"
+
 #: Words of LSODA's messages, what they mean, and what to try.
 _LSODA_FAILURES = (
     ("Excess work", "the solver used up its steps before it reached the next sample",
      "allow more steps, loosen the tolerances, or look for a rate that explodes"),
     ("Excess accuracy", "the tolerances ask for more than double precision holds", "raise rtol or atol"),
-    ("Repeated error test", "the step size became too small",
+    ("Repeated error test", _SMALL,
      "try another method (bdf, radau), other tolerances, or look for a rate that explodes or jumps"),
     ("Repeated convergence", "the implicit equations of a step could not be solved",
      "try another method (bdf, radau), other tolerances, or look for a rate that explodes or jumps"),
@@ -69,6 +71,8 @@ class Integration:
     reason, suggestion : str
         Empty if it went well.
     steps, rhs_evaluations, jacobian_evaluations : int
+    stuck : bool
+        Whether it ended because steps became too small or too many.
     path : tuple of Step
         Only if asked for.
     """
@@ -81,6 +85,7 @@ class Integration:
     steps: int
     rhs_evaluations: int
     jacobian_evaluations: int
+    stuck: bool = False
     path: tuple[Step, ...] = field(default=(), repr=False)
 
 
@@ -195,7 +200,8 @@ def _lsoda_failure(
     if not np.all(np.isfinite(values[:failed])):
         return None
     reached = float(max(info["tcur"][failed - 1], grid[failed - 1]))
-    return Integration(values[place[1:-1]], values[-1], reached, *told, *_counts(info, failed - 1))
+    stuck = "accuracy" not in info["message"]
+    return Integration(values[place[1:-1]], values[-1], reached, *told, *_counts(info, failed - 1), stuck)
 
 
 def _counts(info: dict[str, Any], row: int) -> tuple[int, int, int]:
@@ -260,7 +266,8 @@ def _step_by_step(
                 break
     return Integration(
         values, last if not reason else np.full(start.size, np.nan), reached, reason, suggestion,
-        steps, int(solver.nfev), int(solver.njev), tuple(path),
+        steps, int(solver.nfev), int(solver.njev), _SMALL in reason or "without reaching" in reason,
+        tuple(path),
     )  # fmt: skip
 
 
@@ -285,7 +292,7 @@ def _explain(message: str, equations: Equations) -> tuple[str, str]:
     if "finite" in message:
         return "a state is no longer a finite number", "look for a rate that explodes"
     return (
-        "the step size became too small",
+        _SMALL,
         "try another method (lsoda, bdf, radau), other tolerances, or look for a rate that explodes or jumps",
     )
 

@@ -13,6 +13,7 @@ from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
+from pbpkc.solve.steep import steep_suggestion
 from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
 
@@ -86,7 +87,7 @@ def simulate(
             break
     return Trajectory(
         times, values, observe(equations, segments, times, values), compiled.state_names,
-        compiled.observable_names, outcome(found, reached),
+        compiled.observable_names, outcome(found, reached, equations),
         record(options, atol, found, time.process_time() - began),
     )  # fmt: skip
 
@@ -148,12 +149,13 @@ def observe(equations: StateEquations, segments: Sequence[Segment], times: Array
         return np.asarray(equations.module.observe(times, y, equations.p, u, equations.c), dtype=float)
 
 
-def outcome(found: Sequence[Integration], reached: float) -> Outcome:
+def outcome(found: Sequence[Integration], reached: float, equations: StateEquations) -> Outcome:
     """How the run ended, from its last segment."""
     last = found[-1]
     if not last.reason:
         return Outcome(True, reached=reached)
-    return Outcome(False, f"{last.reason} at t = {reached:.6g} h", last.suggestion, reached)
+    steep = steep_suggestion(equations.compiled, equations.p) if last.stuck else ""
+    return Outcome(False, f"{last.reason} at t = {reached:.6g} h", steep or last.suggestion, reached)
 
 
 def record(

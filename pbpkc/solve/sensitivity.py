@@ -113,7 +113,7 @@ def simulate_with_sensitivities(
     dy_dp[np.isnan(curves)] = np.nan
     return Trajectory(
         times, curves, observe(states, segments, times, curves), compiled.state_names,
-        compiled.observable_names, outcome(found, reached),
+        compiled.observable_names, outcome(found, reached, states),
         record(options, atol, found, time.process_time() - began),
         dy_dp, _observe_sensitivity(equations, segments, times, curves, dy_dp, columns, active), columns,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from pbpkc.check.reference_values import Points, TrialFunction, reference_values
 from pbpkc.check.sampling import sample_points, trial_functions
 from pbpkc.check.traced import Array, Traced, Tracer
 from pbpkc.compiler.differentiate import Derivatives, differentiate
-from pbpkc.compiler.gradient import Gradient, Gradients, power_log
+from pbpkc.compiler.gradient import Gradient, Gradients, power_log, power_slope
 from pbpkc.compiler.system import System
 from pbpkc.language.diagnostics import InternalError
 
@@ -40,7 +40,8 @@ def gradient(expr: sp.Expr) -> Gradient:
 def test_smooth_expressions_have_the_derivatives_of_calculus(expr: sp.Expr) -> None:
     found = gradient(expr)
     for symbol in expr.free_symbols:
-        assert sp.simplify(found.get(symbol, 0) - sp.diff(expr, symbol)) == 0
+        slope = sp.sympify(found.get(symbol, 0)).replace(power_slope, lambda b, n: n * b ** (n - 1))
+        assert sp.simplify(slope - sp.diff(expr, symbol)) == 0
 
 
 def test_a_symbol_that_is_not_there_is_not_in_the_gradient() -> None:
@@ -66,6 +67,16 @@ def found_terms(expr: sp.Expr) -> int:
 def test_an_exponent_has_a_derivative_at_an_empty_compartment() -> None:
     slope = gradient(x**n)[n]
     assert slope == power_log(x, n)
+
+
+def test_a_power_below_one_has_a_slope_at_an_empty_compartment() -> None:
+    assert gradient(x**n)[x] == power_slope(x, n)
+    assert gradient(sp.sqrt(x + y))[y] == power_slope(x + y, sp.Rational(1, 2))
+    # What is never steep stays the plain derivative: whole and larger exponents, and parameters alone.
+    assert gradient(x**-2)[x] == -2 / x**3
+    assert gradient(x ** sp.Rational(5, 2))[x] == sp.Rational(5, 2) * x ** sp.Rational(3, 2)
+    assert Gradients((), frozenset({k, n})).of((k / 3) ** n)[k] == n * (k / 3) ** (n - 1) / 3
+    assert Gradients((), frozenset({k, n})).of((x / k) ** n)[x] == power_slope(x / k, n) / k
 
 
 def test_edges_take_the_side_the_generated_code_takes() -> None:
@@ -100,6 +111,8 @@ def test_unknown_terms_have_named_partial_derivatives() -> None:
 def test_a_function_without_derivative_is_a_fault_of_ours() -> None:
     with pytest.raises(InternalError, match="power_log"):
         gradient(power_log(x, y))
+    with pytest.raises(InternalError, match="power_slope"):
+        gradient(power_slope(x, y))
     with pytest.raises(InternalError, match="no unknown term"):
         gradient(sp.Function("nobody")(x))
 
@@ -182,16 +195,17 @@ def _evaluator(
                 trial.partials(*a)[i],
                 zeros,
             )
-    tracer = _WithPowerLog(leaves, count, 0, functions)
+    tracer = _WithPowers(leaves, count, 0, functions)
     for assignment in (*system.constants, *system.curves, *derivatives.constants):
         tracer.define(assignment.symbol, assignment.expr)
     return lambda expr: tracer.of(sp.sympify(expr)).value
 
 
-class _WithPowerLog(Tracer):
+class _WithPowers(Tracer):
     def _compute(self, expr: sp.Expr) -> Traced:
-        if isinstance(expr, power_log):
+        if isinstance(expr, (power_log, power_slope)):
             base, exponent = (self.of(a).value for a in expr.args)
-            value = base**exponent * np.log(base)
+            log = isinstance(expr, power_log)
+            value = base**exponent * np.log(base) if log else exponent * base ** (exponent - 1.0)
             return Traced(value, np.abs(value), np.zeros((len(value), 0)), np.zeros((len(value), 0)))
         return super()._compute(expr)

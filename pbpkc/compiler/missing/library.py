@@ -4,9 +4,9 @@ Two families. Laws that start from 0 at the lower end of an argument (a rate of 
 anchor's value. Laws that decline from a value there (a remaining capacity). With two arguments each law of
 one is multiplied by factors of the other that are 1 at its lower end.
 
-A pure power ``c^n`` with n < 1 has an infinite slope at 0, so that an empty compartment is a point where no
-solver can step, and what is left vanishes in finite time and goes below 0. The library's power law is a
-power above a thousandth of its reference and proportional to c below.
+A pure power ``c^n`` with n < 1 has an infinite slope at 0: what is left of a state vanishes in finite time,
+and few solvers step through that moment. The library's power law is a power above a thousandth of its
+reference and proportional to c below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pbpkc.compiler.missing.written import Written, read_form
 from pbpkc.language.model import Model, Unknown
 from pbpkc.language.units import Unit
 
-#: An exponent: a law that bends up. Below 1 a Hill law has no finite slope at 0.
+#: An exponent: a law that bends up. Below 1 a Hill law is hardly told from a power, and empties a state in
+#: finite time; `--form` tries one.
 _ORDER = 1.0, 12.0
 _EXPONENT = 0.1, 5.0
 _FRACTION = 1e-3, 1.0

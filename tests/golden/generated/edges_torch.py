@@ -20,6 +20,7 @@ from pbpkc.runtime.torch_target import (
     nan,
     power,
     power_log,
+    power_slope,
     sign,
     sin,
     sqrt,
@@ -188,10 +189,10 @@ class Module(TorchModule):
         absorbed_value = self.unknowns["absorbed"](C, tad_X)
         shared = power(C, gamma)
         shared_2 = power(km, gamma) + shared
-        shared_3 = power(C, gamma - 1)
-        r_saturable_by_blood_X = ((absorbed_by_c*shared*vmax + absorbed_value*gamma*shared_3*vmax)/shared_2 - absorbed_value*gamma*shared*shared_3*vmax/shared_2**2)/blood_volume
+        shared_3 = power_slope(C, gamma)
+        r_saturable_by_blood_X = ((absorbed_by_c*shared*vmax + absorbed_value*shared_3*vmax)/shared_2 - absorbed_value*shared*shared_3*vmax/shared_2**2)/blood_volume
         shared_4 = sqrt(store_X)
-        r_capped_by_store_X = where((shared_4 >= 9) & (rate_constant*store_X >= 12), 0.0, where(rate_constant*store_X <= 3 + shared_4, rate_constant, 1/(2*sqrt(store_X))))
+        r_capped_by_store_X = where((shared_4 >= 9) & (rate_constant*store_X >= 12), 0.0, where(rate_constant*store_X <= 3 + shared_4, rate_constant, power_slope(store_X, 0.5)))
         shared_5 = sign(blood_X - gut_X)
         r_leak_by_blood_X = shared_5*maximum(0.0, C - 5)/100 + where(C <= 5, 0.0, 1.0)*absolute(blood_X - gut_X)/(100*blood_volume)
         r_leak_by_gut_X = -shared_5*maximum(0.0, C - 5)/100
@@ -236,8 +237,8 @@ class Module(TorchModule):
         d_r_saturable_d_gamma = shared_5*(absorbed_value*shared_2*vmax*power_log(C, gamma) - absorbed_value*shared*vmax*power_log(km, gamma))
         absorbed_by_c, absorbed_by_exp = self.unknowns["absorbed"].partials(C, tad_X)
         shared_6 = 1/blood_volume**2
-        shared_7 = power(C, gamma - 1)
-        d_r_saturable_d_volume = -blood_X*d_blood_volume_d_volume*shared_6*(shared_4*(absorbed_by_c*shared*vmax + absorbed_value*gamma*shared_7*vmax) - absorbed_value*gamma*shared*shared_5*shared_7*vmax)
+        shared_7 = power_slope(C, gamma)
+        d_r_saturable_d_volume = -blood_X*d_blood_volume_d_volume*shared_6*(shared_4*(absorbed_by_c*shared*vmax + absorbed_value*shared_7*vmax) - absorbed_value*shared*shared_5*shared_7*vmax)
         shared_8 = sqrt(store_X)
         r_capped_by_rate_constant = where((shared_8 >= 9) & (rate_constant*store_X >= 12), 0.0, where(rate_constant*store_X <= 3 + shared_8, store_X, 0.0))
         d_r_capped_d_vmax = d_rate_constant_d_vmax*r_capped_by_rate_constant
