@@ -31,6 +31,9 @@ _WEIGHTS = ("bw", "wt", "weight", "bodyweight", "bodymass")
 _HEMATOCRITS = ("hct", "hematocrit", "haematocrit")
 _FILTRATIONS = ("gfr", "glomerularfiltration", "glomerularfiltrationrate")
 
+#: What `arterial` and `venous` blood is where the blood of the organs is theirs.
+_VESSELS = {"arterial": "large arteries", "venous": "large veins"}
+
 #: Slips that are worth naming: prefixes of units, minutes for hours, per cent.
 _SLIPS = (1000.0, 60.0, 100.0, 1e6, 10.0)
 
@@ -174,9 +177,11 @@ def _of_body(body: _Body, values: _Numbers) -> Iterator[Diagnostic]:
             yield from _compared(
                 usual.weight, body.weight, "kg", f"'{definition.name}' is", definition, values, usual.called
             )
+    apart = any(n.vascular for n in model.nodes.values() if split_name(n.name)[0] == body.name)
     for organ, nodes in body.organs.items():
-        if organ in usual.volumes:
-            yield from _volume(body, organ, nodes, values)
+        held = _VESSELS.get(organ, organ) if apart else organ
+        if held in usual.volumes:
+            yield from _volume(body, held, nodes, values)
         if organ in usual.flows and len(nodes) == 1:
             yield from _flow(body, organ, nodes[0], values)
     yield from _blood(body, values)

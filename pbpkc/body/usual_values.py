@@ -64,7 +64,8 @@ class UsualBody:
     weight : Usual
         kg.
     volumes : mapping of organ to Usual
-        L per kg of body weight; of ``arterial``, ``venous`` and ``blood`` (all) too.
+        L per kg of body weight; of ``arterial`` and ``venous`` blood, the ``large arteries`` and ``large
+        veins`` alone, and ``blood`` (all) too.
     flows : mapping of organ to Usual
         Share of cardiac output that leaves the organ; of the liver all, ``hepatic artery`` its own supply.
     cardiac_output, filtration : Usual
@@ -103,6 +104,9 @@ _ADULT_VOLUMES = {
     "thyroid": Usual(0.0003, 0.0003, _ILSI, 3.0),
     "arterial": Usual(0.0226, 0.0383, f"{_ICRP}, 29.5 % of blood; {_BROWN}; httk 2.7.4"),
     "venous": Usual(0.0383, 0.0562, f"{_ICRP}, 70.5 % of blood; {_BROWN}; httk 2.7.4"),
+    # Where the blood of the organs stands with them (`vascular`), the large vessels hold 10.5 and 22.5 %.
+    "large arteries": Usual(0.0081, 0.0383, f"{_ICRP}, 10.5 % of blood and more"),
+    "large veins": Usual(0.0173, 0.0562, f"{_ICRP}, 22.5 % of blood and more"),
     # Part of the blood may stand in the organs, so that there is less in the vessels.
     "blood": Usual(0.0225, 0.0790, f"{_ICRP}, the large vessels alone; {_BROWN}"),
 }
@@ -157,6 +161,8 @@ HUMAN_CHILD = UsualBody(
         "thymus": Usual(0.0005, 0.0037, f"{_ICRP}, newborn to 15 years", 3.0),
         "arterial": Usual(0.0156, 0.0383, f"{_ICRP}, 29.5 % of blood; httk 2.7.4"),
         "venous": Usual(0.0373, 0.0585, f"{_ICRP}, 70.5 % of blood; httk 2.7.4"),
+        "large arteries": Usual(0.0056, 0.0383, f"{_ICRP}, 10.5 % of blood and more"),
+        "large veins": Usual(0.0119, 0.0585, f"{_ICRP}, 22.5 % of blood and more"),
         "blood": Usual(0.0175, 0.0860, f"{_ICRP}, newborn to 15 years"),
     },
     # The source gives no flows of children by organ.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rich_click as click
 
 from pbpkc.cli.options import SPEC, as_format, counted, print_json, settings, warn
@@ -14,6 +16,12 @@ _MARKS = {"held": "held", "violated": "FAILED", "warning": "warning", "note": "n
 @click.option(
     "--torch/--no-torch", default=True, show_default=True, help="Whether the torch target is checked too."
 )
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="First make the repairs that are beyond doubt: names misspelt in one way, words in the wrong case, "
+    "[hr], .5, **. The file is written anew, and what was changed is printed.",
+)
 @settings
 @as_format
 @click.pass_context
@@ -25,6 +33,7 @@ def command(
     unknown: tuple[str, ...],
     learn: tuple[str, ...],
     format_: str,
+    fix: bool,
 ) -> None:
     """Prove balances, check units, code and expectations of a spec.
 
@@ -37,13 +46,22 @@ def command(
     from pbpkc.cli.progress import status
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.remarks import remarks
+    from pbpkc.language.diagnostics import SpecError
+    from pbpkc.language.option_text import OptionError
 
-    loaded = load(spec).with_settings(set=set_, unknown=unknown, learn=learn)
+    fixed = _fixed(spec, format_) if fix else {}
+    try:
+        loaded = load(spec).with_settings(set=set_, unknown=unknown, learn=learn)
+    except SpecError as error:
+        if not fixed or isinstance(error, OptionError):
+            raise
+        print_json({"ok": False, "problems": [d.to_json() for d in error.diagnostics], **fixed})
+        ctx.exit(1)
     said = remarks(loaded.model)
     with status("checking") as tell:
         report = loaded.check(torch=torch, progress=tell)
     if format_ == "json":
-        print_json({**report.to_json(), "warnings": [d.to_json() for d in said]})
+        print_json({**report.to_json(), "warnings": [d.to_json() for d in said], **fixed})
         ctx.exit(0 if report.ok else 1)
     warn(said)
     model = loaded.model
@@ -69,3 +87,16 @@ def command(
         )
     click.echo(f"\n{verdict}")
     ctx.exit(0 if report.ok else 1)
+
+
+def _fixed(spec: str, format_: str) -> dict[str, Any]:
+    """Make the safe repairs of a spec; what they were, for JSON, or printed."""
+    from pbpkc.jobs.mend import mend
+
+    made = mend(spec)
+    if format_ == "json":
+        return {"fixed": [one.to_json() for one in made]}
+    for one in made:
+        click.echo(f"fixed   {one}")
+    click.echo(f"{counted(len(made), 'repair')} made\n" if made else "nothing to repair safely\n")
+    return {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.expression import Expr, add, mul, number, sub
 from pbpkc.language.model import Arrow, Definition
 from pbpkc.language.quantities import read_quantity, species_of
@@ -126,6 +126,7 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
             f"'{ref.text}' is no node and no state",
             ref.span,
             help=f"a name with a similar spelling exists: '{near}'" if near else "declare it",
+            fixes=respelt(ref.span, ref.parts[0].name, [*scope.nodes, *scope.states]),
         )
     space, rest = read_space(ref.parts[1:])
     species, rest = species_of(table, rest, ref)
@@ -305,6 +306,7 @@ def _ode(table: Table, node: n.Ode, indices: Indices) -> Arrow:
             help=f"a state with a similar name exists: '{near}'"
             if near
             else "declare it: state x = 1 [1]; amounts in nodes change by arrows",
+            fixes=respelt(node.target.span, node.target.parts[0].name, table.scope.states),
         )
     table.read_names.add(node.target.parts[0].name)
     wanted = _state_dimension(table, state) / table.time
@@ -344,6 +346,7 @@ def carriers(table: Table) -> dict[str, list[str]]:
                     help=f"a circulation with a similar name exists: '{near}'"
                     if near
                     else f"declare it: circulation {ref.text} {{ venous -> lung -> arterial }}",
+                    fixes=respelt(ref.span, ref.text, table.scope.circulations),
                 )
                 continue
             carried.setdefault(ref.text, []).append(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
 from pbpkc.language.expression import Apply, Const, Expr, add, mul, shown, sub
 from pbpkc.language.model import Definition
 from pbpkc.language.scope import BY_TISSUE, HEMATOCRIT, NODE_ATTRIBUTES, SPECIES_ATTRIBUTES
@@ -92,6 +92,7 @@ def _accept(table: Table, word: str, words: tuple[str, ...], what: str, attribut
             help=f"an attribute with a similar name exists: '{near}'"
             if near
             else f"{what} has " + (", ".join(words) or "none"),
+            fixes=respelt(attribute.ref.span, word, words),
         )
     )
     return False
@@ -131,6 +132,7 @@ def _is_tissue(table: Table, attribute: n.Attribute) -> bool:
             f"there is no tissue '{target.text}'",
             (Label(target.span),),
             help=f"a tissue with a similar name exists: '{near}'" if near else None,
+            fixes=respelt(target.span, target.text, tissues),
         )
     )
     return False
@@ -209,6 +211,7 @@ def predicted(table: Table, species: str, word: str, call: n.Call) -> Expr:
             f"there is no method '{method}' to predict a partition coefficient",
             call.span,
             help=f"write auto({near or _METHODS[0]})",
+            fixes=respelt(call.span, method, _METHODS),
         )
     if word.split(".")[0] != "kp":
         raise table.binder.fail(

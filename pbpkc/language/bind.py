@@ -24,6 +24,7 @@ from pbpkc.language.functions import (
     michaelis_menten,
 )
 from pbpkc.language.nodes import spine
+from pbpkc.language.repairs import rewritten_unit
 from pbpkc.language.scope import Scope, running, too_many
 from pbpkc.language.source import Span
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension, Unit, UnitError, canonical_text, parse_unit
@@ -133,7 +134,8 @@ class ExpressionBinder:
                 self.written.setdefault(unit.dimension, unit)
             return unit
         except UnitError as error:
-            raise self.fail("bad-unit", str(error), text.span, help=error.help) from error
+            fixes = rewritten_unit(text.span, error)
+            raise self.fail("bad-unit", str(error), text.span, help=error.help, fixes=fixes) from error
 
     def bind(self, node: n.SyntaxExpr, context: Context) -> Expr:
         """The bound form of an expression.
@@ -496,6 +498,7 @@ class ExpressionBinder:
                 help=f"a species with a similar name exists: '{near}'"
                 if near
                 else "species are " + (", ".join(self.scope.species) or "none"),
+                fixes=respelt(arg.span, arg.text, self.scope.species) if isinstance(arg, n.Ref) else (),
             )
         return Name(self.time, f"tad({arg.text})", span=node.span)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import ExpressionBinder
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Change, Definition
@@ -44,6 +44,7 @@ def hold_of(node: n.Value, binder: ExpressionBinder) -> str:
             f"'{word}' is no way to hold a value",
             node.hold.span,
             help=f"write hold {near}" if near else "write hold last, hold next or hold linear",
+            fixes=respelt(node.hold.span, word, HOLDS),
         )
     return word
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.expression import Expr, Name, add, mul, number, sub
 from pbpkc.language.flows import Combination, SolvedFlows, Vessel, balance_equations, solve_flows
@@ -136,6 +136,7 @@ class Circulations:
                 f"there is no node '{ref.text}'",
                 ref.span,
                 help=f"a node with a similar name exists: '{near}'" if near else None,
+                fixes=respelt(ref.span, ref.parts[0].name, scope.nodes),
             )
         if block.kind not in ("blood", "tissue"):
             raise binder.fail(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Column, DataBlock, Dose
 from pbpkc.language.priors import read_bounds
@@ -128,6 +128,7 @@ def _observed(reader: ScenarioReader, item: n.ObserveRow) -> tuple[str, Unit | N
             help=f"an observable with a similar name exists: '{near}'"
             if near
             else "observables are " + (", ".join(reader.observables) or "none"),
+            fixes=respelt(item.target.span, name, reader.observables),
         )
     if item.unit is None:
         return name, None
@@ -185,6 +186,7 @@ def _column(reader: ScenarioReader, item: n.ColumnLine) -> Column:
             if near
             else "left of `=` stands a NONMEM word, a covariate, an input or an observable, right of it the "
             "file's header",
+            fixes=respelt(item.target.span, target, [*covariates, *reader.observables, *WORDS]),
         )
     definition = table.value(target, item.span)
     table.read_names.add(target)

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from pbpkc.language.source import Span
+from pbpkc.language.spelling import only_meant
 
 Severity = Literal["error", "warning", "note"]
 
@@ -208,14 +209,14 @@ def similar(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def respelt(span: Span, name: str, candidates: Iterable[str]) -> tuple[Fix, ...]:
-    """The fix of a misspelt name that a span begins with; it is safe where one candidate is like it."""
-    pool = sorted(set(candidates) - {name})
+    """The fix of a misspelt name that a span begins with; it is safe where only one can have been meant."""
+    pool = {c.split("<")[0] for c in candidates}  # a family by its name
     near = similar(name, pool)
-    if near is None:
-        return ()
-    alone = len(get_close_matches(name, pool, n=2, cutoff=0.6)) < 2
     where = Span(span.file, span.start, span.start + len(name))
-    return (Fix(f"write '{near}'", (Replacement(where, near),), alone),) if where.text == name else ()
+    if near is None or name in pool or where.text != name:
+        return ()
+    meant = only_meant(name, pool)
+    return (Fix(f"write '{meant or near}'", (Replacement(where, meant or near),), meant is not None),)
 
 
 def _render_label(label: Label, first: bool) -> list[str]:

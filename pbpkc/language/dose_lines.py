@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.expression import Expr, div
 from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Dose
@@ -78,6 +78,7 @@ class DoseLines:
                 else f"compartments are {names}"
                 if names
                 else "a dose goes into a node: declare `lumen gut`",
+                fixes=respelt(ref.span, ref.parts[0].name, table.scope.nodes),
             )
         table.read_names.add(ref.parts[0].name)
         if not species:
@@ -105,6 +106,7 @@ class DoseLines:
                 else "species are " + ", ".join(table.scope.species)
                 if table.scope.species
                 else "declare it: species X { mw = 300 [g/mol] }",
+                fixes=respelt(part.span, part.name, table.scope.species),
             )
         table.read_names.add(part.name)
         return part.name
@@ -147,6 +149,7 @@ class DoseLines:
             help=f"a state with a similar name exists: '{near}'"
             if near
             else "a dose without a species goes into a `state`; one into a compartment names its species",
+            fixes=respelt(ref.span, ref.parts[0].name, table.scope.states),
         )
 
     def _state_dose(self, line: n.DoseLine) -> Dose:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, respelt, similar
 from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.syntax_errors import has_header
@@ -215,6 +215,7 @@ def _without(used: list[n.Statement], statement: n.Use, problems: list[Diagnosti
                     help=f"a declaration with a similar name exists there: '{near}'"
                     if near
                     else "leave it out of the `without` list",
+                    fixes=respelt(ref.span, name, available),
                 )
             )
     for s in used:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import similar
+from pbpkc.language.diagnostics import respelt, similar
 from pbpkc.language.expression import Expr, mul, names_in
 from pbpkc.language.model import ErrorModel, Observable
 from pbpkc.language.units import AMOUNT, MASS, ONE, Dimension
@@ -71,6 +71,7 @@ def _observed_species(table: Table, node: n.Observe, expr: Expr) -> str:
                 help=f"a species with a similar name exists: '{near}'"
                 if near
                 else "species are " + ", ".join(table.scope.species),
+                fixes=respelt(node.molar.span, node.molar.name, table.scope.species),
             )
         return node.molar.name
     seen: set[str] = set()
@@ -122,6 +123,7 @@ def _read_error(table: Table, call: n.Call, dimension: Dimension) -> ErrorModel:
             help=f"a similar one exists: '{near}'"
             if near
             else "error models are prop(a), add(b), combined(prop = a, add = b), lognormal(s), given()",
+            fixes=respelt(call.span, call.name, [*ERROR_MODELS, "combined"]),
         )
     if named or len(call.args) != ERROR_MODELS[call.name]:
         raise binder.fail(

@@ -109,6 +109,7 @@ class OptionText:
                 message=problem.message.replace(PLACEHOLDER, self.name),
                 labels=tuple(replace(label, span=self._moved(label.span)) for label in problem.labels),
                 help=self.usage if (problem.help or "").startswith(_LINE_HINT) else problem.help,
+                fixes=(),  # there is no file to be changed
             )
             for problem in problems
         ]

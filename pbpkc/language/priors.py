@@ -6,7 +6,7 @@ import math
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, ExpressionBinder
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.expression import Const, Expr
 from pbpkc.language.model import Mask, Prior
 from pbpkc.language.source import Span
@@ -38,6 +38,7 @@ def read_prior(
             help=f"a distribution with a similar name exists: '{near}'"
             if near
             else "distributions are " + ", ".join(FAMILIES),
+            fixes=respelt(call.span, call.name, FAMILIES),
         )
 
     def usage(text: str) -> Exception:

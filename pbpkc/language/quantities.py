@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context
 from pbpkc.language.coefficients import by_tissue, partition_word
-from pbpkc.language.diagnostics import similar
+from pbpkc.language.diagnostics import respelt, similar
 from pbpkc.language.expression import Expr, Name, add, div, mul
 from pbpkc.language.model import Definition
 from pbpkc.language.scope import NODE_ATTRIBUTES, QUANTITIES, SPACES
@@ -51,6 +51,7 @@ def species_of(table: Table, rest: tuple[n.Part, ...], ref: n.Ref) -> tuple[str,
             f"'{rest[0].name}' is no species",
             rest[0].span,
             help=f"a similar name exists: '{near}'" if near else "species are " + ", ".join(names),
+            fixes=respelt(rest[0].span, rest[0].name, [*names, *QUANTITIES]),
         )
     raise table.binder.fail(
         "which-species",
@@ -96,6 +97,7 @@ def of_node(table: Table, node: str, rest: tuple[n.Part, ...], ref: n.Ref, conte
             f"'{quantity}' is no quantity of a node",
             rest[0].span,
             help=f"a similar one exists: '{near}'" if near else "quantities are A, C, Cp, Cu, Cout",
+            fixes=respelt(rest[0].span, quantity, QUANTITIES),
         )
     if quantity == "Cu" and space is None and is_limited(table, node, species):
         raise which_space(table, node, species, ref, ".Cu")

@@ -9,7 +9,7 @@ from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.changes import read_change
 from pbpkc.language.data_block import read_data
-from pbpkc.language.diagnostics import Label, similar
+from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.dose_lines import DoseLines
 from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names
 from pbpkc.language.expression import Expr, Name
@@ -77,6 +77,7 @@ class ScenarioReader:
                     help=f"a scenario with a similar name exists: '{near}'"
                     if near
                     else "scenarios are " + ", ".join(self.table.scope.scenarios),
+                    fixes=respelt(block.parent.span, block.parent.name, self.table.scope.scenarios),
                 )
             parent = self._read(block.parent.name, [*path, name])
         doses: list[Dose] = []
@@ -252,6 +253,7 @@ class ScenarioReader:
                 help=f"a name with a similar spelling exists: '{near}'"
                 if near
                 else "write for example start liver.PAPS = 1 [umol]",
+                fixes=respelt(ref.span, ref.parts[0].name, [*table.scope.nodes, *table.scope.states]),
             )
         space, rest = read_space(ref.parts[1:])
         species, rest = species_of(table, rest, ref)

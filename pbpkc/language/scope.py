@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Diagnostic, Label, Problems, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
 from pbpkc.language.gather import Gathered, declared_names, not_yet
 from pbpkc.language.source import Span
 
@@ -167,6 +167,7 @@ def build_scope(gathered: Gathered) -> Scope:
                     help=f"a parameter with a similar name exists: '{near}'"
                     if near
                     else f"declare it: param {name} = 6.5 [L/min]",
+                    fixes=respelt(name_span(circ, name), name, scope.values),
                 )
             )
     folded: dict[str, str] = {}

@@ -10,6 +10,7 @@ from lark import Token
 from lark.lexer import TerminalDef
 
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.repairs import repaired_slip, wrong_keyword
 from pbpkc.language.slips import Place, likely_slip
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.statements import DECLARING, enclosing_statement, left_open
@@ -78,6 +79,7 @@ def wrong_word(
         (Label(Span(file, at, match.end()), "here"),),
         (_could_stand(accepted, terminals),),
         f"a word with a similar spelling can stand here: '{near}'" if near else None,
+        fixes=wrong_keyword(Span(file, at, match.end()), words, near),
     )
 
 
@@ -124,7 +126,9 @@ def syntax_error(
         help = f"a word with a similar spelling can stand here: '{near}'"
     notes = (_could_stand(accepted, terminals),)
     label = Label(Span(file, start, end), "here")
-    return Stop(Diagnostic("syntax", f"{found} cannot stand here", (label,), notes, help), max(start, begin))
+    fixes = wrong_keyword(label.span, keywords, near) if near else repaired_slip(file, place)
+    problem = Diagnostic("syntax", f"{found} cannot stand here", (label,), notes, help, fixes=fixes)
+    return Stop(problem, max(start, begin))
 
 
 def _found(text: str, at: int) -> tuple[int, int, str]:

@@ -306,6 +306,7 @@ class Table:
                 help=f"an attribute with a similar name exists: '{near}'"
                 if near and near != text
                 else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES),
+                fixes=respelt(rest[0].span, word, SPECIES_ATTRIBUTES),
             )
         if word == "pka":
             raise self.binder.fail(
@@ -333,6 +334,7 @@ class Table:
                 f"there is no tissue '{tissue}'",
                 rest[1].span,
                 help=f"a tissue with a similar name exists: '{near}'" if near else None,
+                fixes=respelt(rest[1].span, tissue, tissues),
             )
         if word == "ps":
             return self._permeability(species, tissue, ref)

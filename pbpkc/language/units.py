@@ -54,6 +54,9 @@ _MISTAKES = {
     "percent": "%",
 }
 
+# Of these, the words that mean something else elsewhere: coulomb, are, megagram.
+_AMBIGUOUS = ("C", "a", "Mg")
+
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z%]+)|(?P<number>\d+(?:\.\d+)?)|(?P<op>\*\*|[*/^.\-]))")
 
 
@@ -63,11 +66,18 @@ HIGHEST_POWER = 99
 
 
 class UnitError(ValueError):
-    """A unit text that means nothing here; `help` says what to write."""
+    """A unit text that means nothing here; `help` says what to write.
 
-    def __init__(self, message: str, help: str | None = None) -> None:
+    `word` is the part of the text that is wrong and `instead` what to write for it, where that is known;
+    `safe` says that nothing else can have been meant.
+    """
+
+    def __init__(
+        self, message: str, help: str | None = None, word: str = "", instead: str = "", safe: bool = False
+    ) -> None:
         super().__init__(message)
         self.help = help
+        self.word, self.instead, self.safe = word, instead, safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +250,9 @@ def _word(word: str) -> tuple[Fraction, Dimension, Fraction]:
         raise UnitError(
             f"'{word}' is not a unit of the language",
             _known_units(word) if mistake is None else f"write [{mistake}]",
+            word,
+            mistake or similar(word, WORDS) or "",
+            mistake is not None and word not in _AMBIGUOUS,
         )
     return *WORDS[word], Fraction("273.15") if word == "degC" else Fraction(0)
 

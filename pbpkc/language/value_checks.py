@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
 from pbpkc.language.expression import Apply, Expr, Name, walk
 from pbpkc.language.functions import FIGURES
 from pbpkc.language.model import Observable, Scenario, ValueCheck
@@ -55,6 +55,7 @@ def bind_figure(
             help=f"a scenario with a similar name exists: '{near}'"
             if near
             else "scenarios are " + (", ".join(scenarios) or "none"),
+            fixes=respelt(scenario.span, scenario.name, scenarios),
         )
     name = table.indexed(part, context) if part.index else part.name
     if name not in observables:
@@ -68,6 +69,7 @@ def bind_figure(
             help=f"an observable with a similar name exists: '{near}'"
             if near
             else "observables are " + (", ".join(observables) or "none"),
+            fixes=respelt(part.span, name, observables),
         )
     unit = observables[name].unit.dimension
     dimension = {
@@ -127,6 +129,7 @@ def read_checks(
                             f"a similar check exists: '{near}'"
                             if near
                             else "checks are mass, volume, positive",
+                            fixes=respelt(part.span, part.name, ("mass", "volume", "positive")),
                         )
                     )
                 elif part.name not in rules:
