@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit, SummaryRow
+from pbpkc.infer.result import EstimateRow, FitResult, SubjectFit
+from pbpkc.infer.summary_result import SummaryRow
 from pbpkc.report.posterior_tables import posterior_words
 from pbpkc.report.quantities import profile_words
 

@@ -20,10 +20,9 @@ from pbpkc.infer.result import (
     StartRecord,
     SubjectFit,
     SubjectRow,
-    SummaryRow,
     Timing,
-    TwoStage,
 )
+from pbpkc.infer.summary_result import SummaryRow, TwoStage
 from pbpkc.infer.synthetic import draw
 from pbpkc.infer.transform import FittedParameter
 

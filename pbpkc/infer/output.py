@@ -18,8 +18,9 @@ from pathlib import Path
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import from_plain, to_plain
 from pbpkc.infer.posterior_files import POSTERIOR_FILES, posterior_tables, with_tables, without_tables
-from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow, SummaryRow
+from pbpkc.infer.result import EstimateRow, FitResult, PredictionRow, SubjectFit, SubjectRow
 from pbpkc.infer.stale_files import PROFILES, remove_stale
+from pbpkc.infer.summary_result import SummaryRow
 from pbpkc.solve.output import versions
 
 #: Of ``fit.json``.

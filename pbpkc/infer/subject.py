@@ -22,10 +22,11 @@ from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.profile_combinations import with_profiles
 from pbpkc.infer.profile_result import Profile
 from pbpkc.infer.profile_subject import Profiled, profile_subject, threshold_of, wanted, with_intervals
-from pbpkc.infer.result import Matrix, StartRecord, SubjectFit, SubjectRow
+from pbpkc.infer.result import StartRecord, SubjectFit, SubjectRow
 from pbpkc.infer.rows import estimate_rows, prediction_rows, start_record
 from pbpkc.infer.search import Heard, Searched, best_of
 from pbpkc.infer.starts import subject_seed
+from pbpkc.infer.summary_result import Matrix
 from pbpkc.infer.transform import ParameterSpace
 from pbpkc.infer.verdict_words import verdict_words
 from pbpkc.language.units import measured

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.infer.result import SubjectFit, SummaryRow, TwoStage
+from pbpkc.infer.result import SubjectFit
+from pbpkc.infer.summary_result import SummaryRow, TwoStage
 from pbpkc.infer.transform import FittedParameter
 
 Array = NDArray[np.float64]

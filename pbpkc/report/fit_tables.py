@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
+from pbpkc.infer.result import FitResult, SubjectFit
+from pbpkc.infer.summary_result import SummaryRow
 from pbpkc.language.model import Model
 from pbpkc.report.quantities import (
     NOTHING,

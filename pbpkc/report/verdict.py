@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pbpkc.infer.result import FitResult, SubjectFit, SummaryRow
+from pbpkc.infer.result import FitResult, SubjectFit
+from pbpkc.infer.summary_result import SummaryRow
 from pbpkc.infer.verdict_words import beside, combinations_followed, profile_lost
 from pbpkc.language.model import Model
 from pbpkc.report.content import ReportContent

@@ -24,9 +24,9 @@ from pbpkc.infer.result import (
     PredictionRow,
     SubjectFit,
     SubjectRow,
-    SummaryRow,
     Timing,
 )
+from pbpkc.infer.summary_result import SummaryRow
 from pbpkc.report.content import ReportContent
 
 #: Would be a script in a page that does not escape, and a formula in a plot that reads dollar signs.
