@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pbpkc.experiment.changes import HeldCurve, Piece, held_curves
-from pbpkc.experiment.events import UNORDERED, BoundRegimen, Event, StartValue, same_time
-from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
-from pbpkc.experiment.values import Quantity, Reader, Value, gradient, number
-from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
-from pbpkc.language.evaluate import Dual, NotEvaluable, evaluate, evaluate_definitions
-from pbpkc.language.expression import Expr
-from pbpkc.language.source import Span
+from pbpkc.experiment.course import Course, demand_inside, read_course, reader, refused, scaled
+from pbpkc.experiment.events import UNORDERED, BoundAfter, BoundRegimen, Event, StartValue, same_time
+from pbpkc.experiment.regimen import After, Regimen, Reset
+from pbpkc.experiment.steady_doses import phase, steady_state, still_running
+from pbpkc.experiment.values import Reader, Value, gradient, number
+from pbpkc.language.evaluate import Dual, evaluate_definitions
 
-#: A run that begins at its first dose may compute that time twice, and differ in the last digits.
-_ROUNDING = 1e-9
+#: Doses that one line may give.
+MOST_DOSES = 100_000
 
 
-def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = ()) -> BoundRegimen:
+def bind(
+    regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (), until: float = -math.inf
+) -> BoundRegimen:
     """The regimen with numbers for the parameters.
 
     Parameters
@@ -33,6 +34,8 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
         Canonical values of the leaf parameters, as ``dict(zip(compiled.parameter_names, p))``.
     names : sequence of str
         Parameters to differentiate by.
+    until : float, h
+        Doses that go on are given until then, if that is later than the end of the run.
 
     Returns
     -------
@@ -43,7 +46,8 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
     ------
     SpecError
         If a quantity has no value, or one that means nothing: a negative amount, fraction, lag or duration,
-        a rate that is not positive, a time before the run begins, anything not finite.
+        a rate that is not positive, a time before the run begins, anything not finite; or if steady doses
+        never repeat together.
     """
     names = tuple(names)
     overrides: dict[str, Value] = dict(values)
@@ -53,28 +57,36 @@ def bind(regimen: Regimen, values: Mapping[str, float], names: Sequence[str] = (
             grad[index] = 1.0
             overrides[name] = Dual(float(values[name]), grad)
     lookup = evaluate_definitions(regimen.definitions, overrides)
-    read = _reader(lookup)
+    read = reader(lookup)
     start = {change.name: lookup(change.name) for change in regimen.changes}
     curves = held_curves(regimen.changes, regimen.begin, start, read)
 
-    events = [_reset(reset, regimen.begin, read) for reset in regimen.resets]
-    resets = tuple(sorted(events, key=lambda event: event.place))
+    courses = [read_course(dose, regimen.begin, read) for dose in regimen.doses]
+    end = None if regimen.end is None else read(regimen.end, "end of the run", None)
+    clears = [_reset(reset, regimen.begin, read) for reset in regimen.resets]
+    steady = list(_steady_states(courses, regimen.begin, clears))
+    events = [*clears, *steady]
+    clears = sorted((event for event in events if event.clears), key=lambda event: event.place)
+    last = max(until, regimen.begin if end is None else number(end))
     smallest: dict[str, float] = {}
-    for dose in regimen.doses:
-        for repeats, course in _courses(dose, regimen, curves, overrides, read):
-            events += _events(course, resets, repeats)
+    for line in courses:
+        for repeats, course in _as_given(line, regimen, curves, overrides):
+            events += _events(course, regimen.begin, clears, last, repeats)
             if (amount := number(course.amount)) > 0.0:
-                smallest[dose.species] = min(smallest.get(dose.species, math.inf), amount)
+                smallest[course.dose.species] = min(smallest.get(course.dose.species, math.inf), amount)
     events += [_set(curve.name, piece) for curve in curves for piece in curve.pieces]
     events.sort(key=lambda event: event.place)
     starts = tuple(
-        StartValue(state, number(value) / scale, _scaled(gradient(value), 1.0 / scale))
+        StartValue(state, number(value) / scale, scaled(gradient(value), 1.0 / scale))
         for state, value, scale in (
             (s, read(q, "initial value", None), scale) for s, q, scale in regimen.starts
         )
     )
-    end = None if regimen.end is None else number(read(regimen.end, "end of the run", None))
-    return BoundRegimen(tuple(events), starts, regimen.begin, end, names, smallest)
+    return BoundRegimen(
+        tuple(events), starts, regimen.begin, None if end is None else number(end), names, smallest,
+        regimen.rests, None if regimen.after is None else _bind_after(regimen.after, values, names),
+        None if end is None else gradient(end),
+    )  # fmt: skip
 
 
 def _set(name: str, piece: Piece) -> Event:
@@ -84,177 +96,157 @@ def _set(name: str, piece: Piece) -> Event:
     )  # fmt: skip
 
 
-def _courses(
-    dose: DoseEvent,
-    regimen: Regimen,
-    curves: Sequence[HeldCurve],
-    overrides: Mapping[str, Value],
-    read: Reader,
-) -> Iterator[tuple[Iterable[int], _Course]]:
-    """A dose line in numbers, with the repeats these hold for: what changes is read when each is given."""
-    course = _course(dose, regimen.begin, read)
+def _as_given(
+    course: Course, regimen: Regimen, curves: Sequence[HeldCurve], overrides: Mapping[str, Value]
+) -> Iterator[tuple[Iterable[int] | None, Course]]:
+    """A dose line with the repeats it holds for: what changes is read when each is given.
+
+    None for all repeats.
+    """
+    dose = course.dose
     alone = Regimen((dose,), definitions=regimen.definitions)
     moving = [curve for curve in curves if curve.name in alone.reads] if curves else []
     if not moving:
-        yield range(dose.count), course
+        yield None, course
         return
+    if dose.steady:
+        raise refused(
+            "steady-changes", f"a steady dose reads '{moving[0].name}', which changes during the run",
+            dose.span, "let the dose read what does not change, or write the doses with `count`",
+        )  # fmt: skip
+    assert dose.count is not None
     for repeat in range(dose.count):
         time = course.first
         if repeat and course.every is not None:
             time = time + repeat * course.every
         order = UNORDERED if repeat else dose.order
         now = {**overrides, **{curve.name: curve.at(time, order) for curve in moving}}
-        then = _course(dose, regimen.begin, _reader(evaluate_definitions(regimen.definitions, now)))
+        then = read_course(dose, regimen.begin, reader(evaluate_definitions(regimen.definitions, now)))
         yield (repeat,), replace(then, first=course.first, every=course.every)
 
 
-def _reader(lookup: Callable[[str], Value]) -> Reader:
-    """A function that gives a quantity its value, or says in words why it has none."""
-    memo: dict[int, Value] = {}
-
-    def read(quantity: Quantity, word: str, span: Span | None) -> Value:
-        if not isinstance(quantity, Expr):
-            return quantity
-        key = id(quantity)  # the lag of a thousand rows of a file is one expression
-        if key not in memo:
-            place = quantity.span or span
-            try:
-                value = evaluate(quantity, lookup)
-            except NotEvaluable as error:
-                raise _error("dose-value", f"the {word} cannot be computed: {error}", place) from None
-            except (ArithmeticError, ValueError) as error:
-                raise _error("dose-value", f"the {word} cannot be computed: {error}", place) from None
-            if isinstance(value, complex) or not math.isfinite(number(value)):
-                raise _error("dose-value", f"the {word} is not a finite number", place)
-            memo[key] = value
-        return memo[key]
-
-    return read
-
-
-@dataclass(frozen=True)
-class _Course:
-    """A dose line in numbers, in the unit of its state; `rate` and `duration` are None for a bolus."""
-
-    dose: DoseEvent
-    amount: Value
-    first: Value
-    rate: Value | None
-    duration: Value | None
-    lag: Value | None
-    every: Value | None
-
-
-def _course(dose: DoseEvent, begin: float, read: Reader) -> _Course:
-    def take(quantity: Quantity | None, word: str) -> Value | None:
-        return None if quantity is None else read(quantity, word, dose.span)
-
-    amount = read(dose.amount, "amount of the dose", dose.span)
-    first = read(dose.time, "time of the dose", dose.span)
-    fraction = take(dose.fraction, "fraction")
-    lag = take(dose.lag, "lag")
-    duration = take(dose.duration, "duration of the infusion")
-    rate = take(dose.rate, "rate of the infusion")
-    every = take(dose.every, "interval between the doses")
-    for value, quantity, word in (
-        (amount, dose.amount, "amount of a dose"),
-        (fraction, dose.fraction, "fraction"),
-        (lag, dose.lag, "lag"),
-        (duration, dose.duration, "duration of an infusion"),
-        (every, dose.every, "interval between doses"),
-    ):
-        if value is not None and number(value) < 0.0:
-            place = quantity.span if isinstance(quantity, Expr) else None
-            raise _error("negative-dose", f"the {word} is {number(value)!r}, below zero", place or dose.span)
-    if rate is not None and number(rate) <= 0.0:
-        place = dose.rate.span if isinstance(dose.rate, Expr) else None
-        message = f"the rate of an infusion is {number(rate)!r}, not above zero"
-        raise _error("negative-dose", message, place or dose.span)
-    _demand_inside(first, dose.time, dose.span, begin, "the first dose", "a dose")
-
-    if fraction is not None:
-        amount = fraction * amount
-    if dose.scale != 1.0:
-        amount = amount / dose.scale
-        rate = None if rate is None else rate / dose.scale
-    if rate is not None:
-        duration = amount / rate
-    elif duration is not None and number(duration) > 0.0:
-        rate = amount / duration
-    return _Course(dose, amount, first, rate, duration, lag, every)
+def _bind_after(after: After, values: Mapping[str, float], names: Sequence[str]) -> BoundAfter:
+    """The run before, in which what it sets does not move with the parameters."""
+    moving = [name for name in names if name not in after.overrides]
+    return BoundAfter(bind(after.regimen, {**values, **after.overrides}, moving).by(names), after.overrides)
 
 
 def _reset(reset: Reset, begin: float, read: Reader) -> Event:
     time = read(reset.time, "time of the reset", reset.span)
-    _demand_inside(time, reset.time, reset.span, begin, "the reset", "a reset")
+    demand_inside(time, reset.time, reset.span, begin, "the reset", "a reset")
     return Event(number(time), "reset", order=reset.order, d_time=gradient(time))
 
 
-def _demand_inside(
-    time: Value, quantity: Quantity, span: Span | None, begin: float, what: str, one: str
-) -> None:
-    """Refuse what comes before the run begins."""
-    if number(time) < begin - _ROUNDING * abs(begin):
-        place = quantity.span if isinstance(quantity, Expr) else None
-        message = f"the time of {one} is {number(time)!r} h, before the run begins at {begin!r} h"
-        help = f"give {what} where the run begins and shift the other times"
-        raise _error("early-dose", message, place or span, help)
+def _steady_states(courses: Sequence[Course], begin: float, resets: Sequence[Event]) -> Iterator[Event]:
+    """Where a steady state takes the place of what is there, or is added."""
+    written = [course for course in courses if course.dose.steady and course.dose.order == UNORDERED]
+    if written:
+        order = _behind_clears(begin, UNORDERED, resets)
+        yield Event(begin, "steady", order=order, steady=steady_state(written, begin))
+    for course in courses:
+        if course.dose.steady and course.dose.order != UNORDERED:
+            at = number(course.first)
+            found = steady_state((course,), at, course.dose.steady == 2)
+            yield Event(at, "steady", order=course.dose.order, steady=found)
 
 
-def _events(course: _Course, resets: Sequence[Event], repeats: Iterable[int]) -> Iterator[Event]:
-    """What some repeats of a dose line do: boluses, or starts and stops of infusions."""
+def _events(
+    course: Course,
+    begin: float,
+    clears: Sequence[Event],
+    last: float,
+    repeats: Iterable[int] | None,
+) -> Iterator[Event]:
+    """What a dose line does: boluses, or starts and stops of infusions."""
     dose = course.dose
-    for repeat in repeats:
-        given = course.first
-        if repeat and course.every is not None:
-            given = given + repeat * course.every
-        time = given if course.lag is None else given + course.lag
-        # A lag moves the dose away from its row, and a repeat never had one.
-        order = dose.order if repeat == 0 and number(time) == number(course.first) else UNORDERED
-        order = _behind_resets(number(time), order, resets)
+    for given, time, order in _arrivals(course, begin, last, repeats):
+        order = _behind_clears(number(time), order, clears)
         # Further doses of a row belong to it, those of a scenario's line are given one by one.
-        begun = number(course.first if dose.order != UNORDERED else given)
-        if any(_between(begun, dose.order, number(time), order, reset) for reset in resets):
+        begun = number(course.first) if dose.order != UNORDERED else max(number(given), begin)
+        if any(_between(begun, dose.order, number(time), order, clear) for clear in clears):
             continue
-        yield from _given(course, time, order, resets)
+        yield from _given(course, time, order, clears)
+    if dose.steady:
+        yield from _ends_of_running(course, begin, clears)
 
 
-def _given(course: _Course, time: Value, order: int, resets: Sequence[Event]) -> Iterator[Event]:
+def _ends_of_running(course: Course, begin: float, clears: Sequence[Event]) -> Iterator[Event]:
+    """The ends of infusions that a steady state holds."""
+    row = course.dose.order != UNORDERED
+    at = number(course.first) if row else begin
+    order = course.dose.order if row else _behind_clears(at, UNORDERED, clears)
+    if course.rate is None:
+        return
+    # The constant infusion of a steady row ends at its time.
+    for end in [at] if course.every is None else still_running(course, at):
+        if not _cut(at, order, number(end), clears):
+            place = order if same_time(number(end), at) else UNORDERED
+            yield _event("stop", end, course, -course.rate, place)
+
+
+def _arrivals(
+    course: Course, begin: float, last: float, repeats: Iterable[int] | None
+) -> Iterator[tuple[Value, Value, int]]:
+    """When each dose of a line is given, when it arrives, and its place among the rows of its time."""
+    dose, every = course.dose, course.every
+    if dose.steady and every is None:
+        return  # a constant infusion gives nothing more
+    before = 0
+    if dose.steady:
+        # Doses whose lag is not over yet, and those of a line that has been given for ever.
+        _, before = phase(course, number(course.first) if dose.order != UNORDERED else begin)
+    if dose.count is None and every is not None:
+        coming = (last - number(course.first)) / number(every)
+        if coming > MOST_DOSES:
+            raise refused(
+                "too-large", f"a steady dose would be given {coming:.6g} times until {last:.6g} h; at most "
+                f"{MOST_DOSES} are accepted", dose.span, "write a longer interval, or a shorter run",
+            )  # fmt: skip
+    if repeats is None:
+        repeats = count(-before) if dose.count is None else range(-before, dose.count)
+    for repeat in repeats:
+        given = course.first if not repeat or every is None else course.first + repeat * every
+        time = given if course.lag is None else given + course.lag
+        if dose.count is None and number(time) > last and not same_time(number(time), last):
+            return
+        # A lag moves the dose away from its row, and a repeat never had one.
+        at_row = repeat <= 0 and same_time(number(time), number(course.first))
+        yield given, time, dose.order if at_row else UNORDERED
+
+
+def _given(course: Course, time: Value, order: int, clears: Sequence[Event]) -> Iterator[Event]:
     """One dose as it reaches the body; a reset ends its infusion."""
-    dose, at = course.dose, number(time)
+    at = number(time)
     end = None if course.duration is None else time + course.duration
     if course.rate is None or end is None or same_time(at, number(end)):
-        yield _event("bolus", time, dose, course.amount, order)
+        yield _event("bolus", time, course, course.amount, order)
         return
-    yield _event("start", time, dose, course.rate, order)
-    if not any((at, order) < (reset.time, reset.order) and reset.time <= number(end) for reset in resets):
-        yield _event("stop", end, dose, -course.rate, UNORDERED)
+    yield _event("start", time, course, course.rate, order)
+    if not _cut(at, order, number(end), clears):
+        yield _event("stop", end, course, -course.rate, UNORDERED)
 
 
-def _behind_resets(time: float, order: int, resets: Sequence[Event]) -> int:
+def _cut(at: float, order: int, end: float, clears: Sequence[Event]) -> bool:
+    """Whether something ends an infusion before it is over."""
+    return any((at, order) < (clear.time, clear.order) and clear.time <= end for clear in clears)
+
+
+def _behind_clears(time: float, order: int, clears: Sequence[Event]) -> int:
     """A dose that no row orders comes behind the resets of its time."""
-    here = [reset.order for reset in resets if same_time(reset.time, time)]
+    here = [clear.order for clear in clears if same_time(clear.time, time)]
     return max([order, *here]) if order == UNORDERED else order
 
 
-def _between(begun: float, row: int, time: float, order: int, reset: Event) -> bool:
+def _between(begun: float, row: int, time: float, order: int, clear: Event) -> bool:
     """Whether a reset falls between the giving of a dose, at `begun`, and its arrival at `time`."""
-    before = UNORDERED < row < reset.order if same_time(begun, reset.time) else begun < reset.time
-    return before and (reset.time <= time or same_time(reset.time, time))
+    before = UNORDERED < row < clear.order if same_time(begun, clear.time) else begun < clear.time
+    return before and (clear.time <= time or same_time(clear.time, time))
 
 
 def _event(
-    kind: Literal["bolus", "start", "stop"], time: Value, dose: DoseEvent, value: Value, order: int
+    kind: Literal["bolus", "start", "stop"], time: Value, course: Course, value: Value, order: int
 ) -> Event:
+    dose = course.dose
     return Event(
         number(time), kind, dose.state, dose.species, number(value), order, gradient(time), gradient(value)
     )
-
-
-def _scaled(values: NDArray[np.float64] | None, factor: float) -> NDArray[np.float64] | None:
-    return None if values is None else values * factor
-
-
-def _error(code: str, message: str, span: Span | None, help: str | None = None) -> SpecError:
-    labels = () if span is None else (Label(span),)
-    return SpecError([Diagnostic(code, message, labels, help=help)])

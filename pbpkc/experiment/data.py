@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from pbpkc.experiment.data_doses import DoseReader
 from pbpkc.experiment.data_observations import Observation, ObservationReader
 from pbpkc.experiment.data_rows import Problems, Row, read_rows
 from pbpkc.experiment.data_wide import WideReader
-from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
+from pbpkc.experiment.regimen import After, DoseEvent, Regimen, Reset
 from pbpkc.experiment.scenario import (
+    after_of,
     changes_of,
     definitions_in,
     dose_event,
@@ -180,7 +181,8 @@ def read_dataset(
     else:
         one = ObservationReader(model, block, columns, lookup, scored, problems)
         observe = one.read_all
-    builder = _Builder(model, chosen, columns, definitions, doses, observe, problems, scored)
+    after = after_of(model, chosen, overrides)
+    builder = _Builder(model, chosen, columns, definitions, doses, observe, problems, scored, after)
     subjects = builder.subjects(rows)
     if not rows and not wrong and not problems.all():
         keeps = block.keep_spans
@@ -237,6 +239,7 @@ class _Builder:
     observe: Callable[[Row], Iterator[Observation]]
     problems: Problems
     scored: bool
+    after: After | None
 
     def __post_init__(self) -> None:
         self.covariates = CovariateReader(self.model, self.columns, self.problems)
@@ -292,7 +295,8 @@ class _Builder:
         covariates, changes = self.covariates.read(identity, rows)
         regimen = Regimen(
             tuple(events), starts_of(self.model, self.scenario), begin, end, dict(self.definitions),
-            tuple(resets), (*changes_of(self.model, self.scenario), *changes),
+            tuple(resets), (*changes_of(self.model, self.scenario), *changes), self.scenario.rests,
+            self._after(covariates),
         )  # fmt: skip
         return Subject(
             identity, covariates, with_needed(regimen),
@@ -309,6 +313,13 @@ class _Builder:
         if not found or observable is None:
             return next(iter(found.values()), self.columns.get("DV"))
         return found.get(observable)
+
+    def _after(self, covariates: Mapping[str, float]) -> After | None:
+        """The run before, of a person with these covariates."""
+        if self.after is None:
+            return None
+        overrides = {k: v for k, v in self.after.overrides.items() if k not in covariates}
+        return replace(self.after, overrides=overrides)
 
     def _value(self, quantity: Quantity) -> float:
         if not isinstance(quantity, Expr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from pbpkc.experiment.bind import MOST_DOSES
 from pbpkc.experiment.data_columns import Columns, WordColumn
 from pbpkc.experiment.data_rows import Problems, Row
 from pbpkc.experiment.regimen import DoseEvent
@@ -43,20 +44,26 @@ class DoseReader:
         line = self._line(row)
         if line is None:
             return None
-        amount = self._amount(row, line)
+        steady = int(row.numbers.get("SS", 0.0))
+        constant = steady != 0 and not row.numbers.get("II", 0.0)
+        if constant and not self._is_constant_infusion(row):
+            return None
+        amount = 0.0 if constant else self._amount(row, line)
         timing = self._timing(row, line)
-        repeats = self._repeats(row)
+        repeats = self._repeats(row, steady)
         lag = self._once(row, "LAG", line.lag, "lag")
         fraction = self._once(row, "F", line.fraction, "fraction")
         if amount is None or timing is None or repeats is None:
             return None
         rate, duration = timing
+        if constant and row.numbers.get("RATE", 0.0) == 0.0:
+            rate, duration = None, None
         every, count = repeats
         index, scale = state_place(self._model, line.state)
         time = self._columns.words["TIME"].canonical(row.numbers["TIME"])
         return DoseEvent(
             line.species, index, amount, time, duration, rate, lag, fraction, every, count, scale, row.order,
-            row.place(self._columns.get("AMT")),
+            row.place(self._columns.get("AMT")), steady,
         )  # fmt: skip
 
     def _line(self, row: Row) -> Dose | None:
@@ -200,15 +207,50 @@ class DoseReader:
         rate = self._substance(row, column, value, line, per_time=True)
         return None if rate is None else (rate, None)
 
-    def _repeats(self, row: Row) -> tuple[float | None, int] | None:
+    def _is_constant_infusion(self, row: Row) -> bool:
+        """Whether a steady row without an interval is what that can be: an infusion without an end."""
+        rate, amount = row.numbers.get("RATE", 0.0), row.numbers.get("AMT", 0.0)
+        place = row.place(self._columns.get("SS"))
+        if amount != 0.0:
+            self._problems.add(
+                "data-no-interval", "the row is at steady state and has no interval", place,
+                help="write the interval between the doses into II; a constant infusion has AMT 0",
+            )  # fmt: skip
+        elif rate == -2.0:
+            self._problems.add(
+                "data-rate", "RATE -2 gives a duration, and a constant infusion has none", place,
+                help="write its rate, or RATE -1 for the rate of the line", kind="constant",
+            )  # fmt: skip
+        elif row.numbers.get("ADDL", 0.0) != 0.0:
+            self._problems.add(
+                "data-no-interval", "a constant infusion at steady state has no further doses",
+                row.place(self._columns.get("ADDL")), help="write ADDL 0, or the interval into II",
+                kind="constant",
+            )  # fmt: skip
+        else:
+            return True
+        return False
+
+    def _repeats(self, row: Row, steady: int) -> tuple[float | None, int] | None:
         more, interval = row.numbers.get("ADDL", 0.0), row.numbers.get("II", 0.0)
         if more < 0.0:
             place = row.place(self._columns.get("ADDL"))
             self._problems.add("data-negative", f"ADDL is {more:g}, below zero", place, kind="ADDL")
             return None
+        if interval < 0.0:
+            place = row.place(self._columns.get("II"))
+            self._problems.add("data-negative", f"II is {interval:g}, below zero", place, kind="II")
+            return None
+        if more > MOST_DOSES:
+            message = f"ADDL is {more:g}; at most {MOST_DOSES} further doses are accepted"
+            self._problems.add(
+                "too-large", message, row.place(self._columns.get("ADDL")), kind="ADDL",
+                help="write a smaller ADDL, or an infusion in place of many small doses",
+            )  # fmt: skip
+            return None
         if more == 0.0:
-            return None, 1
-        if interval <= 0.0:
+            return (self._hours("II", interval) if steady and interval else None), 1
+        if interval == 0.0:
             self._problems.add(
                 "data-no-interval", f"the row repeats its dose {more:.0f} times and has no interval",
                 row.place(self._columns.get("II") or self._columns.get("ADDL")),

@@ -219,7 +219,9 @@ def _kind(row: Row, columns: Columns, problems: Problems) -> Kind | None:
     evid = numbers.get("EVID")
     amount = numbers.get("AMT", 0.0)
     if evid is None:
-        evid = 1.0 if amount != 0.0 else 0.0
+        # A constant infusion at steady state has no amount.
+        constant = numbers.get("SS", 0.0) != 0.0 and numbers.get("RATE", 0.0) != 0.0
+        evid = 1.0 if amount != 0.0 or constant else 0.0
     if evid not in (0, 1, 2, 3, 4):
         refuse(
             "EVID", f"EVID {evid:.0f} means nothing", "data-evid",
@@ -231,9 +233,10 @@ def _kind(row: Row, columns: Columns, problems: Problems) -> Kind | None:
         refuse("CMT", f"CMT {numbers['CMT']:.0f} would turn a compartment off, which no model here does",
                "data-compartment", "leave the row out, and say in the model when a process runs")  # fmt: skip
         return None
-    if numbers.get("SS", 0.0) != 0.0 and evid in (1, 4):
-        refuse("SS", "SS, a dose at steady state, comes with a later version",
-               help="give the doses that lead there, with ADDL and II")  # fmt: skip
+    steady = numbers.get("SS", 0.0)
+    if steady not in (0, 1, 2) and evid in (1, 4):
+        refuse("SS", f"SS {steady:.0f} is not one of 0, 1 and 2", "data-steady",
+               "write 1 for a steady state in place of what is there, 2 for one on top of it")  # fmt: skip
         return None
     if evid in (0, 2, 3) and amount != 0.0:
         what = {0: "an observation", 2: "a row of covariates", 3: "a reset"}[int(evid)]

@@ -1,12 +1,12 @@
 """What happens to one individual as a list of events in numbers, in the order in which they happen.
 
-At one time the order is: reset, change (`set`), dose, sample. Rows of a data file that stand in another order
-hold.
+At one time the order is: reset, change (`set`), steady state, end of an infusion, dose, sample. Rows of a
+data file that stand in another order hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -22,10 +22,55 @@ UNORDERED = -1
 #: 0.30000000000000004 h, and a sample at 0.3 h belongs to the third.
 SAME_TIME = 1e-12
 
-EventKind = Literal["reset", "set", "stop", "bolus", "start"]
+EventKind = Literal["reset", "set", "steady", "stop", "bolus", "start"]
 
 #: Which comes first of events of one time and row.
-_RANK: Mapping[str, int] = {"reset": 0, "set": 1, "stop": 2, "bolus": 3, "start": 3}
+_RANK: Mapping[str, int] = {"reset": 0, "set": 1, "steady": 2, "stop": 3, "bolus": 4, "start": 4}
+
+
+@dataclass(frozen=True)
+class Running:
+    """An infusion that runs already: into a state, at a rate (per h), with its derivatives (k,)."""
+
+    state: int
+    rate: float
+    d_rate: Array | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time since the last dose of a species, h, with its derivatives (k,)."""
+
+    species: str
+    age: float
+    d_age: Array | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Doses that have been given over and over, until each interval ends as it begins.
+
+    Parameters
+    ----------
+    period : float or None, h
+        None for infusions that never change.
+    events : tuple of Event
+        Of one period, their times since it begins.
+    running : tuple of Running
+        Infusions that run when a period begins, those that end there included.
+    clocks : tuple of Clock
+        When a period begins.
+    adds : bool
+        What is there stays, and the steady state of these doses alone is added.
+    d_period : ndarray, shape (k,), or None
+    """
+
+    period: float | None
+    events: tuple[Event, ...] = ()
+    running: tuple[Running, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    adds: bool = False
+    d_period: Array | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -35,10 +80,11 @@ class Event:
     Parameters
     ----------
     time : float, h
-    kind : {"reset", "set", "stop", "bolus", "start"}
+    kind : {"reset", "set", "steady", "stop", "bolus", "start"}
         ``start`` and ``stop`` change the rate of infusion into the state. ``reset`` brings all states and
-        clocks back to what they were at the start and ends all infusions; ``set`` changes what is held.
-        Neither has a state.
+        clocks back to what they were at the start and ends all infusions; ``set`` changes what is held;
+        ``steady`` puts a steady state in the place of the states and clocks, or adds one. Those three have
+        no state.
     state : int
         -1 where there is none.
     species : str
@@ -54,6 +100,8 @@ class Event:
     slope : float
         For ``set`` how the value goes on, canonical units per h.
     d_slope : ndarray, shape (k,), or None
+    steady : Steady, optional
+        Of the kind of that name.
     """
 
     time: float
@@ -66,6 +114,7 @@ class Event:
     d_value: Array | None = field(default=None, compare=False)
     slope: float = 0.0
     d_slope: Array | None = field(default=None, compare=False)
+    steady: Steady | None = None
 
     @property
     def place(self) -> tuple[float, int, int]:
@@ -76,6 +125,11 @@ class Event:
     def gives(self) -> bool:
         """Whether a dose begins here."""
         return self.kind in ("bolus", "start")
+
+    @property
+    def clears(self) -> bool:
+        """Whether infusions end here, and what has not arrived is lost."""
+        return self.kind == "reset" or (self.steady is not None and not self.steady.adds)
 
 
 def same_time(one: float, other: float) -> bool:
@@ -93,6 +147,22 @@ class StartValue:
 
 
 @dataclass(frozen=True)
+class BoundAfter:
+    """The run whose end is the beginning of another, in numbers.
+
+    Parameters
+    ----------
+    regimen : BoundRegimen
+        With an end.
+    overrides : mapping of str to float
+        Parameters that have another value in it.
+    """
+
+    regimen: BoundRegimen
+    overrides: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class BoundRegimen:
     """A regimen in numbers.
 
@@ -107,6 +177,11 @@ class BoundRegimen:
         What the derivatives are by.
     smallest_dose : mapping of str to float
         The smallest positive amount given of each species, in the unit of the states (umol).
+    rests : bool
+        The run begins in the steady state without doses.
+    after : BoundAfter, optional
+        The run whose end is the beginning.
+    d_end : ndarray, shape (k,), or None
     """
 
     events: tuple[Event, ...]
@@ -115,6 +190,9 @@ class BoundRegimen:
     end: float | None = None
     names: tuple[str, ...] = ()
     smallest_dose: Mapping[str, float] = field(default_factory=dict)
+    rests: bool = False
+    after: BoundAfter | None = None
+    d_end: Array | None = field(default=None, compare=False)
 
     def by(self, names: Sequence[str]) -> BoundRegimen:
         """The same regimen with its derivatives by these names, zero for a name it was not bound with."""
@@ -131,17 +209,54 @@ class BoundRegimen:
                 moved[new] = old[place]
             return moved if np.any(moved) else None
 
+        def event(old: Event) -> Event:
+            steady = None if old.steady is None else _moved(old.steady, move, event)
+            return replace(
+                old, d_time=move(old.d_time), d_value=move(old.d_value), d_slope=move(old.d_slope),
+                steady=steady,
+            )  # fmt: skip
+
+        after = self.after
+        if after is not None:
+            after = replace(after, regimen=after.regimen.by(names))
         return replace(
             self,
             names=names,
-            events=tuple(
-                replace(e, d_time=move(e.d_time), d_value=move(e.d_value), d_slope=move(e.d_slope))
-                for e in self.events
-            ),
+            events=tuple(event(e) for e in self.events),
             starts=tuple(replace(s, d_value=move(s.d_value)) for s in self.starts),
+            after=after,
+            d_end=move(self.d_end),
         )
+
+    def derivatives(self) -> Iterator[Array | None]:
+        """Every derivative of the regimen, shapes (k,)."""
+        todo = list(self.events)
+        while todo:
+            event = todo.pop()
+            yield from (event.d_time, event.d_value, event.d_slope)
+            if event.steady is not None:
+                todo += event.steady.events
+                yield event.steady.d_period
+                yield from (one.d_rate for one in event.steady.running)
+                yield from (one.d_age for one in event.steady.clocks)
+        yield from (start.d_value for start in self.starts)
+        if self.after is not None:
+            yield self.after.regimen.d_end
+            yield from self.after.regimen.derivatives()
 
     @property
     def last_event(self) -> float:
         """Time of the last event, or of the beginning (h)."""
         return self.events[-1].time if self.events else self.begin
+
+
+def _moved(
+    steady: Steady, move: Callable[[Array | None], Array | None], event: Callable[[Event], Event]
+) -> Steady:
+    return replace(
+        steady,
+        events=tuple(event(e) for e in steady.events),
+        running=tuple(replace(one, d_rate=move(one.d_rate)) for one in steady.running),
+        clocks=tuple(replace(one, d_age=move(one.d_age)) for one in steady.clocks),
+        d_period=move(steady.d_period),
+    )

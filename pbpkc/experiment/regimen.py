@@ -35,13 +35,18 @@ class DoseEvent:
     fraction : float or Expr, optional
         Bioavailability: it scales the amount, so an infusion by rate gets shorter and one by duration slower.
     every : float or Expr, optional, h
-    count : int
-        Number of doses, `every` apart.
+    count : int or None
+        Number of doses, `every` apart; None for a steady dose that goes on until the run ends.
     scale : float
         Canonical units in one unit of the state (1 for amounts of substance).
     order : int
         Row of the data file that gave it, `UNORDERED` for one written in the spec. Repeats of a row that
         come later are never bound to the order of rows.
+    steady : {0, 1, 2}
+        1: it has been given at this interval for ever, and nothing else. 2: what it leads to is added to
+        what is there. Of a row of a file this holds from its time on; of a line of the spec the run begins
+        in the steady state of all its steady doses together. Without `every` a constant infusion, which
+        ends at its time.
     """
 
     species: str
@@ -53,10 +58,11 @@ class DoseEvent:
     lag: Quantity | None = None
     fraction: Quantity | None = None
     every: Quantity | None = None
-    count: int = 1
+    count: int | None = 1
     scale: float = 1.0
     order: int = UNORDERED
     span: Span | None = field(default=None, compare=False, repr=False)
+    steady: int = 0
 
     def quantities(self) -> Iterator[Quantity]:
         """Everything that may read a parameter."""
@@ -82,6 +88,22 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class After:
+    """The run whose end is the beginning of another.
+
+    Parameters
+    ----------
+    regimen : Regimen
+        Of a written scenario, with an end.
+    overrides : mapping of str to float
+        Canonical values that the other scenario sets.
+    """
+
+    regimen: Regimen
+    overrides: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Regimen:
     """Doses, resets, initial amounts and horizon of one run.
 
@@ -99,6 +121,10 @@ class Regimen:
     resets : tuple of Reset
     changes : tuple of ChangeEvent
         How covariates with `hold`, and inputs, change during the run.
+    rests : bool
+        The run begins in the steady state without doses.
+    after : After, optional
+        The run begins where this one ends.
     """
 
     doses: tuple[DoseEvent, ...]
@@ -108,6 +134,17 @@ class Regimen:
     definitions: Mapping[str, Expr] = field(default_factory=dict, repr=False)
     resets: tuple[Reset, ...] = ()
     changes: tuple[ChangeEvent, ...] = ()
+    rests: bool = False
+    after: After | None = None
+
+    @property
+    def solved_for(self) -> str:
+        """What of it must be solved for before it can be run, in words; empty where nothing must."""
+        if any(dose.steady for dose in self.doses):
+            return "a dose at steady state"
+        if self.rests:
+            return "a start in the steady state"
+        return "a start after another run" if self.after is not None else ""
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -131,4 +168,6 @@ class Regimen:
                 found.add(name)
                 if name in self.definitions:
                     todo.append(self.definitions[name])
+        if self.after is not None:
+            found |= self.after.regimen.reads - self.after.overrides.keys()
         return frozenset(found)

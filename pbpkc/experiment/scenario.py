@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import UNORDERED, BoundRegimen
-from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
+from pbpkc.experiment.regimen import After, DoseEvent, Regimen, Reset
 from pbpkc.experiment.values import Quantity
 from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
@@ -89,9 +89,12 @@ def experiment(model: Model, name: str) -> Experiment:
         raise ValueError(f"scenario {name!r} takes its doses and times from a data file")
     definitions = definitions_in(model, scenario)
     doses = tuple(dose_event(model, dose) for dose in scenario.doses)
-    starts, resets, changes = starts_of(model, scenario), resets_of(scenario), changes_of(model, scenario)
-    regimen = Regimen(doses, starts, 0.0, scenario.run, definitions, resets, changes)
     overrides, held = settings(model, scenario, definitions)
+    starts, resets, changes = starts_of(model, scenario), resets_of(scenario), changes_of(model, scenario)
+    regimen = Regimen(
+        doses, starts, 0.0, scenario.run, definitions, resets, changes, scenario.rests,
+        after_of(model, scenario, overrides),
+    )  # fmt: skip
     return Experiment(name, scenario.doc, with_needed(regimen), overrides, held)
 
 
@@ -174,6 +177,7 @@ def dose_event(model: Model, dose: Dose) -> DoseEvent:
         count=dose.count,
         scale=scale,
         span=dose.span,
+        steady=int(dose.steady),
     )
 
 
@@ -224,6 +228,37 @@ def change_event(
     return ChangeEvent(
         name, definition.hold, value, time, lasting, every, count, low, high, order, definition.unit, span
     )
+
+
+def after_of(model: Model, scenario: Scenario, overrides: Mapping[str, float]) -> After | None:
+    """The run whose end is the beginning of a scenario, None where it begins elsewhere.
+
+    Raises
+    ------
+    SpecError
+        If that run sets what the equations compute and this scenario does not: the two runs share one set of
+        equations, in which it would be a number in both.
+    """
+    if scenario.after is None:
+        return None
+    before = experiment(model, scenario.after)
+    computed = [
+        name for name in before.overrides if name not in overrides and names_in(model.definitions[name].expr)
+    ]
+    if computed:
+        name = computed[0]
+        raise SpecError(
+            [
+                Diagnostic(
+                    "start-after",
+                    f"scenario '{scenario.after}' sets '{name}', which follows from other values in scenario "
+                    f"'{scenario.name}' that begins after it",
+                    (Label(scenario.span),) if scenario.span else (),
+                    help=f"set '{name}' in scenario '{scenario.name}' too",
+                )
+            ]
+        )
+    return After(before.regimen, before.overrides)
 
 
 def with_needed(regimen: Regimen) -> Regimen:

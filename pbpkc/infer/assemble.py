@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pbpkc.experiment.data import Dataset, Subject
-from pbpkc.experiment.events import BoundRegimen, Event
+from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.observations import Observations
@@ -221,20 +221,18 @@ def _curve(predictor: CompiledPredictor, bound: BoundRegimen, kinds: Sequence[st
     return CurveGrid(time, observable, tuple(kinds[i] for i in observable), dense)
 
 
-def _doses(bound: BoundRegimen) -> list[object]:
-    """Doses as plain numbers, with their derivatives."""
+def _doses(bound: BoundRegimen) -> object:
+    """Everything that is done to a subject as plain numbers, with their derivatives."""
 
-    def slope(values: np.ndarray | None) -> list[float] | None:
-        return None if values is None else values.tolist()
+    def plain(value: object) -> object:
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        if isinstance(value, Mapping):
+            return {key: plain(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(one) for one in value]
+        return value
 
-    end = bound.end if bound.end is None or math.isfinite(bound.end) else str(bound.end)
-
-    def told(e: Event) -> list[object]:
-        numbers: list[object] = [e.time, e.kind, e.state, e.value, e.order, slope(e.d_time), slope(e.d_value)]
-        return [*numbers, e.species, e.slope, slope(e.d_slope)] if e.kind == "set" else numbers
-
-    return [
-        [told(e) for e in bound.events],
-        [[s.state, s.value, slope(s.d_value)] for s in bound.starts],
-        [bound.begin, end, list(bound.names)],
-    ]
+    return plain(asdict(bound))

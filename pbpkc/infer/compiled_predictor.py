@@ -127,7 +127,8 @@ class CompiledPredictor:
         """The doses in numbers, for all parameters, shape (P,)."""
         values = dict(zip(self.compiled.parameter_names, p.tolist(), strict=True))
         try:
-            return bind(self.regimen, values, self._read)
+            last = float(np.max(self.time, initial=-np.inf))
+            return bind(self.regimen, values, self._read, last)
         except SpecError as error:
             return Failure(error.diagnostics[0].message, "narrow the bounds of the parameters it reads")
 

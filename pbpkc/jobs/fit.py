@@ -122,7 +122,13 @@ def fit(
     dataset = individuals(loaded, job.scenario, job.data)
     starts, notes = _starts(loaded.model, dataset, job.start)
     told = {name: value for subject in dataset.subjects for name, value in subject.covariates.items()}
-    _, compiled = Variants(loaded, job.method in NEED_TORCH).for_settings({**dataset.overrides, **told})
+    variants = Variants(loaded, job.method in NEED_TORCH)
+    settings = {**dataset.overrides, **told}
+    _, compiled = (
+        variants.for_run(settings, dataset.subjects[0].regimen)
+        if dataset.subjects
+        else variants.for_settings(settings)
+    )
     unknowns = {n: str(u.default) for n, u in loaded.model.unknowns.items()}
     problem = assemble(
         compiled,

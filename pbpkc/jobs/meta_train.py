@@ -30,6 +30,7 @@ from pbpkc.experiment.scenario import find_scenario, parameter_vector
 from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.simulate import named, planned
 from pbpkc.jobs.variants import Variants
+from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.solve.output import versions
 from pbpkc.solve.timeline import timeline
 
@@ -146,6 +147,17 @@ def family_of(loaded: Spec, job: MetaTrainJob) -> tuple[CompiledModel, Family]:
             for one in dataset.subjects:
                 overrides = {**dataset.overrides, **one.covariates}
                 gathered.append((f"{name}:{one.id}", one.regimen, overrides, dataset))
+    for name, regimen, _, _ in gathered:
+        if what := regimen.solved_for:
+            raise SpecError(
+                [
+                    Diagnostic(
+                        "not-learned",
+                        f"scenario '{name}' has {what}, which a fast model does not solve for",
+                        help="train on scenarios that begin at given amounts, with doses that have a `count`",
+                    )
+                ]
+            )
     every: dict[str, float] = {}
     for _, _, overrides, _ in gathered:
         every |= overrides

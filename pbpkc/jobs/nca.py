@@ -85,6 +85,8 @@ def _unsuitable(run: SimulatedRun) -> str:
     given = [e for e in run.given if e.gives]
     if any(e.kind == "reset" for e in run.events):
         return "a reset"
+    if any(e.kind == "steady" for e in run.events):
+        return "doses at steady state"
     if len(given) != 1:
         return f"{len(given)} doses"
     if not run.trajectory.outcome.ok:

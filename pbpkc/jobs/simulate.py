@@ -227,18 +227,20 @@ def bound_scenario(model: Model, variants: Variants, name: str) -> tuple[Compile
 
 
 def bound_at(
-    variants: Variants, regimen: Regimen, overrides: Mapping[str, float]
+    variants: Variants, regimen: Regimen, overrides: Mapping[str, float], until: float = -np.inf
 ) -> tuple[CompiledModel, Array, BoundRegimen]:
     """The equations in which what is set is a parameter, p, and the regimen as numbers.
+
+    Doses that go on are given until the end of the run, or until `until` (h) if that is later.
 
     Raises
     ------
     SpecError
         For a dose that has no value.
     """
-    _, compiled = variants.for_settings(overrides)
+    _, compiled = variants.for_run(overrides, regimen)
     p = parameter_vector(compiled, overrides)
-    return compiled, p, bind(regimen, {**named(compiled, p), **overrides})
+    return compiled, p, bind(regimen, {**named(compiled, p), **overrides}, until=until)
 
 
 def _run(
@@ -251,7 +253,8 @@ def _run(
     options: SolverOptions,
     samples: int,
 ) -> SimulatedRun:
-    compiled, p, bound = bound_at(variants, regimen, overrides)
+    last = -np.inf if times is None else float(np.max(times))
+    compiled, p, bound = bound_at(variants, regimen, overrides, last)
     at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
     given = as_given(compiled, p, regimen, overrides)
     return SimulatedRun(scenario, id, solve(compiled, p, bound, at, options), bound.events, given)

@@ -173,7 +173,7 @@ def _prepare(
     problems = infeasible(model, overrides, f"person '{id}' in scenario '{name}'")
     if problems:
         raise SpecError(problems)
-    compiled, p, bound = bound_at(variants, plan.regimen, overrides)
+    compiled, p, bound = bound_at(variants, plan.regimen, overrides, float(np.max(times)))
     given = as_given(compiled, p, plan.regimen, overrides)
     return _Person(name, id, compiled, p, bound, given, times)
 

@@ -50,6 +50,15 @@ def with_trained(problem: FitProblem, path: Path | None, head: str) -> FitProble
             fast = FastModel(
                 exact.compiled, trained, seen, exact.columns[exact.shapes_prediction].astype(np.intp), head
             )
+        if what := exact.regimen.solved_for:
+            refused.append(
+                Diagnostic(
+                    "not-learned",
+                    f"ID {subject.id} has {what}, which a fast model does not solve for",
+                    help="fit with --method least-squares",
+                )
+            )
+            continue
         predictor = FastPredictor(exact, fast)
         try:
             predictor.demand_seen()

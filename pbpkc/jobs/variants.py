@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from pbpkc.compiler.driver import compile_model
 from pbpkc.compiler.specialise import hold, is_leaf
+from pbpkc.experiment.regimen import Regimen
 from pbpkc.experiment.scenario import not_in_equations
+from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.model import Model
 from pbpkc.runtime.load import load_numpy
 
@@ -33,6 +35,19 @@ class Variants:
     def __init__(self, loaded: Spec, torch: bool = False) -> None:
         self.loaded, self.torch = loaded, torch
         self._made: dict[frozenset[str], tuple[Model, CompiledModel]] = {}
+
+    def for_run(self, overrides: Mapping[str, float], regimen: Regimen) -> tuple[Model, CompiledModel]:
+        """As `for_settings`, with what the runs before set as a parameter too, at its value of this run."""
+        before: set[str] = set()
+        after = regimen.after
+        while after is not None:
+            before |= after.overrides.keys()
+            after = after.regimen.after
+        if not before:
+            return self.for_settings(overrides)
+        definitions = self.loaded.model.definitions
+        lookup = evaluate_definitions({name: d.expr for name, d in definitions.items()}, {})
+        return self.for_settings({**{name: float(lookup(name)) for name in sorted(before)}, **overrides})
 
     def for_settings(self, overrides: Mapping[str, float]) -> tuple[Model, CompiledModel]:
         """The model and its compiled form in which every set name that matters is a parameter."""

@@ -9,7 +9,6 @@ from pbpkc.language import nodes as n
 from pbpkc.language.bind import Context, Unbound
 from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.expression import Expr, div
-from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Dose
 from pbpkc.language.source import Span
 from pbpkc.language.spaces import compartment, read_space
@@ -198,23 +197,23 @@ class DoseLines:
                     help="leave one of them out, or write two doses",
                 )
             seen[word] = moment.span
-            if word == "steady":
-                self.table.problems.append(not_yet("`steady` doses", moment))
-                raise Unbound()
             if word not in _DOSE_WORDS:
                 raise binder.fail(
                     "misplaced",
                     f"`{word}` does not belong to a dose",
                     moment.span,
-                    help="a dose takes at, over or rate, every with count, lag, fraction",
+                    help="a dose takes at, over or rate, every with count or steady, lag, fraction",
                 )
             if amount is None and word not in _ROW_WORDS:
                 raise binder.fail(
                     "misplaced",
                     f"`{word}` does not belong to a line of a data block",
                     moment.span,
-                    help="the file says when and how often; the line may say over, rate, lag, fraction",
+                    help="the file says when and how often (II, ADDL, SS); the line may say over, rate, lag, "
+                    "fraction",
                 )
+            if word == "steady":
+                continue
             assert moment.value is not None
             if word == "count":
                 number = binder.constant(moment.value, ONE, "the count of doses is a whole number")
@@ -263,11 +262,11 @@ class DoseLines:
                 span,
                 help="leave one of them out: the other follows from the amount",
             )
-        if ("every" in given) != (count is not None):
-            lacks = "`count`" if "every" in given else "`every`"
-            raise binder.fail(
-                "repeat", f"this dose repeats without {lacks}", span, help="write every 12 [h] count 6"
-            )
+        steady = "steady" in seen
+        if ("every" in given) != (count is not None or steady):
+            lacks = "`count` or `steady`" if "every" in given else "`every`"
+            how = "every 12 [h] steady" if steady else "every 12 [h] count 6"
+            raise binder.fail("repeat", f"this dose repeats without {lacks}", span, help=f"write {how}")
         return Dose(
             species,
             state,
@@ -276,8 +275,9 @@ class DoseLines:
             given.get("over"),
             given.get("rate"),
             given.get("every"),
-            count or 1,
+            count if count is not None or steady else 1,
             given.get("lag"),
             given.get("fraction"),
+            steady=steady,
             span=span,
         )

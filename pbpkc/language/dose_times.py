@@ -127,6 +127,8 @@ def _after_the_end(
     if at is None or lag is None or every is None:
         return []
     limit = end + _SAME_TIME * abs(end)
+    if dose.count is None:
+        return []  # it goes on, and the end of the run is where it is looked at
     starts = [at + lag + repeat * every for repeat in range(dose.count)]
     given = [start for start in starts if start <= limit]
     where = f"in scenario '{scenario.name}'"

@@ -243,7 +243,8 @@ class Dose:
 
     `species` is the name of the state where that is a general one. `amount` is an amount of substance (the
     molar mass is already in it), None on a CMT line, where `mw` converts the file's AMT when that is a mass.
-    `every` and `count` repeat.
+    `every` and `count` repeat. One that is `steady` has been given for ever; without a `count` it goes on
+    until the run ends.
     """
 
     species: str
@@ -253,10 +254,11 @@ class Dose:
     over: Expr | None = None
     rate: Expr | None = None
     every: Expr | None = None
-    count: int = 1
+    count: int | None = 1
     lag: Expr | None = None
     fraction: Expr | None = None
     mw: Expr | None = None
+    steady: bool = False
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -319,6 +321,8 @@ class Scenario:
     data: DataBlock | None
     resets: tuple[Expr, ...] = ()  # times at which all states go back to the start
     changes: tuple[Change, ...] = ()
+    rests: bool = False  # the run begins in the steady state without doses
+    after: str | None = None  # it begins where the run of this scenario ends
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

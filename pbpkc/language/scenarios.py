@@ -13,7 +13,6 @@ from pbpkc.language.diagnostics import Label, respelt, similar
 from pbpkc.language.dose_lines import DoseLines
 from pbpkc.language.evaluate import NotEvaluable, evaluate, no_names
 from pbpkc.language.expression import Expr, Name
-from pbpkc.language.gather import not_yet
 from pbpkc.language.model import Change, DataBlock, Definition, Dose, Observable, Scenario
 from pbpkc.language.quantities import species_of
 from pbpkc.language.scope import name_span
@@ -86,6 +85,8 @@ class ScenarioReader:
         own: set[str] = set()  # names that this scenario sets; what its parent says of them is replaced
         starts: dict[str, Expr] = dict(parent.starts) if parent else {}
         resets: list[Expr] = []
+        beginnings: list[n.Syntax] = []
+        rests, after = (parent.rests, parent.after) if parent else (self.table.scope.rests, None)
         run = parent.run if parent else None
         data: DataBlock | None = None
         for item in block.items:
@@ -125,9 +126,11 @@ class ScenarioReader:
                             )
                         data = read_data(self, item, name)
                     case n.StartSteady():
-                        self.table.problems.append(not_yet("`start steady`", item))
+                        rests, after = True, None
+                        beginnings.append(item)
                     case n.StartAfter():
-                        self.table.problems.append(not_yet("`start after`", item))
+                        beginnings.append(item)
+                        rests, after = False, self._before(item, name, path)
                     case n.Reset():
                         resets.append(
                             binder.bind_as(
@@ -136,6 +139,15 @@ class ScenarioReader:
                         )
             except Unbound:
                 continue
+        if len(beginnings) > 1:
+            first, again = beginnings[:2]
+            binder.fail(
+                "duplicate-name",
+                f"the scenario '{name}' says twice where it begins",
+                again.span,
+                others=(Label(first.span, "first here"),),
+                help="leave one of them out",
+            )
         has_own = any(isinstance(i, n.DoseLine | n.Data) for i in block.items)
         if parent is not None and not has_own:
             doses, data = list(parent.doses), parent.data
@@ -143,7 +155,7 @@ class ScenarioReader:
             resets = list(parent.resets)
         if run is None and data is None:
             self.failed.add(name)
-            if any(isinstance(i, n.Run | n.Data | n.StartAfter) for i in block.items):
+            if any(isinstance(i, n.Run | n.Data) for i in block.items):
                 raise Unbound()  # what it says is wrong, and reported
             raise binder.fail(
                 "no-run",
@@ -161,10 +173,42 @@ class ScenarioReader:
             data,
             tuple(resets),
             tuple(changes),
+            rests,
+            after,
             span=block.span,
         )
         self.scenarios[name] = scenario
         return scenario
+
+    def _before(self, item: n.StartAfter, name: str, path: list[str]) -> str:
+        """The scenario whose end is the beginning of another."""
+        other, binder = item.scenario.name, self.table.binder
+        if other not in self.table.scope.scenarios:
+            near = similar(other, self.table.scope.scenarios)
+            raise binder.fail(
+                "unknown-name",
+                f"there is no scenario '{other}'",
+                item.scenario.span,
+                help=f"a scenario with a similar name exists: '{near}'"
+                if near
+                else "scenarios are " + ", ".join(self.table.scope.scenarios),
+            )
+        if other in (*path, name):
+            self.failed.update((*path, name))
+            raise binder.fail(
+                "cycle",
+                f"the scenario '{other}' begins after itself: {' -> '.join([*path, name, other])}",
+                item.span,
+                help="let one of them begin elsewhere",
+            )
+        if self._read(other, [*path, name]).data is not None:
+            raise binder.fail(
+                "misplaced",
+                f"the scenario '{other}' reads a data file, and a run of it has no one end",
+                item.span,
+                help="begin after a written scenario",
+            )
+        return other
 
     def context(self, where: str) -> Context:
         """Where a value of a scenario stands: no unknown term may be called."""

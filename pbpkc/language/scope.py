@@ -9,7 +9,7 @@ from itertools import product
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
-from pbpkc.language.gather import Gathered, declared_names, not_yet
+from pbpkc.language.gather import Gathered, declared_names
 from pbpkc.language.source import Span
 
 #: Words that may not be declared (rule 4.5).
@@ -70,6 +70,7 @@ class Scope:
     circulations: dict[str, n.Circulation] = field(default_factory=dict)
     odes: list[tuple[n.Ode, Indices]] = field(default_factory=list)
     starts: list[n.Start] = field(default_factory=list)
+    rests: bool = False  # `start steady` of the model
     sets: list[n.Set] = field(default_factory=list)
     checks: list[n.CheckRule | n.CheckValue] = field(default_factory=list)
     families: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -396,7 +397,7 @@ def _enter(statement: n.Statement, scope: Scope, gathered: Gathered) -> None:
         case n.Start():
             scope.starts.append(statement)
         case n.StartSteady():
-            problems.append(not_yet("`start steady`", statement))
+            scope.rests = True
         case n.Set():
             name = statement.target.parts[0].name
             if name in gathered.own:

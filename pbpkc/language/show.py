@@ -270,6 +270,10 @@ def _population(people: Population, model: Model) -> Iterator[str]:
 def _scenario(scenario: Scenario) -> Iterator[str]:
     yield from (f"set {name} = {to_text(value)}" for name, value in scenario.sets)
     yield from (f"start {name} = {to_text(value)}" for name, value in scenario.starts)
+    if scenario.rests:
+        yield "start steady"
+    if scenario.after is not None:
+        yield f"start after {scenario.after}"
     yield from (_dose(dose) for dose in scenario.doses)
     yield from (f"reset at {to_text(time)}" for time in scenario.resets)
     yield from (change_text(change) for change in scenario.changes)
@@ -300,8 +304,10 @@ def _dose(dose: Dose) -> str:
         "fraction": dose.fraction,
     }
     moments = [f"{word} {to_text(value)}" for word, value in words.items() if value is not None]
-    if dose.every is not None:
+    if dose.every is not None and dose.count is not None:
         moments.append(f"count {dose.count}")
+    if dose.steady:
+        moments.append("steady")
     return _joined("dose", amount, f"into {dose.state}", *moments)
 
 

@@ -125,8 +125,11 @@ def _dose(event: DoseEvent, subject: Subject, dataset: Dataset, model: Model) ->
         parts.append(f"over {_hours(event.duration, subject, dataset, model)}")
     if event.rate is not None:
         parts.append("by rate")
-    if event.every is not None and event.count > 1:
-        parts.append(f"every {_hours(event.every, subject, dataset, model)}, {event.count} times")
+    if event.every is not None and event.count != 1:
+        times = "to the end" if event.count is None else f"{event.count} times"
+        parts.append(f"every {_hours(event.every, subject, dataset, model)}, {times}")
+    if event.steady:
+        parts.append("from steady state" if event.steady == 1 else "added as at steady state")
     return " ".join(parts)
 
 

@@ -201,6 +201,8 @@ def _states(model: Model, system: System, written: LatexWriter) -> Iterator[Stat
 def _scenario(scenario: Scenario, fitted: bool) -> ScenarioRow:
     lines = [f"set {name} = {to_text(value)}" for name, value in scenario.sets]
     lines += [f"start {name} = {to_text(value)}" for name, value in scenario.starts]
+    lines += ["start steady"] if scenario.rests else []
+    lines += [f"start after {scenario.after}"] if scenario.after is not None else []
     lines += [_source(dose.span, f"dose {dose.species} into {dose.state}") for dose in scenario.doses]
     lines += [f"reset at {to_text(time)}" for time in scenario.resets]
     lines += [_source(change.span, change_text(change)) for change in scenario.changes]

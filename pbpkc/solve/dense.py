@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import StateEquations
+from pbpkc.solve.fixed_point import Unsteady
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
-from pbpkc.solve.reference import initial_state, jump, outcome, parameter_array, record
+from pbpkc.solve.passage import Passage, refusal
+from pbpkc.solve.reference import outcome, parameter_array, record
 from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord
 
@@ -156,13 +158,19 @@ def simulate_dense(
     p = parameter_array(compiled, p)
     equations = StateEquations(compiled, p)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
-    start = y = initial_state(equations, regimen)
     steps: list[DenseStep] = []
     found: list[Integration] = []
     reached = regimen.begin
     segments = timeline(regimen, np.empty(0), manifest["inputs"], compiled.state_names, end=end, p=p)
+    passage = Passage(equations, regimen, segments, options, atol)
+    y: Array | None = None
     for segment in segments:
-        y = jump(y, segment, start)
+        try:
+            y = passage.enter(passage.start.y if y is None else y, segment)
+        except Unsteady as error:
+            found.append(refusal(error, equations.size, 0))
+            reached = segment.t0
+            break
         part = integrate(
             equations.on(segment), y, segment.t1 - segment.t0, np.empty(0), options, atol, keep_path=True
         )

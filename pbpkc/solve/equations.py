@@ -145,7 +145,8 @@ class SensitivityEquations:
     columns : sequence of int
         Parameters to differentiate by.
     weights : ndarray, shape (k,)
-        Size of each parameter.
+        Size of each parameter. More than there are columns: what follows are derivatives by states of an
+        earlier time, which nothing drives.
     """
 
     def __init__(self, compiled: CompiledModel, p: Array, columns: Sequence[int], weights: Array) -> None:
@@ -154,7 +155,7 @@ class SensitivityEquations:
         self.derivatives = module.prepare_derivatives(p, self.states.c)
         self.weights = weights
         self.coupling = Coupling()
-        self.count = len(columns)
+        self.count = len(weights)
         self.size = self.states.size * (1 + self.count)
         position = {column: k for k, column in enumerate(columns)}
         rows, cols = manifest["d_rhs_dp"]["rows"], manifest["d_rhs_dp"]["cols"]
@@ -179,7 +180,8 @@ class SensitivityEquations:
         slope_flat, transposed = slope.reshape(-1), states.transposed
         forcing = np.zeros((k, n))
         forcing_flat = forcing.reshape(-1)
-        constant = None if segment.d_rate is None else segment.d_rate * self.weights[:, None]
+        driven = None if segment.d_rate is None else len(segment.d_rate)
+        constant = None if segment.d_rate is None else segment.d_rate * self.weights[:driven, None]
         moved = self._input_forcing(segment)
         nothing = np.full(self.size, np.nan)
 
@@ -200,9 +202,10 @@ class SensitivityEquations:
                 np.matmul(z[n:].reshape(k, n), slope, out=tail)
             tail += forcing
             if constant is not None:
-                tail += constant
+                tail[:driven] += constant
             if moved is not None:
-                tail += moved(t, y, u)
+                more = moved(t, y, u)
+                tail[: len(more)] += more
             return out
 
         # The true matrix also has d(J s + df/dp)/dy below the diagonal blocks. Leaving it out costs no
@@ -256,7 +259,7 @@ class SensitivityEquations:
         """What clocks and held inputs that depend on parameters add to the sensitivities, shape (k, S)."""
         if segment.d_u is None:
             return None
-        states, weights = self.states, self.weights[:, None]
+        states, weights = self.states, self.weights[: len(segment.d_u), None]
         pattern = states.compiled.manifest["d_rhs_du"]
         used = np.any(segment.d_u, axis=0)
         if segment.d_slope is not None:

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.solve.equations import StateEquations
+from pbpkc.solve.fixed_point import Unsteady
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
+from pbpkc.solve.passage import Passage, refusal
 from pbpkc.solve.steep import steep_suggestion
 from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
@@ -65,13 +67,19 @@ def simulate(
     segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order, p=p)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
     equations = StateEquations(compiled, p)
-    start = y = initial_state(equations, regimen, initial)
+    passage = Passage(equations, regimen, segments, options, atol, initial=initial)
 
-    values = np.full((times.size, y.size), np.nan)
+    values = np.full((times.size, equations.size), np.nan)
     found: list[Integration] = []
     reached = regimen.begin
+    y: Array | None = None
     for segment in segments:
-        y = jump(y, segment, start)
+        try:
+            y = passage.enter(passage.start.y if y is None else y, segment)
+        except Unsteady as error:
+            found.append(refusal(error, equations.size, 0))
+            reached = segment.t0
+            break
         part = integrate(
             equations.on(segment),
             y,
@@ -108,38 +116,6 @@ def parameter_array(compiled: CompiledModel, p: ArrayLike) -> Array:
         bad = [name for name, value in zip(names, p.tolist(), strict=True) if not np.isfinite(value)]
         raise ValueError(f"p is not finite for {', '.join(bad)}")
     return p
-
-
-def initial_state(
-    equations: StateEquations, regimen: BoundRegimen, initial: ArrayLike | None = None
-) -> Array:
-    """The state at the beginning: given, or the model's with the regimen's own values, shape (S,).
-
-    Raises
-    ------
-    ValueError
-        If `initial` has another length than the states.
-    """
-    if initial is not None:
-        y = np.array(initial, dtype=float)
-        if y.shape != (equations.size,):
-            raise ValueError(f"initial has shape {y.shape}; the model has {equations.size} states")
-        return y
-    y = np.array(equations.module.initial_state(equations.p, equations.c), dtype=float)
-    for start in regimen.starts:
-        y[start.state] = start.value
-    return y
-
-
-def jump(y: Array, segment: Segment, start: Array) -> Array:
-    """The state after the events at the start of a segment; a reset brings back `start`."""
-    for event in segment.events:
-        if event.kind == "reset":
-            y = start
-        elif event.kind == "bolus":
-            y = y.copy()
-            y[event.state] += event.value
-    return y
 
 
 def observe(equations: StateEquations, segments: Sequence[Segment], times: Array, y: Array) -> Array:

@@ -1,13 +1,6 @@
 """Exact forward sensitivities: the derivatives of a run by parameters, solved along with it.
 
-They obey ``ds/dt = J s + df/dp`` between events. At an event whose time depends on a parameter the state
-before and after move along different slopes, which gives the jump
-
-    s+ = s- + d(amount)/dp + (f- - f+) d(time)/dp
-
-and at a reset, after which nothing of what was before remains, ``s+ = s(start) - f+ d(time)/dp``
-
-(Galan S, Feehery WF, Barton PI 1999, Appl Numer Math 31:17, equation for explicit events).
+They obey ``ds/dt = J s + df/dp`` between events; `pbpkc.solve.jumps` has what they do there.
 """
 
 from __future__ import annotations
@@ -20,11 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbpkc.experiment.events import BoundRegimen
-from pbpkc.solve.equations import SensitivityEquations, StateEquations
+from pbpkc.solve.equations import SensitivityEquations
+from pbpkc.solve.fixed_point import Unsteady
 from pbpkc.solve.integrate import Integration, integrate
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
-from pbpkc.solve.reference import initial_state, observe, outcome, parameter_array, record
-from pbpkc.solve.timeline import Segment, base_inputs, timeline
+from pbpkc.solve.passage import Passage, refusal, sizes
+from pbpkc.solve.reference import observe, outcome, parameter_array, record
+from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -78,23 +73,29 @@ def simulate_with_sensitivities(
         raise ValueError(f"columns is {columns}; accepted are different indices below {p.size}")
     manifest = compiled.manifest
     active = _active(columns, compiled, regimen)
-    solved = [columns[i] for i in active]
+    solved = tuple(columns[i] for i in active)
     regimen = regimen.by([compiled.parameter_names[column] for column in solved])
     segments = timeline(regimen, times, manifest["inputs"], compiled.state_names, order, p=p)
-    weights = _sizes(p, solved)
+    weights = sizes(p, solved)
     equations = SensitivityEquations(compiled, p, solved, weights)
     states = equations.states
     n, k = states.size, len(solved)
     atol = absolute_tolerance(options, manifest["states"], regimen.smallest_dose)
 
-    start = initial_state(states, regimen)
-    d_start = _initial_sensitivity(equations, solved, regimen, compiled)
-    y, s = start, d_start
+    passage = Passage(states, regimen, segments, options, atol, solved)
     values = np.full((times.size, n * (1 + k)), np.nan)
     found: list[Integration] = []
     reached, before = regimen.begin, None
+    y = s = np.empty(0)
     for segment in segments:
-        y, s = _jump(states, y, s, before, segment, (start, d_start))
+        try:
+            if before is None:
+                y, s = passage.start.y, passage.start.s
+            y, s = passage.enter_with(y, s, before, segment)
+        except Unsteady as error:
+            found.append(refusal(error, n, 0))
+            reached = segment.t0
+            break
         together = np.concatenate((y, (s * weights[:, None]).ravel()))
         part = integrate(
             equations.on(segment), together, segment.t1 - segment.t0, times[segment.samples] - segment.t0,
@@ -125,30 +126,10 @@ def _active(columns: Sequence[int], compiled: CompiledModel, regimen: BoundRegim
     read = {*manifest["d_rhs_dp"]["cols"], *manifest["d_initial_dp"]["cols"]}
     read |= set(compiled.held_parameters)
     moved: set[str] = set()
-    for by in (*(e.d_time for e in regimen.events), *(e.d_value for e in regimen.events),
-               *(e.d_slope for e in regimen.events), *(s.d_value for s in regimen.starts)):  # fmt: skip
+    for by in regimen.derivatives():
         if by is not None:
             moved |= {regimen.names[i] for i in np.flatnonzero(by).tolist()}
     return [i for i, column in enumerate(columns) if column in read or names[column] in moved]
-
-
-def _sizes(p: Array, columns: Sequence[int]) -> Array:
-    """The size of each parameter, 1 for one that is zero."""
-    sizes = np.abs(p[list(columns)])
-    return np.where(sizes > 0.0, sizes, 1.0)
-
-
-def _initial_sensitivity(
-    equations: SensitivityEquations, columns: Sequence[int], regimen: BoundRegimen, compiled: CompiledModel
-) -> Array:
-    """Derivatives of the initial state, shape (k, S)."""
-    states = equations.states
-    pattern = compiled.manifest["d_initial_dp"]
-    entries = states.module.d_initial_dp(states.p, states.c, equations.derivatives)
-    s = _columns_of(entries, pattern, states.size, columns).T
-    for start in regimen.starts:
-        s[:, start.state] = 0.0 if start.d_value is None else start.d_value
-    return s
 
 
 def _columns_of(entries: Array, pattern: dict[str, list[int]], rows: int, columns: Sequence[int]) -> Array:
@@ -160,53 +141,6 @@ def _columns_of(entries: Array, pattern: dict[str, list[int]], rows: int, column
         at = [pattern["rows"][i] for i in chosen]
         dense[..., at, [position[pattern["cols"][i]] for i in chosen]] = entries[..., chosen]
     return dense
-
-
-def _jump(
-    states: StateEquations,
-    y: Array,
-    s: Array,
-    before: Segment | None,
-    segment: Segment,
-    start: tuple[Array, Array],
-) -> tuple[Array, Array]:
-    """States (S,) and sensitivities (k, S) after the events at the start of a segment.
-
-    A reset brings back `start`, both of the beginning.
-    """
-    if not segment.events:
-        return y, s
-    y, s, t = y.copy(), s.copy(), segment.t0
-    inputs = states.compiled.manifest["inputs"]
-    u = base_inputs(inputs, states.p) if before is None else before.inputs_at(t)
-    # Running infusions are the same before and after and drop out of every difference.
-    u[[k for k, item in enumerate(inputs) if item["kind"] == "infusion"]] = 0.0
-    for event in segment.events:
-        after_u = u.copy()
-        if event.kind == "reset":
-            y, s = start[0].copy(), start[1].copy()
-            u[[k for k, item in enumerate(inputs) if item["kind"] == "tad"]] = 0.0
-            if event.d_time is not None:
-                # What was before has no part in what is after, whose infusions have all ended.
-                s -= np.outer(event.d_time, states.module.rhs(t, y, states.p, u, states.c))
-            continue
-        kind = {"set": "held", "stop": ""}.get(event.kind, "tad")
-        moved = [k for k, i in enumerate(inputs) if i["kind"] == kind and i["target"] == event.species]
-        after_u[moved] = event.value if event.kind == "set" else 0.0
-        after_y = y
-        if event.kind == "bolus":
-            after_y = y.copy()
-            after_y[event.state] += event.value
-            if event.d_value is not None:
-                s[:, event.state] += event.d_value
-        if event.d_time is not None:
-            slope = states.module.rhs(t, y, states.p, u, states.c)
-            slope = slope - states.module.rhs(t, after_y, states.p, after_u, states.c)
-            if event.kind in ("start", "stop"):
-                slope[event.state] -= event.value
-            s += np.outer(event.d_time, slope)
-        y, u = after_y, after_u
-    return y, s
 
 
 def _observe_sensitivity(

@@ -327,7 +327,7 @@ scenario s {
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("identity", [1, 3, 4, 6, 7, 16, 17, 20])
+@pytest.mark.parametrize("identity", [1, 3, 4, 6, 7, 14, 16, 17, 20])
 def test_dosing_as_in_nonmem(shared_data: Path, identity: int) -> None:
     text = DOSING.replace("LOW", str(identity)).replace("HIGH", str(identity))
     if identity == 20:
@@ -340,15 +340,6 @@ def test_dosing_as_in_nonmem(shared_data: Path, identity: int) -> None:
     found = simulate(compiled, compiled.parameters(), bound, subject.time, options, order=subject.order)
     # NONMEM's table has five digits.
     np.testing.assert_allclose(found.observable("CP"), subject.dv, rtol=6e-5, atol=1e-3)
-
-
-@pytest.mark.parametrize("identity", [14])
-def test_dosing_that_comes_later_is_named(shared_data: Path, identity: int) -> None:
-    text = DOSING.replace("LOW", str(identity)).replace("HIGH", str(identity))
-    model = resolve(parse(SourceFile("dosing.pbpk", text)))
-    with pytest.raises(SpecError) as error:
-        read_dataset(model, path=shared_data / "nonmem-dosing" / "nonmem_dosing_dev.csv")
-    assert {d.code for d in error.value.diagnostics} == {"not-yet"}
 
 
 def test_a_value_on_a_dose_row_without_evid_is_said(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from pbpkc.engines.mipinn.kinds import infusion_targets, kind_of
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.integrate import integrate
+from pbpkc.solve.jumps import jumped
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
-from pbpkc.solve.reference import jump
 from pbpkc.solve.timeline import Segment, base_inputs, timeline
 
 Array = NDArray[np.float64]
@@ -126,7 +126,7 @@ def follow(
     beginning = y
     found = []
     for kind, segment in segments_of(compiled, task):
-        y = jump(y, segment, beginning)
+        y = jumped(y, segment, beginning)
         length = segment.t1 - segment.t0
         if length <= 0.0:
             continue

@@ -180,6 +180,8 @@ def obstacle(predictor: object) -> Failure | None:
         return Failure("the equations were not generated for torch", "load the model with its torch target")
     if predictor.regimen.resets:
         return Failure("a network has no reset within a subject", "use --method least-squares")
+    if what := predictor.regimen.solved_for:
+        return Failure(f"a network cannot begin with {what}", "use --method least-squares")
     names = [predictor.compiled.parameter_names[column] for column in predictor.columns]
     moved = [name for name in names if name in predictor.regimen.reads]
     if moved:
