@@ -47,16 +47,35 @@ def distinct_scenarios(model: Model) -> dict[str, tuple[str, ...]]:
     }
 
 
+def like_scenarios(model: Model) -> dict[str, tuple[str, ...]]:
+    """The first of each kind of written scenarios, with the others that exercise exactly the same.
+
+    Parameters
+    ----------
+    model : Model
+    """
+    kinds: dict[frozenset[tuple[str, str]], list[str]] = {}
+    for scenario in model.scenarios.values():
+        if scenario.data is None:
+            kinds.setdefault(_exercised(model, scenario), []).append(scenario.name)
+    return {first: tuple(others) for first, *others in kinds.values()}
+
+
 def _exercised(model: Model, scenario: Scenario) -> frozenset[tuple[str, str]]:
     full = {state.name for state in model.states if state.start is not None and not state.sink}
     full |= {name for name, _ in scenario.starts} | {dose.state for dose in scenario.doses}
+    before = model.scenarios.get(scenario.after or "")
+    while before is not None:
+        full |= {dose.state for dose in before.doses} | {name for name, _ in before.starts}
+        before = model.scenarios.get(before.after or "")
     reached = _reachable(model.arrows, full)
     dosed = {
         ("infusion" if dose.over is not None or dose.rate is not None else "bolus", dose.state)
         for dose in scenario.doses
     }
-    if scenario.resets:
-        dosed.add(("reset", ""))
+    dosed |= {("steady", dose.state) for dose in scenario.doses if dose.steady}
+    kinds = {"reset": scenario.resets, "rests": scenario.rests, "after": scenario.after}
+    dosed |= {(kind, "") for kind, there in kinds.items() if there}
     written = {name: _written(model, name) for name, _ in scenario.sets}
     # What replaces a computed value makes other equations, in which it is a parameter.
     changed = ",".join(sorted(name for name, expr in written.items() if not isinstance(expr, Const)))

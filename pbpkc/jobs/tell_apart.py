@@ -1,6 +1,6 @@
 """Which masked parameters the experiments of a spec could tell apart, found before any data.
 
-One item for each scenario that exercises something new, on all observables of the spec; see
+One item for each kind of scenario, on all observables of the spec; see
 `pbpkc.infer.structural`. A parameter that no observable depends on is found from the equations alone.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.check.coverage import distinct_scenarios
+from pbpkc.check.coverage import like_scenarios
 from pbpkc.check.report import CheckItem
 from pbpkc.experiment.bind import bind
 from pbpkc.experiment.changes import ChangeEvent
@@ -48,7 +48,7 @@ def tell_apart(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     for name in masked:
         if name not in measured:
             yield CheckItem("identifiable", name, "warning", "masked, and no observable depends on it")
-    stands_for = distinct_scenarios(loaded.model)
+    stands_for = like_scenarios(loaded.model)
     space = _space(loaded, [name for name in masked if name in in_curves])
     if space is None or not stands_for:
         return
@@ -102,7 +102,7 @@ def _read(loaded: Spec) -> tuple[frozenset[str], frozenset[str]]:
     """Names that some curve depends on, and those that anything measured depends on.
 
     The first are read by the equations behind an observable, or by the doses of a written scenario; the
-    second also by error models and by the dose lines of a data block.
+    second also by error models, populations and the dose lines of a data block.
     """
     model = loaded.model
     curves = {name for seen in loaded.stages.analysed.depends.influence.values() for name in seen}
@@ -117,8 +117,10 @@ def _read(loaded: Spec) -> tuple[frozenset[str], frozenset[str]]:
     definitions = {name: definition.expr for name, definition in model.definitions.items()}
     errors = [e for o in model.observables if o.error for e in (o.error.proportional, o.error.additive) if e]
     limits = [o.lloq for o in model.observables if o.lloq]
+    # The spread of a population shows between people, not in one person's curves.
+    spreads = [e for p in model.populations.values() for v in p.variations for e in v.arguments.values()]
     # A regimen knows what its quantities read, through definitions.
-    starts = tuple((0, e, 1.0) for e in (*errors, *limits))
+    starts = tuple((0, e, 1.0) for e in (*errors, *limits, *spreads))
     others = Regimen(tuple(rows), starts, definitions=definitions, changes=tuple(changes))
     return frozenset(curves), frozenset(curves | others.reads)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbpkc.check.coverage import distinct_scenarios
+from pbpkc.check.coverage import distinct_scenarios, like_scenarios
 from pbpkc.infer.structural import structural_identifiability
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 from pbpkc.jobs.loaded import load
@@ -92,6 +92,18 @@ def test_scenarios_that_exercise_the_same_are_examined_once(tmp_path: Path) -> N
     spec = tmp_path / "model.pbpk"
     spec.write_text(_spec(ORAL, more, IV, V))
     assert distinct_scenarios(load(spec).model) == {"po": ("po_again",), "iv": ()}
+    assert like_scenarios(load(spec).model) == {"po": ("po_again",), "iv": ()}
+    # A dose by both ways runs through the terms of either; what it tells is another matter.
+    both = "scenario both { dose D 1 [mg] into gut; dose D 1 [mg] into plasma; run 24 [h] }\n"
+    spec.write_text(_spec(ORAL, IV, both, V))
+    assert distinct_scenarios(load(spec).model) == {"both": ("po", "iv")}
+    assert like_scenarios(load(spec).model) == {"po": (), "iv": (), "both": ()}
+
+
+def test_the_spread_of_a_population_is_no_parameter_of_a_curve(tmp_path: Path) -> None:
+    spread = "masked om ~ lognormal(30 [%], cv = 50 [%]) in (1, 90) [%]\n"
+    spread += "population p { cl ~ lognormal(cv = om) }\n"
+    assert "om" not in _found(tmp_path, _spec(ORAL, V, spread))
 
 
 def _space(*names: str) -> ParameterSpace:
