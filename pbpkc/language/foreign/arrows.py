@@ -7,7 +7,7 @@ term and others gain its parts (``QC`` against ``QL + QK``), the parts are arrow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -30,6 +30,9 @@ from pbpkc.language.source import Span
 
 #: A loss and gains whose sizes differ by more than this are taken for different things.
 _NEAR = 0.65
+
+#: Brackets within brackets are opened this far, and into so many terms; what is larger stays one term.
+_DEEPEST, _MOST_PIECES = 12, 200
 
 
 @dataclass(frozen=True)
@@ -159,12 +162,12 @@ def pieces(term: Term, model: OdeModel, sign: int = 1, depth: int = 0) -> list[t
     """The terms of a term with its brackets opened, and the sums that names stand for."""
     found: list[tuple[int, Term]] = []
     for own, part in top_terms(term, model, sign):
-        opened = _opened_once(part, model) if depth < 12 else None
+        opened = _opened_once(part, model) if depth < _DEEPEST else None
         if opened is None:
             found.append((own, part))
         else:
             found += pieces(opened, model, own, depth + 1)
-    return found[:200]
+    return found if len(found) <= _MOST_PIECES else [(sign, term)]
 
 
 def _opened_once(term: Term, model: OdeModel) -> Term | None:
@@ -325,13 +328,14 @@ def _shared(items: list[Item], expander: Expander, model: OdeModel) -> tuple[lis
             drivers.setdefault(driver, []).append(item)
     arrows: list[Arrow] = []
     used: set[int] = set()
+    known = known_values(model)
     for group in drivers.values():
         losses = [i for i in group if i.sign < 0]
         sources = {i.compartment for i in losses}
         gains = [i for i in group if i.sign > 0 and i.compartment not in sources]
         if len(sources) != 1 or not gains:
             continue
-        covered, gap = _covering(losses, gains, expander, model)
+        covered, gap = _covering(losses, gains, expander, model, known)
         if covered is None:
             continue
         source = sources.pop()
@@ -352,7 +356,7 @@ def _shared(items: list[Item], expander: Expander, model: OdeModel) -> tuple[lis
 
 
 def _covering(
-    losses: list[Item], gains: list[Item], expander: Expander, model: OdeModel
+    losses: list[Item], gains: list[Item], expander: Expander, model: OdeModel, known: Mapping[str, float]
 ) -> tuple[list[Item] | None, bool]:
     """The losses that are these gains, and whether something is left between them."""
     wanted = total([g.sum for g in gains])
@@ -362,12 +366,12 @@ def _covering(
             return subset, False
     if not all(flow_factor(g.term, model) is not None for g in gains):
         return None, False
-    size = _size(wanted, expander, model)
+    size = _size(wanted, expander, model, known)
     if size is None or size <= 0:
         return None, False
     near = []
     for subset in subsets:
-        lost = _size(total([i.sum for i in subset]), expander, model)
+        lost = _size(total([i.sum for i in subset]), expander, model, known)
         if lost is not None and abs(-lost - size) <= _NEAR * size:
             near.append((abs(-lost - size), len(subset), subset))
     return (min(near, key=lambda n: n[:2])[2], True) if near else (None, False)
@@ -394,7 +398,7 @@ def known_values(model: OdeModel) -> dict[str, float]:
     return known
 
 
-def _size(sum_: Sum, expander: Expander, model: OdeModel) -> float | None:
+def _size(sum_: Sum, expander: Expander, model: OdeModel, known: Mapping[str, float]) -> float | None:
     """The value of the coefficients of a sum whose products share one driver."""
     moving = frozenset(model.compartments)
     bare: dict[Product, Fraction] = {}
@@ -402,7 +406,7 @@ def _size(sum_: Sum, expander: Expander, model: OdeModel) -> float | None:
         rest = split_product(product, moving, expander.reads)[1]
         bare[rest] = bare.get(rest, Fraction(0)) + coefficient
     try:
-        return expander.value(bare, known_values(model))
+        return expander.value(bare, known)
     except (NoNumber, ArithmeticError, ValueError):
         return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pbpkc.language.diagnostics import Diagnostic, SpecError, in_reading_order
 from pbpkc.language.foreign import mrgsolve_blocks, rxode2_text
 from pbpkc.language.foreign.arrows import recover
+from pbpkc.language.foreign.equal import demand_equal
 from pbpkc.language.foreign.faults import examine
 from pbpkc.language.foreign.model import OdeModel, Tool
 from pbpkc.language.foreign.mrgsolve import read_mrgsolve
@@ -14,6 +15,9 @@ from pbpkc.language.foreign.program import follow
 from pbpkc.language.foreign.rxode2 import read_rxode2
 from pbpkc.language.foreign.write import write_spec
 from pbpkc.language.source import SourceFile
+
+#: Larger texts are refused: no model written by a person comes near it.
+MOST_CHARACTERS = 400_000
 
 TOOLS: tuple[Tool, ...] = ("mrgsolve", "rxode2")
 
@@ -59,10 +63,35 @@ def import_model(file: SourceFile, tool: Tool | None = None, *, stem: str = "imp
     SpecError
         Where the text is no system of differential equations, with every place and what to do.
     """
-    tool = tool or tell_tool(file)
+    if len(file.text) > MOST_CHARACTERS:
+        raise SpecError(
+            [
+                Diagnostic(
+                    "too-long",
+                    f"'{file.name}' has more than {MOST_CHARACTERS:,} characters",
+                    help="a model is far shorter; check that this file is one",
+                )
+            ]
+        )
+    try:
+        return _convert(file, tool or tell_tool(file), stem)
+    except RecursionError as error:
+        raise SpecError(
+            [
+                Diagnostic(
+                    "too-nested",
+                    f"the expressions of '{file.name}' are nested too deeply, or too long",
+                    help="give parts of them names of their own",
+                )
+            ]
+        ) from error
+
+
+def _convert(file: SourceFile, tool: Tool, stem: str) -> Imported:
     reading = read_mrgsolve(file) if tool == "mrgsolve" else read_rxode2(file)
     model = follow(reading)
     arrows, expander = recover(model)
+    demand_equal(model, arrows)
     findings = examine(model, arrows, expander)
     text, renamed = write_spec(model, arrows, findings, stem)
     _demand_compiles(text, file)

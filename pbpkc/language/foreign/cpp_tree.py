@@ -184,10 +184,10 @@ class _Cpp:
         ]
 
     def _declared(self, type_: str, tree: Tree[Any]) -> list[Statement]:
-        name, value = tree.children
+        name, *given = tree.children
         place = self.span(tree)
         kind = type_.split()[-1]
-        term = None if value is None else self.term(value)
+        term = self.term(given[0]) if given else None
         if kind in ("int", "long", "localint") and not (term is None or _whole(term)):
             raise _refuse(
                 "integer-value", f"'{name}' is an {kind}, which cuts off what stands behind the point", place,

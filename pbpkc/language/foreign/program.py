@@ -69,6 +69,7 @@ class _Program:
                 dosing.setdefault(comp, {})[word] = term
             elif word == "initial":
                 self._still(term, values, span, f"the initial value of '{comp}'")
+        self._stale(kept, curves, [self._renamed(term, names) for _, term in outputs])
         raise_if_errors(self.run.problems)
         return OdeModel(
             self.reading,
@@ -84,6 +85,22 @@ class _Program:
             tuple(self.run.assumptions),
             tuple(self.run.findings),
         )
+
+    def _stale(self, kept: Mapping[str, Local], curves: frozenset[str], outputs: list[Term]) -> None:
+        """What $TABLE reads of $ODE is of the solver's last step there, and of the time itself here."""
+        if self.reading.tool != "mrgsolve":
+            return
+        of_ode = {n for n in curves if kept[n].block == "ode" and n not in self.reading.macros}
+        reported = [*outputs, *(k.value for k in kept.values() if k.block == "table")]
+        read = set().union(*map(names_in, reported))
+        stale = sorted(of_ode & read)
+        if stale:
+            message = (
+                f"what is reported of values of $ODE ({', '.join(stale)}) is theirs at that time; the tool "
+                "reports those of its solver's last evaluation"
+            )
+            span = kept[stale[0]].span
+            self.run.assumptions.append(Diagnostic("assumed", message, (Label(span),), severity="note"))
 
     def _typical(self) -> None:
         for kind, message in (

@@ -117,7 +117,9 @@ class Run:
     def _set(self, name: str, value: Term, span: Span, block: str) -> None:
         state = self.state
         before = state.versions.get(name, [])
-        if before and before[-1] not in state.read_since and name not in self.reading.special:
+        # `double x = 0;` in front of an if only declares.
+        begun = before and _is_zero(state.local[before[-1]].value)
+        if before and not begun and before[-1] not in state.read_since and name not in self.reading.special:
             self.warn(
                 "set-twice", f"the value of '{name}' is set again before anything reads it", span,
                 Label(state.local[before[-1]].span, "this value is never read"),
@@ -298,6 +300,10 @@ class Run:
         """Report a doubt."""
         labels = ((Label(span),) if span else ()) + ((other,) if other else ())
         self.findings.append(Diagnostic(code, message, labels, help=help, severity="warning"))
+
+
+def _is_zero(term: Term) -> bool:
+    return isinstance(term, Num) and term.value == 0
 
 
 def assignments(statements: Sequence[Statement]) -> list[Assign]:

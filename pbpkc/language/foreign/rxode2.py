@@ -120,24 +120,30 @@ class _Ini:
 
     def _estimate(self, tree: Tree[Any], reader: Rx, span: Span) -> Term:
         while tree.data == "call" and str(tree.children[0]) in ("fix", "fixed", "c"):
-            given = [a for a in tree.children[1:] if a is not None]
-            words = [
-                a for a in given if not (a.data == "name" and str(a.children[0]) in ("fix", "fixed", "FIX"))
+            word, *arguments = tree.children
+            given = [
+                a
+                for a in arguments
+                if a is not None and not (a.data == "name" and str(a.children[0]).lower() in ("fix", "fixed"))
             ]
-            if str(tree.children[0]) == "c" and len(words) in (2, 3):
+            if not 1 <= len(given) <= 3:
+                raise _refuse(
+                    "arguments", f"{word}() holds no estimate", span, "write tka <- c(low, estimate, high)"
+                )
+            if len(given) > 1:
                 self.assumptions.append(
                     Diagnostic(
                         "left-out", "bounds of an estimate are left out; `masked` says them in a spec",
                         (Label(span),), severity="note",
                     )
                 )  # fmt: skip
-            tree = words[1] if len(words) in (2, 3) and str(tree.children[0]) == "c" else words[0]
+            tree = given[min(1, len(given) - 1)]
         return worked_out(reader.term(tree), "an estimate is a number")
 
     def _effect(self, tree: Tree[Any], reader: Rx, span: Span) -> str:
         names = [str(n) for n in tree.children[0].children]
         value = tree.children[1]
-        while value.data == "call" and str(value.children[0]) in ("fix", "fixed"):
+        while value.data == "call" and str(value.children[0]) in ("fix", "fixed") and value.children[1]:
             value = value.children[1]
         entries = (
             [a for a in value.children[1:] if a is not None]

@@ -76,7 +76,7 @@ def find_parts(file: SourceFile) -> Found:
     closed, _ = _blank(file, strings=True)
     parts: list[Part] = []
     outer = list(bare)
-    for match in _CALL.finditer(closed if '"' not in file.text else bare):
+    for match in _CALL.finditer(closed):
         word = "ini" if match.group(1) == "ini" else "code"
         opened = match.end() - 1
         end = _closing(closed, opened) if bare[opened] == "{" else _closing_quote(file.text, opened)

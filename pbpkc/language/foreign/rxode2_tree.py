@@ -193,12 +193,12 @@ class Rx:
             case "block":
                 return list(self.statements(tree.children))
             case "branch":
-                test, then, other = tree.children
+                test, then, *other = tree.children
                 return [
                     Branch(
                         self.test(test),
                         tuple(self._statement(then)),
-                        tuple(self._statement(other)) if other is not None else (),
+                        tuple(self._statement(other[0])) if other else (),
                         self.span(tree),
                     )
                 ]

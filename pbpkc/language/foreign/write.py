@@ -185,7 +185,12 @@ class _Writer:
         for arrow in self.arrows:
             if isinstance(arrow.rate, Sym) and arrow.rate.name in self.model.curves:
                 found.setdefault(arrow.rate.name, []).append(arrow)
-        return {n: a[0] for n, a in found.items() if len(a) == 1 and n not in self.folded}
+        # What is read elsewhere, as a concentration that is summed up is, stays a curve.
+        read = set().union(
+            *(names_in(local.value) for local in self.model.locals.values()),
+            *(names_in(term) for _, term in self.model.outputs),
+        )
+        return {n: a[0] for n, a in found.items() if len(a) == 1 and n not in read}
 
     def _arrows(self) -> list[_Line]:
         own = {id(arrow): name for name, arrow in self.processes.items()}
@@ -265,10 +270,20 @@ class _Writer:
         lines += [_scenario_text(self.names.new("doses"), doses, run)]
         if timed:
             lines += [_scenario_text(self.names.new("modelled_infusions"), timed, run)]
+        numbers = {c: i for i, c in enumerate(model.compartments, 1)}
+        rows = [
+            f"#   CMT {numbers[c]} dose into {self.names.of[c]}"
+            + "".join(f" {_DOSE_WORDS[w]} {text}" for w, text in sorted(self.dosing.get(c, {}).items()))
+            for c in dosed
+        ]
         example = self.names.of[first]
         lines += [
             "# An example, made up: 100 every 12 time units, six times",
             f"# scenario repeated {{ dose 100 into {example} at 0 every 12 count 6; run 72 }}",
+            "# Doses from a table with the columns ID, TIME, AMT, CMT of the source",
+            '# scenario table { data "doses.csv" {',
+            *rows,
+            "# } }",
         ]
         return lines
 

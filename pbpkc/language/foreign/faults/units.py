@@ -1,7 +1,7 @@
 """Annotated units: sums and assignments in which they do not meet.
 
 Only annotations carry a unit; what has none fits everything. A number that is a usual factor between units
-(60, 1000, 0.001) converts what it multiplies, any other is a share or a count and changes nothing.
+(60, 1000, 0.001) converts what it multiplies; any other is a share, and of a mass nobody knows of what.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from pbpkc.language.foreign.model import OdeModel
 from pbpkc.language.foreign.quantities import unit_of
 from pbpkc.language.foreign.terms import Call, If, Num, Op, Sym, Term, names_in
 from pbpkc.language.source import Span
-from pbpkc.language.units import ONE, Dimension, canonical_text
+from pbpkc.language.units import BASES, ONE, Dimension, canonical_text
 
 _FACTORS = frozenset(
     Fraction(a) * Fraction(b)
     for a in (1, 60, 3600, 24, 1440, 7, 168, Fraction(1, 60), Fraction(1, 3600), Fraction(1, 24))
     for b in (1, 1000, 1_000_000, Fraction(1, 1000), Fraction(1, 1_000_000))
 ) - {Fraction(1)}
+
+
+_MASS_PLACE = [name for name, _ in BASES].index("mass")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class _Units:
         if number is not None and (left is None) != (right is None):
             known = left or right
             assert known is not None
+            if number not in _FACTORS and (sign < 0 or known.dimension.powers[_MASS_PLACE]):
+                return None  # 70 of (WT / 70) and 0.026 of 0.026 * WT have units of their own
             if left is None and sign < 0:
                 dimension = ONE / known.dimension
                 factor = None if known.factor is None else 1 / known.factor
