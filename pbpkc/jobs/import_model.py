@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pbpkc.body.usual_in_source import unusual_in_source
 from pbpkc.language.foreign import Imported, import_model
 
 if TYPE_CHECKING:
@@ -35,4 +36,5 @@ def import_file(path: str | Path, tool: Tool | None = None, *, name: str | None 
     """
     from pbpkc.language.parse import read_source
 
-    return import_model(read_source(path), tool, stem=name or Path(path).stem)
+    source = read_source(path)
+    return import_model(source, tool, stem=name or Path(path).stem, look=unusual_in_source)

@@ -7,13 +7,14 @@ import re
 import pytest
 from foreign_models import BODY, CASES, ONE, RESPONSE, TWO
 
+from pbpkc.body.usual_in_source import unusual_in_source
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.foreign import Imported, import_model
 from pbpkc.language.source import SourceFile
 
 
 def imported(text: str, name: str = "model.cpp") -> Imported:
-    return import_model(SourceFile(name, text))
+    return import_model(SourceFile(name, text), look=unusual_in_source)
 
 
 def warnings(text: str, name: str = "model.cpp") -> list[Diagnostic]:
@@ -208,8 +209,8 @@ FAULTS = {
     ),
     "cardiac output of nobody": (
         [("QC   : 300 : cardiac output (L/h)", "QC   : 5.6 : cardiac output (L/h)")],
-        "unusual-value",
-        "'QC' is 5.6 L/h, 5.6 L/h; people have 150 to 800",
+        "unusual",
+        "'QC' is 5.6 L/h; a human adult has",
         "QC   : 5.6",
     ),
 }

@@ -21,8 +21,9 @@ param ka = 1.2
 param ke = 0.1
 state GUT = 0
 state CENT = 0
+state OUT = 0
 process absorption : GUT -> CENT rate ka * GUT
-process loss : CENT -> outside rate ke * CENT
+process loss : CENT -> OUT rate ke * CENT
 observe gut = GUT in [1]
 observe central = CENT in [1]
 scenario bolus { dose 100 into GUT at 1 lag 0.5 fraction share; run 10 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pbpkc.language.diagnostics import Diagnostic, SpecError, in_reading_order
@@ -46,7 +47,13 @@ class Imported:
     model: OdeModel
 
 
-def import_model(file: SourceFile, tool: Tool | None = None, *, stem: str = "imported") -> Imported:
+def import_model(
+    file: SourceFile,
+    tool: Tool | None = None,
+    *,
+    stem: str = "imported",
+    look: Callable[[OdeModel], Iterable[Diagnostic]] = lambda model: (),
+) -> Imported:
     """The spec of a model written for another tool.
 
     Parameters
@@ -56,7 +63,9 @@ def import_model(file: SourceFile, tool: Tool | None = None, *, stem: str = "imp
     tool : {"mrgsolve", "rxode2"}, optional
         Told by the text if left out.
     stem : str
-        Name of the model where the source gives none.
+        Name of the model in the spec.
+    look : callable, optional
+        Finds more in the model than its equations and annotations tell.
 
     Raises
     ------
@@ -74,7 +83,7 @@ def import_model(file: SourceFile, tool: Tool | None = None, *, stem: str = "imp
             ]
         )
     try:
-        return _convert(file, tool or tell_tool(file), stem)
+        return _convert(file, tool or tell_tool(file), stem, look)
     except RecursionError as error:
         raise SpecError(
             [
@@ -87,16 +96,18 @@ def import_model(file: SourceFile, tool: Tool | None = None, *, stem: str = "imp
         ) from error
 
 
-def _convert(file: SourceFile, tool: Tool, stem: str) -> Imported:
+def _convert(
+    file: SourceFile, tool: Tool, stem: str, look: Callable[[OdeModel], Iterable[Diagnostic]]
+) -> Imported:
     reading = read_mrgsolve(file) if tool == "mrgsolve" else read_rxode2(file)
     model = follow(reading)
     arrows, expander = recover(model)
     demand_equal(model, arrows)
-    findings = examine(model, arrows, expander)
+    findings = in_reading_order([*examine(model, arrows, expander), *look(model)])
     text, renamed = write_spec(model, arrows, findings, stem)
     _demand_compiles(text, file)
     assumptions = in_reading_order([*model.assumptions, *renamed])
-    return Imported(text, tool, tuple(assumptions), tuple(in_reading_order(findings)), model)
+    return Imported(text, tool, tuple(assumptions), tuple(findings), model)
 
 
 def _demand_compiles(text: str, file: SourceFile) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that look wrong: shares called percent, twins that differ by one digit, unusual values."""
+"""Numbers that look wrong by themselves: shares called percent, twins that differ by one digit."""
 
 from __future__ import annotations
 
@@ -8,27 +8,15 @@ from fractions import Fraction
 
 from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.foreign.model import OdeModel, Value
-from pbpkc.language.foreign.quantities import factors, read_unit
+from pbpkc.language.foreign.quantities import factors
 from pbpkc.language.foreign.terms import Num, Op, Sym, Term, walk
 from pbpkc.language.source import Span
-from pbpkc.language.units import FLOW, MASS, ONE, Dimension
-
-#: What a value is, in whose unit, and between what it lies in people; ICRP Publication 89 (2002), adults at
-#: rest, and premature infants at the low end of weight. Wide on purpose: outside is a unit or a digit, not a
-#: person.
-_USUAL: tuple[tuple[str, Dimension, float, float, str], ...] = (
-    (r"^(CO|QC|QCO|QTOT|cardiac_?output)$|\bcardiac output\b", FLOW, 150.0, 800.0, "L/h"),
-    (r"^(GFR)$|\bglomerular filtration\b", FLOW, 0.5, 15.0, "L/h"),
-    (r"^(BW|WT|BWT|bodyweight)$|\bbody ?weight\b", MASS, 0.3, 300.0, "kg"),
-    (r"^(HCT|hematocrit)$|\bhematocrit\b", ONE, 0.15, 0.75, "1"),
-)
 
 
 def numbers(model: OdeModel) -> Iterator[Diagnostic]:
-    """Shares with a percent sign, numbers that differ by a digit, values outside what people have."""
+    """Shares with a percent sign, and numbers that differ by a digit."""
     for value in model.values.values():
         yield from _percent(value)
-        yield from _usual(value)
     yield from _twins(model)
 
 
@@ -51,30 +39,6 @@ def _percent(value: Value) -> Iterator[Diagnostic]:
         f"{100 * float(number):g} [%] for the share, {float(number):g} [%] for less than one in a hundred",
         severity="warning",
     )
-
-
-def _usual(value: Value) -> Iterator[Diagnostic]:
-    number, unit = _number(value), read_unit(value.unit)
-    if number is None:
-        return
-    for pattern, dimension, low, high, shown in _USUAL:
-        named = re.search(pattern, value.name, re.IGNORECASE) or re.search(pattern, value.doc, re.IGNORECASE)
-        if not named:
-            continue
-        if unit is None or unit.dimension != dimension:
-            return
-        found = float(number * unit.factor)
-        if not low <= found <= high:
-            yield Diagnostic(
-                "unusual-value",
-                f"'{value.name}' is {float(number):g} {value.unit}, {found:.4g} {shown}; "
-                f"people have {low:g} to {high:g}",
-                (Label(value.span),),
-                ("the range is that of ICRP Publication 89 (2002), widened",),
-                "check number and unit; for an animal that is right",
-                "warning",
-            )
-        return
 
 
 def _twins(model: OdeModel) -> Iterator[Diagnostic]:
