@@ -117,8 +117,6 @@ def analyse(path: Path, texts: Texts, before: Analysis | None = None) -> Analysi
         # What is missing in a broken statement would be reported wherever it is read.
         problems = parsed.problems or tuple(d for found in broken.values() for d in found)
     model = examined.model if not broken else None
-    if model is not None:
-        problems += tuple(d for d in remarks(model) if d not in problems)
     kept = before.definitions if before is not None and model is None else {}
     return Analysis(
         file,

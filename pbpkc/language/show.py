@@ -66,11 +66,11 @@ def _lines(model: Model) -> Iterator[str]:
     yield f"time {model.time_unit}"
     if len(model.files) > 1:
         yield "uses " + ", ".join(Path(f.name).name for f in model.files[1:])
-    values = _Values(model)
+    values = Values(model)
     for title, kinds in _SECTIONS:
         chosen = [d for d in model.definitions.values() if d.kind in kinds]
         yield from _block(title, _aligned(_definition(d, name, values) for d, name in _collapsed(chosen)))
-    yield from _block("unknown terms", (line for u in model.unknowns.values() for line in _unknown(u)))
+    yield from _block("unknown terms", (line for u in model.unknowns.values() for line in unknown_lines(u)))
     yield from _block("nodes", _aligned(_node(model, name) for name in model.nodes))
     yield from _block("species", (line for s in model.species.values() for line in _species(s)))
     yield from _block(
@@ -98,22 +98,24 @@ def _lines(model: Model) -> Iterator[str]:
             for s in model.states
         ),
     )
-    yield from _block("arrows", _aligned(_arrow(model, a) for a in model.arrows))
-    yield from _block("observables", (line for o in model.observables for line in _observable(o)))
+    yield from _block("arrows", _aligned(arrow_cells(model, a) for a in model.arrows))
+    yield from _block("observables", (line for o in model.observables for line in observable_lines(o)))
     for people in model.populations.values():
         title = _joined(f"population {people.name}", _quoted(people.doc))
-        yield from _block(title, _population(people, model))
+        yield from _block(title, population_lines(people, model))
     for scenario in model.scenarios.values():
-        yield from _block(_joined(f"scenario {scenario.name}", _quoted(scenario.doc)), _scenario(scenario))
+        yield from _block(
+            _joined(f"scenario {scenario.name}", _quoted(scenario.doc)), scenario_lines(scenario)
+        )
     checks = [", ".join(model.demands)] if model.demands else []
-    checks += [f"{c.text} in {_range(c.low, c.high, c.unit)}" for c in model.checks]
+    checks += [f"{c.text} in {range_text(c.low, c.high, c.unit)}" for c in model.checks]
     yield from _block("checks", checks)
 
 
 # ------------------------------------------------------------------ definitions
 
 
-class _Values:
+class Values:
     """Numbers of the definitions that have one without a state, at the spec's own values."""
 
     def __init__(self, model: Model) -> None:
@@ -127,11 +129,11 @@ class _Values:
             value = float(self.lookup(name))
         except (KeyError, ValueError, ArithmeticError):
             return ""
-        return _quantity(value, definition.unit)
+        return quantity_text(value, definition.unit)
 
 
-def _definition(definition: Definition, name: str, values: _Values) -> tuple[str, ...]:
-    written = f"= {_expression(definition.expr)}"
+def _definition(definition: Definition, name: str, values: Values) -> tuple[str, ...]:
+    written = f"= {expression_text(definition.expr)}"
     value = values.text(definition.name)
     if definition.mask is not None:
         written, value = f"= {value}", ""  # the median, in the unit of the prior
@@ -139,27 +141,30 @@ def _definition(definition: Definition, name: str, values: _Values) -> tuple[str
         value = ""
     allowed = ""
     if definition.mask is not None:
-        allowed = _mask(definition.mask, definition.unit)
+        allowed = mask_text(definition.mask, definition.unit)
     elif definition.bounds is not None:
-        allowed = "in " + _range(*definition.bounds, definition.unit)
+        allowed = "in " + range_text(*definition.bounds, definition.unit)
     if definition.hold and definition.kind != "input":
         allowed = _joined(allowed, f"hold {definition.hold}")
     source = f"source {_quoted(definition.source)}" if definition.source else ""
     return name, written, value, allowed, _joined(_quoted(definition.doc), source)
 
 
-def _expression(expr: Expr) -> str:
+def expression_text(expr: Expr) -> str:
+    """An expression in the notation of the language, a prediction by the name of its method."""
     if isinstance(expr, Apply) and expr.op.startswith("auto:"):
         return f"auto({expr.op.removeprefix('auto:')})"
     return to_text(expr)
 
 
-def _mask(mask: Mask, unit: Unit) -> str:
-    prior = f"masked ~ {_prior(mask.prior, unit)}" if mask.prior is not None else "masked"
-    return f"{prior} in {_range(mask.low, mask.high, unit)} scale {mask.scale}"
+def mask_text(mask: Mask, unit: Unit) -> str:
+    """What makes a parameter estimated: prior, bounds and scale, in its unit."""
+    prior = f"masked ~ {prior_text(mask.prior, unit)}" if mask.prior is not None else "masked"
+    return f"{prior} in {range_text(mask.low, mask.high, unit)} scale {mask.scale}"
 
 
-def _prior(prior: Prior, unit: Unit) -> str:
+def prior_text(prior: Prior, unit: Unit) -> str:
+    """A distribution as it is written, in a unit."""
     shown = []
     for key, value in prior.arguments.items():
         if key in _PLAIN_ARGUMENTS:
@@ -167,7 +172,7 @@ def _prior(prior: Prior, unit: Unit) -> str:
         else:
             # A spread of temperatures is a difference, in kelvin.
             own = canonical_unit(unit.dimension) if key == "sd" and unit.offset else unit
-            shown.append(f"{key} = {_quantity(value, own)}")
+            shown.append(f"{key} = {quantity_text(value, own)}")
     return f"{prior.family}({', '.join(shown)})"
 
 
@@ -189,15 +194,16 @@ def _collapsed(definitions: Sequence[Definition]) -> Iterator[tuple[Definition, 
             yield from ((d, d.name) for d in group)
 
 
-def _unknown(unknown: Unknown) -> Iterator[str]:
-    arguments = ", ".join(f"{a.name} in {_range(a.low, a.high, a.unit)}" for a in unknown.arguments)
+def unknown_lines(unknown: Unknown) -> Iterator[str]:
+    """An unknown term: its arguments and what is declared of it."""
+    arguments = ", ".join(f"{a.name} in {range_text(a.low, a.high, a.unit)}" for a in unknown.arguments)
     yield _joined(f"{unknown.name}({arguments}) -> {unknown.unit}", _quoted(unknown.doc))
     if unknown.range is not None:
-        yield f"  range {_range(*unknown.range, unknown.unit)}"
+        yield f"  range {range_text(*unknown.range, unknown.unit)}"
     yield from (f"  {direction} in {argument}" for direction, argument in unknown.shapes)
     for at, value in unknown.anchors:
-        place = ", ".join(_quantity(x, a.unit) for x, a in zip(at, unknown.arguments, strict=True))
-        yield f"  at ({place}) = {_quantity(value, unknown.unit)}"
+        place = ", ".join(quantity_text(x, a.unit) for x, a in zip(at, unknown.arguments, strict=True))
+        yield f"  at ({place}) = {quantity_text(value, unknown.unit)}"
     if unknown.default is not None:
         yield f"  default {to_text(unknown.default)}"
 
@@ -225,7 +231,8 @@ def _species(species: Species) -> Iterator[str]:
         yield "  has " + ", ".join(species.attributes)
 
 
-def _arrow(model: Model, arrow: Arrow) -> tuple[str, ...]:
+def arrow_cells(model: Model, arrow: Arrow) -> tuple[str, ...]:
+    """An arrow: its name, its kind, what goes where, and its rate."""
     left = " + ".join(s if count == 1 else f"{count} {s}" for s, count in arrow.consumes)
     right = " + ".join(s if _is_one(share) else f"{to_text(share, 2)} {s}" for s, share in arrow.produces)
     sign = "<->" if arrow.reversible and arrow.kind != "ode" else "->"
@@ -240,7 +247,8 @@ def _is_one(share: Expr) -> bool:
 # ------------------------------------------------------------------ what is measured and done
 
 
-def _observable(observable: Observable) -> Iterator[str]:
+def observable_lines(observable: Observable) -> Iterator[str]:
+    """An observable: what it is, how it scatters, from where on it is quantified."""
     yield _joined(
         f"{observable.name} = {to_text(observable.expr)} in {observable.unit}", _quoted(observable.doc)
     )
@@ -257,24 +265,26 @@ def _error(error: ErrorModel) -> str:
     return f"{error.kind}({', '.join(arguments)})"
 
 
-def _population(people: Population, model: Model) -> Iterator[str]:
+def population_lines(people: Population, model: Model) -> Iterator[str]:
+    """The lines of a population."""
     for one in people.variations:
         arguments = ", ".join(f"{word} = {to_text(value)}" for word, value in one.arguments.items())
-        allowed = f"in {_range(one.low, one.high, model.definitions[one.name].unit)}"
+        allowed = f"in {range_text(one.low, one.high, model.definitions[one.name].unit)}"
         bounded = one.low > -inf or one.high < inf
         yield _joined(one.name, "~", f"{one.family}({arguments})", allowed if bounded else "")
     for pair in people.correlations:
         yield f"correlate {pair.left}, {pair.right} = {to_text(pair.value)}"
 
 
-def _scenario(scenario: Scenario) -> Iterator[str]:
+def scenario_lines(scenario: Scenario) -> Iterator[str]:
+    """The lines of a scenario, those of its parent among them."""
     yield from (f"set {name} = {to_text(value)}" for name, value in scenario.sets)
     yield from (f"start {name} = {to_text(value)}" for name, value in scenario.starts)
     if scenario.rests:
         yield "start steady"
     if scenario.after is not None:
         yield f"start after {scenario.after}"
-    yield from (_dose(dose) for dose in scenario.doses)
+    yield from (dose_text(dose) for dose in scenario.doses)
     yield from (f"reset at {to_text(time)}" for time in scenario.resets)
     yield from (change_text(change) for change in scenario.changes)
     if scenario.run is not None:
@@ -293,7 +303,8 @@ def change_text(change: Change) -> str:
     return _joined(f"set {change.name} = {to_text(change.value)}", *moments)
 
 
-def _dose(dose: Dose) -> str:
+def dose_text(dose: Dose) -> str:
+    """A dose as it is written."""
     amount = "" if dose.amount is None else to_text(dose.amount)
     words = {
         "at": dose.at,
@@ -318,7 +329,7 @@ def _data(block: DataBlock) -> Iterator[str]:
             f"column {column.target} = {column.header}", str(column.unit) if column.unit else "", factor
         )
     for word, number, dose in block.dose_rows:
-        yield f"{word} {number} {_dose(dose)}"
+        yield f"{word} {number} {dose_text(dose)}"
     for word, number, name, unit in block.observe_rows:
         yield _joined(f"{word} {number} observe {name}", str(unit) if unit else "")
     for column_name, low, high in block.keep:
@@ -328,7 +339,8 @@ def _data(block: DataBlock) -> Iterator[str]:
 # ------------------------------------------------------------------ numbers and layout
 
 
-def _quantity(canonical: float, unit: Unit) -> str:
+def quantity_text(canonical: float, unit: Unit) -> str:
+    """A canonical number in a unit: ``6.5 [L/min]``."""
     number = f"{_in_unit(canonical, unit):.6g}"
     return number if unit.text == "1" else f"{number} {unit}"
 
@@ -337,7 +349,8 @@ def _in_unit(canonical: float, unit: Unit) -> float:
     return (canonical - float(unit.offset)) / float(unit.factor)
 
 
-def _range(low: float, high: float, unit: Unit) -> str:
+def range_text(low: float, high: float, unit: Unit) -> str:
+    """A pair of bounds in a unit."""
     text = f"({_in_unit(low, unit):.6g}, {_in_unit(high, unit):.6g})"
     return text if unit.text == "1" else f"{text} {unit}"
 
