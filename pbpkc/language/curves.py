@@ -55,7 +55,7 @@ def check_still(
         *_of_states(states),
         *_of_arrows(arrows),
         *_of_observables(observables),
-        *_of_scenarios(scenarios),
+        *of_scenarios(scenarios),
         *(("this check", c.expr) for c in checks),
     )
     for what, expr in places:
@@ -109,7 +109,8 @@ def _of_observables(observables: Iterable[Observable]) -> Places:
                 yield f"the {word} of '{observable.name}'", expr
 
 
-def _of_scenarios(scenarios: Iterable[Scenario]) -> Places:
+def of_scenarios(scenarios: Iterable[Scenario]) -> Places:
+    """Every expression of a scenario that is a number, with words for it."""
     for scenario in scenarios:
         where = f"in scenario '{scenario.name}'"
         for name, value in scenario.sets:

@@ -27,6 +27,7 @@ from pbpkc.language.spaces import passive_exchange
 from pbpkc.language.states import list_states, read_starts, reasons_of_states
 from pbpkc.language.syntax_errors import has_header
 from pbpkc.language.table import Table
+from pbpkc.language.unknown_places import check_unknown_places
 from pbpkc.language.unknown_terms import read_unknowns
 from pbpkc.language.unused import warn_unused
 from pbpkc.language.value_checks import read_checks
@@ -134,6 +135,7 @@ def _resolve(tree: SyntaxTree, gathered: Gathered, table: Table) -> Model:
     demands, checks = read_checks(table, scenarios, {o.name: o for o in observables})
     populations = read_populations(table)
     check_still(table, states, arrows, observables, scenarios.values(), checks)
+    check_unknown_places(table, scenarios.values(), populations.values(), checks)
     table.circulations.check_numbers()
     check_numbers(table, arrows, scenarios.values())
     species = read_species(table)

@@ -106,6 +106,19 @@ def test_what_cannot_be_learned_is_said(text: str, message: str, spec: LoadedMod
         spec.with_settings(learn=text)
 
 
+@pytest.mark.parametrize("form", ["basis", "network"])
+@pytest.mark.parametrize("name", ["w", "x", "value", "level"])
+def test_an_argument_called_like_a_part_of_the_form(form: str, name: str, tmp_path: Path) -> None:
+    text = SPEC.replace("(c [umol/L]", f"({name} [umol/L]").replace("rising in c", f"rising in {name}")
+    (tmp_path / "pool.pbpk").write_text(text.replace("[L/h] * c", f"[L/h] * {name}"))
+    (tmp_path / "same.pbpk").write_text(SPEC)
+    found, same = (
+        load(tmp_path / f"{k}.pbpk").with_settings(learn=f"v = {form}").simulate("s", times=[0.0, 3.0])
+        for k in ("pool", "same")
+    )
+    assert found.observables["Cp"][1] == same.observables["Cp"][1]
+
+
 def test_a_term_is_learned_once(spec: LoadedModel) -> None:
     with pytest.raises(OptionError, match="left to learn"):
         spec.with_settings(learn=["v", "v"])

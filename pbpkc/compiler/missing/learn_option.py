@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from pbpkc.compiler.missing.form import Form, FormError
 from pbpkc.compiler.missing.rewrite import Learned, with_form
 from pbpkc.compiler.missing.shaped import COUNT, basis_form, network_form
 from pbpkc.language.diagnostics import similar
+from pbpkc.language.expression import Expr, Name, substitute
 from pbpkc.language.model import Model, Unknown
 from pbpkc.language.option_text import OptionError, OptionText
 
@@ -39,13 +42,38 @@ def learn(model: Model, texts: Sequence[str]) -> tuple[Model, tuple[Learned, ...
     found = []
     for text in texts:
         name, make = _read(model, text)
+        unknown = model.unknowns[name]
         try:
-            form = make(model.unknowns[name])
+            form = make(unknown)
+            apart = _told_apart(unknown, form)
+            form = form if apart is unknown else make(apart)
         except FormError as error:
             raise _typed(text).problem("learn", str(error), _USAGE) from None
+        model = replace(model, unknowns=MappingProxyType({**model.unknowns, name: apart}))
         model, learned = with_form(model, name, form)
         found.append(learned)
     return model, tuple(found)
+
+
+def _told_apart(unknown: Unknown, form: Form) -> Unknown:
+    """The term with arguments that no part of its form is called like: ``w`` becomes ``w_``."""
+    parts = {c.name for c in form.coefficients} | {k for k, _ in (*form.fixed, *form.steps)} | {"value"}
+    taken = parts | {a.name for a in unknown.arguments}
+    anew: dict[str, str] = {}
+    for name in sorted(parts & {a.name for a in unknown.arguments}):
+        anew[name] = name
+        while anew[name] in taken:
+            anew[name] += "_"
+        taken.add(anew[name])
+    if not anew:
+        return unknown
+    arguments = tuple(replace(a, name=anew.get(a.name, a.name)) for a in unknown.arguments)
+    names: dict[str, Expr] = {
+        a.name: Name(a.unit.dimension, anew.get(a.name, a.name)) for a in unknown.arguments
+    }
+    default = None if unknown.default is None else substitute(unknown.default, names)
+    shapes = tuple((word, anew.get(argument, argument)) for word, argument in unknown.shapes)
+    return replace(unknown, arguments=arguments, shapes=shapes, default=default)
 
 
 def _read(model: Model, text: str) -> tuple[str, Callable[[Unknown], Form]]:
