@@ -260,7 +260,10 @@ def test_as_many_observations_as_parameters_determine_nothing(tmp_path: Path) ->
     (tmp_path / "study.csv").write_text("\n".join([*rows[:-3], ""]))  # two values are left of subject 2
     ran = call("fit", "model.pbpk", "-o", "out", "--starts", "1", cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert "2: Nothing is determined: there are no more observations than parameters" in ran.out
+    assert (
+        "2: Nothing is determined: there are no more observations (2) than parameters (3, the residual error"
+        in ran.out
+    )
     assert "nan" not in ran.out
     assert "k is not counted in 2" in ran.out
     page = (tmp_path / "out" / "report.html").read_text()
@@ -331,7 +334,7 @@ def test_all_subjects_fail(tmp_path: Path) -> None:
     spec = write(tmp_path, ONE_FAILS)
     ran = call("fit", spec, "--starts", "1", "--max-steps", "500")
     assert ran.code == 3
-    assert ran.out.splitlines()[0].split()[:5] == ["id", "a", "[1/h]", "s", "[1]"]
+    assert ran.out.splitlines()[0].split()[:5] == ["id", "a", "[1/h]", "s", "n"]
     assert "failed" in ran.out
     assert "95 %" not in ran.out
 
