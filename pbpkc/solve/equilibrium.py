@@ -33,6 +33,9 @@ _ROUNDING = 1e-12
 #: How far Newton's method may go from where it begins, in parts of each state: not to another solution.
 _NEAR = 0.5
 
+#: An amount below this part of the largest is none.
+_VANISHED = 1e-25
+
 #: A change below this part of the largest state is none.
 NOTHING = 1e-9
 
@@ -137,7 +140,8 @@ def equilibrium(
             "look for what is made and never lost, or for a rate that swings for ever",
         )
     settled = np.array(start.y)
-    settled[kept] = found[kept]
+    # What the linear algebra leaves of an amount that is not there.
+    settled[kept] = np.where(np.abs(found[kept]) < _VANISHED * np.abs(found).max(), 0.0, found[kept])
     demand_no_store(flow.states, structure, flow.slope(settled), float(np.abs(settled).max()))
     matrix = flow.jacobian(settled)
     by_parameters = flow.by_parameters(settled, columns)[:, kept] + start.s[:, kept] @ matrix.T

@@ -20,6 +20,10 @@ class Unsteady(Exception):
         self.reason, self.suggestion = reason, suggestion
 
 
+class NoSteadyState(Unsteady):
+    """There is none, whatever is tried."""
+
+
 @dataclass(frozen=True)
 class Settled:
     """A steady state y (S,) with its derivatives s (k, S) by the parameters."""

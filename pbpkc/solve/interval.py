@@ -23,6 +23,9 @@ from pbpkc.solve.timeline import Held, Segment, timeline
 
 Array = NDArray[np.float64]
 
+#: Part of the tolerance, in parts of a state, that an entry of the transition matrix is resolved to.
+NEGLIGIBLE = 1e-2
+
 
 @dataclass(frozen=True)
 class IntervalMap:
@@ -85,10 +88,11 @@ class Interval:
         return max(amounts, default=0.0)
 
     def sizes(self, y: Array) -> Array:
-        """Size of each kept state, shape (R,)."""
+        """Size of each kept state, shape (R,); not below what the absolute tolerance resolves."""
         kept = np.abs(y[self.structure.kept])
         largest = max(self.given, float(kept.max(initial=0.0)))
-        return np.maximum(kept, 1e-9 * largest if largest > 0.0 else 1.0)
+        resolved = self.atol[self.structure.kept] / self.options.rtol
+        return np.maximum(kept, np.maximum(resolved, 1e-9 * largest if largest > 0.0 else 1.0))
 
     def follow(self, y: Array) -> Array:
         """The state at the end of the interval, without derivatives.
@@ -117,9 +121,13 @@ class Interval:
             If the solver does not reach it.
         """
         n, k, kept = self.states.size, len(self.columns), self.structure.kept
-        # As large as anything there is, so that the relative tolerance governs the derivatives.
-        largest = max(self.given, float(np.abs(y).max(initial=0.0))) or 1.0
-        weights = np.concatenate((self.weights, np.full(len(kept), largest)))
+        # A column is scaled by the size of its state and is good to a part of the size of each row, which is
+        # what a steady state needs: entries that carry next to nothing need no digits of their own.
+        size = self.sizes(y)
+        weights = np.concatenate((self.weights, size))
+        enough = np.array(self.atol)
+        enough[kept] = np.maximum(enough[kept], NEGLIGIBLE * self.options.rtol * size)
+        atol = np.concatenate((np.tile(self.atol, k + 1), np.tile(enough, len(kept))))
         equations = SensitivityEquations(self.states.compiled, self.states.p, self.columns, weights)
         s = np.zeros((len(weights), n))
         s[k + np.arange(len(kept)), kept] = 1.0
@@ -129,7 +137,7 @@ class Interval:
             together = np.concatenate((y, (s * weights[:, None]).ravel()))
             part = integrate(
                 equations.on(segment), together, segment.t1 - segment.t0, np.empty(0), self.options,
-                np.tile(self.atol, len(weights) + 1),
+                atol,
             )  # fmt: skip
             if part.reason:
                 raise Unsteady(f"within an interval of steady doses: {part.reason}", part.suggestion)

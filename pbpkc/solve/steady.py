@@ -15,7 +15,7 @@ Aprille TJ, Trick TN (1972) Proc IEEE 60:108 (Newton's method for periodic stead
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pbpkc.experiment.events import Steady
 from pbpkc.solve.equations import StateEquations
 from pbpkc.solve.equilibrium import Flow, demand_no_store, equilibrium
-from pbpkc.solve.fixed_point import Bordered, Settled, Unsteady, growth
+from pbpkc.solve.fixed_point import Bordered, NoSteadyState, Settled, Unsteady, growth
 from pbpkc.solve.interval import Interval, IntervalMap
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.steady_structure import SteadyStructure, steady_structure
@@ -37,8 +37,12 @@ NEWTON_STEPS = 15
 #: Intervals that are followed one by one where Newton's method finds nothing at once.
 INTERVALS = 400
 
-#: A step of this many times rtol ends the search: the map carries the error of the solver.
-_SETTLED = 100.0
+#: A step below this many times rtol ends the search, and one that no longer shrinks below that many: the map
+#: carries the error of the solver.
+_SETTLED, _ROUNDING = 3.0, 1e3
+
+#: Steps that one transition matrix serves.
+_STEPS_OF_A_MATRIX = 8
 
 #: What a steady state may fall below zero by, in parts of the size of a state.
 _NEGATIVE = 1e-6
@@ -58,6 +62,7 @@ class SteadyStates:
     names : tuple of str
         Theirs, as the regimen was bound with.
     options : SolverOptions
+        Tolerances; the method is LSODA.
     atol : ndarray, shape (S,)
     """
 
@@ -70,6 +75,8 @@ class SteadyStates:
 
     def __post_init__(self) -> None:
         self.structure: SteadyStructure = steady_structure(self.states.compiled.manifest)
+        # Transition matrices are hundreds of equations, for which the other methods would need dense ones.
+        self.options = replace(self.options, method="lsoda")
 
     def resting(self, start: Settled, held: Held) -> Settled:
         """The steady state without doses, with what is held.
@@ -147,7 +154,8 @@ class SteadyStates:
             steady, held,
         )  # fmt: skip
         try:
-            y, last = _newton(interval, start.y, start.y)
+            # One interval tells how large each state becomes.
+            y, last = _newton(interval, interval.follow(start.y), start.y)
         except _NotFound:
             y = _followed(interval, start.y)
             try:
@@ -166,33 +174,57 @@ class _NotFound(Exception):
 def _newton(interval: Interval, y: Array, start: Array) -> tuple[Array, IntervalMap]:
     """The steady state near a state, and the map there but for rounding.
 
+    Transition matrices cost far more than following an interval, so each one serves as many steps as it
+    helps.
+
     Raises
     ------
     _NotFound
         If it does not settle, or settles where nothing can be.
     """
-    structure, kept = interval.structure, interval.structure.kept
-    settled = _SETTLED * interval.options.rtol
     y = y.copy()
-    last = np.inf
-    for _ in range(NEWTON_STEPS):
-        found = interval.map(y)
-        change = (found.end - y)[kept]
+    try:
+        for _ in range(NEWTON_STEPS):
+            found = interval.map(y)
+            if _settled(interval, y, found, start):
+                if interval.columns:
+                    found = interval.map(y)
+                _demand_possible(interval, y, found)
+                return y, found
+    except Unsteady as error:
+        if isinstance(error, NoSteadyState):
+            raise
+        raise _NotFound from error
+    raise _NotFound
+
+
+def _settled(interval: Interval, y: Array, found: IntervalMap, start: Array) -> bool:
+    """Move a state towards the steady state with one matrix; whether it has come to rest.
+
+    Raises
+    ------
+    _NotFound
+        If it goes nowhere.
+    """
+    structure, kept, rtol = interval.structure, interval.structure.kept, interval.options.rtol
+    end, last = found.end, np.inf
+    for _ in range(_STEPS_OF_A_MATRIX):
+        change = (end - y)[kept]
         _demand_no_closed_total(interval, change)
         size = interval.sizes(y)
         step = _bordered(interval, found, y).solve(change, structure.totals @ (start - y)[kept])
         if step is None or not np.all(np.isfinite(step)):
             raise _NotFound
         y[kept] += step
-        size = np.maximum(size, interval.sizes(y))
-        moved = float(np.max(np.abs(step) / size, initial=0.0))
-        if moved <= settled or (moved <= 1e3 * settled and moved >= 0.5 * last):
-            _demand_possible(interval, y, found)
-            return y, found
+        moved = float(np.max(np.abs(step) / np.maximum(size, interval.sizes(y)), initial=0.0))
+        if moved <= _SETTLED * rtol or (moved <= _ROUNDING * rtol and moved >= 0.5 * last):
+            return True
         if moved > 1e12:
             raise _NotFound
-        last = moved
-    raise _NotFound
+        if moved > 0.2 * last:
+            return False
+        end, last = interval.follow(y), moved
+    return False
 
 
 def _demand_possible(interval: Interval, y: Array, found: IntervalMap) -> None:
@@ -246,7 +278,7 @@ def _demand_no_closed_total(interval: Interval, change: Array) -> None:
     gained = np.abs(totals @ change)
     if gained.max() > 1e-6 * interval.given:
         name = interval.structure.names[int(np.argmax(gained))]
-        raise Unsteady(
+        raise NoSteadyState(
             f"there is no steady state: every interval adds to {name}, and nothing takes it away",
             "let something leave the body, or give a single dose",
         )

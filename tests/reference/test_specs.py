@@ -28,7 +28,7 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
 # and 2 amounts removed; the systems of the MI-PINN paper and their variants: 19 organs and vessels, 3 sinks,
 # by mouth 11 more; Verwer 1994; Robertson 1966; one state a gene; a drug in 9 places and its conjugate in 8;
 # 21 organs and vessels with a parent in two spaces of three organs and a metabolite in blood; with a brain of
-# four compartments.
+# four compartments; an antibody in 5 places, its receptor and target free and bound, and 2 amounts removed.
 @pytest.mark.parametrize(
     ("name", "states"),
     [
@@ -36,6 +36,7 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
         ("two_compartment_infusion", 3),
         ("vancomycin_iv", 3),
         ("recirculation", 17),
+        ("antibody", 11),
         ("paracetamol", 33),
         ("paracetamol_iv", 22),
         ("paracetamol_iv_unknown", 22),
