@@ -100,4 +100,33 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _explain_code(code: str, format_: str) -> None:
-    raise click.UsageError(f"'{code}' is no diagnostic code; for a name of a spec write explain SPEC NAME")
+    from dataclasses import asdict
+
+    from pbpkc.language.diagnostics import similar
+    from pbpkc.language.explanations import code_explanations
+
+    known = code_explanations()
+    if code not in known:
+        near = similar(code, known)
+        hint = (
+            f"a code with a similar name exists: '{near}'" if near else "codes stand in brackets: error[CODE]"
+        )
+        raise click.UsageError(
+            f"'{code}' is no diagnostic code; {hint}. For a name of a spec write explain SPEC NAME"
+        )
+    entry = known[code]
+    if format_ == "json":
+        print_json(asdict(entry))
+        return
+    click.echo(click.style(code, bold=True) + "\n\n" + textwrap.fill(entry.means, _WIDTH))
+    if entry.bad is None or entry.good is None:
+        click.echo(f"\nno example: {entry.why}")
+        return
+    where = _WHERE[entry.kind]
+    if entry.kind == "spec" and entry.base:
+        where = " (added to a spec; --format json prints it whole)"
+    for word, example in (("bad", entry.bad), ("good", entry.good)):
+        click.echo(f"\n{word}{where}\n" + textwrap.indent(example.shown, "    "))
+
+
+_WHERE = {"spec": "", "data": " (of a data block, or rows of its file)", "import": " (mrgsolve)", "run": ""}
