@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,22 @@ def individuals(
         )
         for name in sorted(spec.given & told)
     ]
-    return replace(dataset, notes=(*dataset.notes, *notes))
+    return replace(dataset, notes=(*dataset.notes, *notes, *_adding(spec, dataset)))
+
+
+def _adding(spec: Spec, dataset: Dataset) -> Iterator[Diagnostic]:
+    """A word where SS 2 adds amounts that do not simply add up."""
+    adding = [s.id for s in dataset.subjects if any(dose.steady == 2 for dose in s.regimen.doses)]
+    rates = spec.compiled.manifest["linear"]["nonlinear_rates"]
+    if adding and rates:
+        names = [spec.compiled.manifest["rates"][i]["name"] for i in rates]
+        yield Diagnostic(
+            "steady-adds",
+            f"SS 2 adds a steady state to what is there, and amounts do not add up where '{names[0]}' is not "
+            f"linear (ID {adding[0]}{' and others' if len(adding) > 1 else ''})",
+            help="as in NONMEM, what is added is the steady state of these doses alone",
+            severity="warning",
+        )
 
 
 def _demand_one(spec: Spec, scenario: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,14 @@ def test_fast_models_and_networks_refuse_what_they_do_not_solve_for(spec: Loaded
 def test_the_end_of_a_run_of_steady_doses_follows_the_times_asked_for(spec: LoadedModel) -> None:
     found = spec.simulate("ss", times=[1.0, 13.0, 97.0]).observables["C"]
     np.testing.assert_allclose(found, found[0], rtol=1e-6)
+
+
+def test_adding_where_amounts_do_not_add_up_is_said(spec: LoadedModel, tmp_path: Path) -> None:
+    text = SPEC.replace(
+        "rate cl * CLCR / 100 [mL/min] * plasma.C", "rate mm(cl * 9 [mg/L] / X.mw, 9 [mg/L] / X.mw, plasma.C)"
+    )
+    (tmp_path / "m.pbpk").write_text(text)
+    (tmp_path / "study.csv").write_text(ROWS)
+    for model, count in ((spec, 0), (pbpkc.load(tmp_path / "m.pbpk"), 1)):
+        notes = model.simulate("study", times=[1.0]).notes
+        assert [n.severity for n in notes if n.code == "steady-adds"] == ["warning"] * count
