@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -32,10 +33,7 @@ def write_whole(files: Mapping[Path, str | bytes]) -> None:
                 written.append((temporary, path))
                 with os.fdopen(handle, "wb") as file:
                     file.write(text if isinstance(text, bytes) else text.encode())
-                # mkstemp makes files for the owner only; what is delivered follows the user's mask.
-                mask = os.umask(0)
-                os.umask(mask)
-                os.chmod(temporary, 0o666 & ~mask)
+                os.chmod(temporary, _mode(path))
         for temporary, path in written:
             with _named(path):
                 os.replace(temporary, path)
@@ -43,6 +41,18 @@ def write_whole(files: Mapping[Path, str | bytes]) -> None:
         for temporary, _ in written:
             Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _mode(path: Path) -> int:
+    """Who may read and write a file: as before, for a new one as the user's mask says.
+
+    A temporary file by itself is for its owner only.
+    """
+    with suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 @contextmanager

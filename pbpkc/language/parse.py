@@ -106,18 +106,40 @@ def read_source(path: str | Path) -> SourceFile:
         When the file cannot be read or is no UTF-8 text. A byte-order mark is dropped and Windows line
         ends are read as line ends.
     """
-    name = str(path)
+    return source_of(str(path), read_bytes(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """What a file holds, a little more than the longest spec at most.
+
+    Raises
+    ------
+    SpecError
+        When it cannot be read.
+    """
     try:
         with open(path, "rb") as file:
-            raw = file.read(4 * MOST_CHARACTERS + 1)
+            return file.read(4 * MOST_CHARACTERS + 1)
     except (OSError, ValueError) as error:
         raise SpecError(
             [
                 Diagnostic(
-                    "cannot-read", f"'{name}' cannot be read: {_reason(path, error)}", help="check the path"
+                    "cannot-read",
+                    f"'{path}' cannot be read: {_reason(path, error)}",
+                    help="check the path",
                 )
             ]
         ) from error
+
+
+def source_of(name: str, raw: bytes) -> SourceFile:
+    """The text that bytes hold as a `SourceFile`; as `read_source` for what was read already.
+
+    Raises
+    ------
+    SpecError
+        When it is too long or no UTF-8 text.
+    """
     if len(raw) > 4 * MOST_CHARACTERS:
         raise SpecError([_too_long(name)])
     try:
@@ -263,6 +285,12 @@ def _attempt(file: SourceFile, text: str) -> SyntaxTree | Stop:
 def terminals() -> Collection[TerminalDef]:
     """The terminals of the grammar."""
     return _parser().terminals
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of a text that parses, without separators and comments; a word used as a name is a name."""
+    interactive: InteractiveParser = _parser().parse_interactive(text + "\n")
+    return (token for token in interactive.iter_parse() if token.type != "_SEP")
 
 
 def _state_at(text: str, at: int) -> tuple[set[str], Token | None]:
