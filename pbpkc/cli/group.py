@@ -44,7 +44,7 @@ SUMMARIES = {
     "show": "Print the equations as text, LaTeX or a table.",
     "explain": "Say what a name of a spec is, why its states exist, or what a diagnostic code means.",
     "diff": "Say how two models differ in meaning, not in text.",
-    "format": "Lay specs out, in place, without a change of meaning.",
+    "format": "Lay specs out: indentation, blanks, empty lines, semicolons.",
     "bench": "Compare methods on tasks whose truth is known; count the faults that `check` finds.",
     "import": "Turn a model of mrgsolve, rxode2 or nlmixr2 into a spec, and list its faults.",
     "nca": "Non-compartmental figures of observed data.",
