@@ -24,6 +24,7 @@ from pbpkc.language.functions import (
     michaelis_menten,
 )
 from pbpkc.language.nodes import spine
+from pbpkc.language.other_words import instead_of
 from pbpkc.language.repairs import rewritten_unit
 from pbpkc.language.scope import Scope, running, too_many
 from pbpkc.language.source import Span
@@ -447,15 +448,20 @@ class ExpressionBinder:
             )
         if name not in ARITY:
             known = [*ARITY, "mm", "tad", "if", *self.scope.functions, *self.scope.unknowns]
+            # `log` is like `log10` and means another function.
+            instead = instead_of(name)
             near = similar(name, known)
             raise self.fail(
                 "unknown-function",
                 f"there is no function '{name}'",
                 node.span,
-                help=f"a function with a similar name exists: '{near}'"
-                if near
-                else "functions are " + ", ".join(known),
-                fixes=respelt(node.span, name, known),
+                help=instead
+                or (
+                    f"a function with a similar name exists: '{near}'"
+                    if near
+                    else "functions are " + ", ".join(known)
+                ),
+                fixes=() if instead else respelt(node.span, name, known),
             )
         self._count(node, ARITY[name])
         args = [self._bind(a, context) for a in node.args]

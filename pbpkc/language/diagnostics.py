@@ -15,6 +15,9 @@ from typing import Literal
 from pbpkc.language.source import Span
 from pbpkc.language.spelling import only_meant
 
+#: Longer lines are shown in part.
+_WIDEST = 300
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -219,13 +222,25 @@ def respelt(span: Span, name: str, candidates: Iterable[str]) -> tuple[Fix, ...]
     return (Fix(f"write '{meant or near}'", (Replacement(where, meant or near),), meant is not None),)
 
 
+def printable(text: str) -> str:
+    """A text with a mark for each character that a terminal would obey or hide, of the same length."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _render_label(label: Label, first: bool) -> list[str]:
     span = label.span
     line, column = span.line, span.column
     source = span.file.line(line)
-    # Tabs would shift the marker, so they are shown as one blank each.
-    shown = source.replace("\t", " ")
     width = max(1, min(span.end - span.start, len(source) - column + 1))
+    indent = column - 1
+    if len(source) > _WIDEST:
+        # Of a long line the part around the place is shown.
+        cut = max(0, min(indent - _WIDEST // 3, len(source) - _WIDEST))
+        source = ("..." if cut else "") + source[cut : cut + _WIDEST] + "..." * (cut + _WIDEST < len(source))
+        indent += (3 if cut else 0) - cut
+        width = min(width, max(1, len(source) - indent))
+    # Tabs would shift the marker, so they are shown as one blank each.
+    shown = printable(source.replace("\t", " "))
     gutter = str(line)
     blank = " " * len(gutter)
     arrow = "-->" if first else ":::"
@@ -234,5 +249,5 @@ def _render_label(label: Label, first: bool) -> list[str]:
         f"{blank}{arrow} {span.file.name}:{line}:{column}",
         f"{blank} |",
         f"{gutter} | {shown}",
-        f"{blank} | {' ' * (column - 1)}{mark}{' ' + label.text if label.text else ''}",
+        f"{blank} | {' ' * indent}{mark}{' ' + label.text if label.text else ''}",
     ]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lark import Lark, Token
-from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 from lark.lark import PostLex
 from lark.lexer import TerminalDef
 from lark.parsers.lalr_interactive_parser import InteractiveParser
@@ -20,15 +20,16 @@ from pbpkc.language.nodes import SyntaxTree
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.statements import blank, enclosing_statement
 from pbpkc.language.syntax_errors import Stop, has_header, no_header, syntax_error, wrong_word
-from pbpkc.language.transform import Misread, ToNodes
+from pbpkc.language.transform import ToNodes
 from pbpkc.private_folder import private_folder
 from pbpkc.resources import resource
 
 #: A text with more syntax errors than this is probably not a spec at all.
 MOST_ERRORS = 20
 
-#: Larger texts are refused: no spec written by a person comes near it.
-MOST_CHARACTERS = 2_000_000
+#: Larger texts are refused: no spec written by a person comes near it, and the tree of a dense one of this
+#: size takes a third of a gigabyte.
+MOST_CHARACTERS = 500_000
 
 #: Numbers lie in this range: beyond double precision a literal is a mistake, and an exact 10^99999999 a trap.
 LEAST, MOST = Fraction(1, 10**300), Fraction(10**300)
@@ -221,10 +222,12 @@ def parse_what_stands(file: SourceFile) -> Parsed:
         return Parsed(found)
     problems, rest = found
     for _ in range(MOST_ERRORS if rest else 0):
-        attempt = _attempt(file, rest)
+        attempt = _attempt(file, rest, 0)
         if isinstance(attempt, SyntaxTree):
             return Parsed(attempt, tuple(problems))
-        shorter = blank(rest, *_lost(rest, attempt.at))
+        shorter = rest
+        for stop in attempt:
+            shorter = blank(shorter, *_lost(shorter, stop.at))
         if shorter == rest:
             break
         rest = shorter
@@ -242,44 +245,67 @@ def _whole_or_problems(file: SourceFile) -> SyntaxTree | tuple[list[Diagnostic],
         return [no_header(file)], ""
     problems: list[Diagnostic] = []
     text = file.text
+    done = 0
     while True:
-        found = _attempt(file, text)
-        if isinstance(found, SyntaxTree):
-            return (problems, text) if problems else found
-        problems.append(found.problem)
-        blanked = blank(text, *_lost(text, found.at))
+        found = _attempt(file, text, done)
+        if isinstance(found, SyntaxTree) or not found[0].in_the_way:
+            break
+        stop = found[0]
+        problems.append(stop.problem)
+        begin, end = _lost(text, stop.at, done)
+        blanked = blank(text, begin, end)
         if blanked == text:
             return problems, ""
-        text = blanked
-        if len(problems) >= MOST_ERRORS or found.last:
+        text, done = blanked, end
+        if len(problems) >= MOST_ERRORS or stop.last:
             return problems, text
+    if done:
+        # The statements in front of the last error were not read together with those behind it.
+        found = _attempt(file, text, 0)
+    if isinstance(found, SyntaxTree):
+        return (problems, text) if problems else found
+    for stop in found[: MOST_ERRORS - len(problems)]:
+        problems.append(stop.problem)
+        text = blank(text, *_lost(text, stop.at))
+    return problems, text
 
 
-def _lost(text: str, at: int) -> tuple[int, int]:
-    """The statement around an error, without the header, which is needed to go on."""
-    begin, end = enclosing_statement(text, at)
+def _lost(text: str, at: int, done: int = 0) -> tuple[int, int]:
+    """The statement around an error, without the header, which is needed to go on.
+
+    What stands in front of `done` is known, and no statement goes over it.
+    """
+    begin, end = enclosing_statement(text, at, done)
     header = has_header(text)
     return (max(begin, header.end()) if header else begin), end
 
 
-def _attempt(file: SourceFile, text: str) -> SyntaxTree | Stop:
-    # A newline at the end lets a comment on the last line end like any other.
+def _ahead(text: str, done: int) -> str:
+    """The text with one comment between its header and a place; what follows stays where it was."""
+    header = has_header(text)
+    if header is None or done <= header.end():
+        return text
+    return header[0] + "#" * (done - header.end() - 1) + "\n" + text[done:]
+
+
+def _attempt(file: SourceFile, text: str, done: int) -> SyntaxTree | list[Stop]:
+    """The tree of what stands behind a place, or what is wrong there.
+
+    That is one thing that does not parse, or all that parses and says something impossible.
+    """
+    ahead = _ahead(text, done)
+    reader = ToNodes(file)
     try:
-        return ToNodes(file).transform(_parser().parse(text + "\n"))
+        # A newline at the end lets a comment on the last line end like any other.
+        tree = reader.transform(_parser().parse(ahead + "\n"))
     except _Refused as error:
-        return _refusal(error, file, text)
-    except VisitError as error:
-        if not isinstance(error.orig_exc, Misread):
-            raise
-        wrong = error.orig_exc
-        return Stop(
-            Diagnostic(wrong.code, wrong.message, wrong.labels, help=wrong.help), wrong.labels[0].span.start
-        )
+        return [_refusal(error, file, text, ahead)]
     except UnexpectedInput as error:
         stopped = error.pos_in_stream
         ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         at = len(text) if ended or stopped is None or stopped < 0 else stopped
-        return syntax_error(file, text, at, lambda place: _state_at(text, place), terminals())
+        return [syntax_error(file, text, at, done, lambda place: _state_at(ahead, place), terminals())]
+    return [Stop(wrong, wrong.labels[0].span.start, in_the_way=False) for wrong in reader.misread] or tree
 
 
 def terminals() -> Collection[TerminalDef]:
@@ -321,11 +347,11 @@ def accepted_behind(text: str) -> set[str]:
     return accepted
 
 
-def _refusal(error: _Refused, file: SourceFile, text: str) -> Stop:
+def _refusal(error: _Refused, file: SourceFile, text: str, ahead: str) -> Stop:
     start = error.token.start_pos or 0
     span = Span(file, start, start + len(error.token))
     if error.why == "word":
-        accepted, _ = _state_at(text, start)
+        accepted, _ = _state_at(ahead, start)
         return Stop(wrong_word(file, text, start, accepted, terminals()), start)
     shown = str(error.token) if len(error.token) <= 30 else str(error.token)[:30] + "..."
     return Stop(

@@ -9,12 +9,15 @@ import re
 from collections.abc import Collection
 
 from pbpkc.language.diagnostics import Fix, Replacement
-from pbpkc.language.slips import Place
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.spelling import only_meant
+from pbpkc.language.stops import Place
 from pbpkc.language.units import WORDS, UnitError
 
 _ARROWS = {"=>": "->", "-->": "->", "→": "->", "⇒": "->", "<=>": "<->", "↔": "<->", "⇌": "<->", "⇔": "<->"}
+
+#: Signs of word processors that mean one sign of the language wherever no text stands.
+_SIGNS = {"\u2212": "-", "\u2013": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/"}
 
 
 def rewritten_unit(span: Span, error: UnitError) -> tuple[Fix, ...]:
@@ -56,6 +59,15 @@ def repaired_slip(file: SourceFile, place: Place) -> tuple[Fix, ...]:
         return fix(len(arrow[0]), _ARROWS[arrow[0]], f"write {_ARROWS[arrow[0]]}")
     if place.follows("//"):
         return fix(2, "#", "write #")
+    if place.follows("/") and place.precedes("/"):
+        return fix(1, "#", "write #", back=1)
+    sign = _SIGNS.get(place.after[:1])
+    if sign is not None:
+        return fix(1, sign, f"write {sign}")
+    if place.after and not place.after[0].isprintable() and place.after[0] != "\t":
+        if place.after[0].isspace():
+            return fix(1, " ", "write a plain blank")
+        return fix(1, "", "leave it out")
     quoted = place.follows('[“”„]([^"“”„]*)[“”]')
     if quoted:
         return fix(len(quoted[0]), f'"{quoted[1]}"', 'write "..."')

@@ -3,133 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
-
-from lark import Token
 
 from pbpkc.language.statements import DECLARING
+from pbpkc.language.stops import USAGE, Place
 from pbpkc.language.units import WORDS
-
-#: How each statement and each line of a block is written; the last resort of a help line.
-USAGE = {
-    "pbpk": 'the first line is `pbpk 1`, the next `model NAME "title"`',
-    "model": 'model NAME "title" { organism human; time [h] }',
-    "use": 'use "body.pbpk" without a, b',
-    "set": "set liver.volume = 1.5 [L]",
-    "covariate": "covariate BW = 70 [kg] in (30, 150) [kg]",
-    "input": "input k = 0 [1/h] in (0, 10) [1/h]",
-    "param": 'param k = 2 [1/h] source "..."',
-    "let": "let y = plasma.C / 2",
-    "function": "function g(x) = x^2 / (1 + x^2)",
-    "masked": "masked k ~ lognormal(1 [1/h], cv = 50 [%]) in (0.1, 10) [1/h]",
-    "unknown": "unknown f(c [umol/L] in (0, 600) [umol/L]) -> [1] { range (0, 1); falling in c; default 1 }",
-    "species": "species X carried by CO { mw = 300 [g/mol]; kp = 1.2 }",
-    "blood": "blood venous { volume = 4 [L] }",
-    "tissue": "tissue liver { volume = 1.8 [L]; flow = 6.5 [%] * CO }",
-    "pool": "pool plasma { volume = 3 [L] }",
-    "lumen": "lumen stomach, si<7>",
-    "sink": "sink urine, feces",
-    "state": "state x = 0.2 [ppm]",
-    "ode": "ode x = -k * x, the right side of dx/dt",
-    "start": "start liver.X = 1 [umol]",
-    "circulation": "circulation CO { venous -> lung -> arterial; arterial -> {gut, skin} -> venous }",
-    "flow": "flow f : a <-> b at q",
-    "process": "process p : a -> b rate k * a.A",
-    "site": "site arm drains skin, muscle",
-    "observe": "observe Cp = plasma.C in [mg/L] error prop(10 [%])",
-    "population": "population p { BW ~ normal(70 [kg], cv = 15 [%]) }",
-    "scenario": "scenario s { dose X 100 [mg] into gut at 0 [h]; run 24 [h] }",
-    "check": "check mass, positive or check cmax(s.Cp) in (1, 10) [mg/L]",
-    "dose": "dose X 100 [mg] into gut at 0 [h]",
-    "run": "run 24 [h]",
-    "data": 'data "file.csv" { column TIME [h]; CMT 1 dose X into gut; DVID 1 observe Cp }',
-    "column": "column BW = WT [kg]",
-    "keep": "keep ID in (1, 6)",
-    "CMT": "CMT 1 dose X into gut, or CMT 2 observe Cp",
-    "DVID": "DVID 1 observe Cp",
-    "organism": "organism human",
-    "time": "time [min]",
-    "rising": "rising in c",
-    "falling": "falling in c",
-    "range": "range (0, 1)",
-    "default": "default 1",
-}
 
 _BLOCK_LINES = ("dose", "run", "data", "column", "keep", "CMT", "DVID", "reset")
 _ATTRIBUTES = ("volume", "outflow", "vascular", "like", "mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu")
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a parse stopped.
-
-    Parameters
-    ----------
-    text : str
-    at : int
-    begin : int
-        Of the statement around it.
-    accepted : frozenset of str
-        Terminals that could stand there.
-    before : Token or None
-        The token in front of it.
-    """
-
-    text: str
-    at: int
-    begin: int
-    accepted: frozenset[str]
-    before: Token | None
-
-    @cached_property
-    def after(self) -> str:
-        """The text from the place to the end of its line."""
-        end = self.text.find("\n", self.at)
-        return self.text[self.at :] if end < 0 else self.text[self.at : end]
-
-    @cached_property
-    def statement(self) -> str:
-        """The statement up to the place."""
-        return self.text[self.begin : self.at]
-
-    @cached_property
-    def line_end(self) -> bool:
-        """Whether the line ends here."""
-        return not re.sub(r"#.*|;", "", self.after).strip()
-
-    @cached_property
-    def at_beginning(self) -> bool:
-        """Whether the statement, or the line of a block, begins here."""
-        return re.search(r"(^|[\n;{])[ \t]*$", self.statement) is not None
-
-    @cached_property
-    def keyword(self) -> str:
-        """The word that says what is written here: the line's own in a block, else the statement's."""
-        own = re.search(r"[\n;{]\s*(\w+)[^\n;{}]*$", self.statement)
-        if own and own[1] in USAGE and own[1] not in ("flow",):
-            return own[1]
-        first = re.match(r"\s*(\w+)", self.text[self.begin :])
-        return first[1] if first and first[1] in USAGE else ""
-
-    def follows(self, pattern: str) -> re.Match[str] | None:
-        """Match a pattern from the place on."""
-        return re.match(pattern, self.after)
-
-    def precedes(self, pattern: str) -> re.Match[str] | None:
-        """Match a pattern that ends at the place."""
-        return re.search(pattern + "$", self.statement)
-
-
 def likely_slip(place: Place) -> str | None:
-    """What to write instead, or how a line of this kind is written."""
+    """What to write instead; None where no slip is known."""
     for look in (_numbers, _units, _texts, _signs, _names_and_indices, _clauses, _separation):
         found = look(place)
         if found is not None:
             return found
+    return None
+
+
+def how_it_is_written(place: Place) -> str:
+    """An example of a line of this kind, the last resort."""
     if place.keyword:
         return f"such a line is written {USAGE[place.keyword]}"
-    return None
+    return "a line begins with what it declares: param k = 2 [1/h], or pool plasma { volume = 3 [L] }"
 
 
 def _numbers(p: Place) -> str | None:
@@ -268,6 +164,12 @@ def _clauses(p: Place) -> str | None:
 def _separation(p: Place) -> str | None:
     if p.follows(r"\}") and p.precedes(r"\{\s*"):
         return "an empty block is left out"
+    if p.follows(r"\}") and not p.block:
+        return "this '}' closes nothing"
+    if p.precedes(r"\n[ \t]*") and p.block and p.found in DECLARING:
+        return f"close the block of `{p.block}` with '}}' before the next declaration"
+    if p.precedes(r"\}[ \t]*") and "_SEP" in p.accepted and not p.at_beginning:
+        return "a block ends with its '}'; a new line or `;` comes before what follows"
     if p.follows(",") and "RBRACE" in p.accepted:
         return "in a block a `;` or a new line separates"
     again = p.follows(r"(\w+)\s*(=|\w)")
@@ -279,7 +181,8 @@ def _separation(p: Place) -> str | None:
         p.follows(r"[A-Za-z_(]")
         and p.precedes(r"[\w)\]]\s*")
         and "STAR" in p.accepted
-        and not {"INTO", "IN"} & p.accepted
+        and not {"INTO", "IN", "EVERY"} & p.accepted
+        and p.found not in p.words
     ):
         return "a product is written with *"
     return None

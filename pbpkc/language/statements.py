@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 #: Words that begin a statement.
 DECLARING = (
@@ -40,7 +41,8 @@ CONTINUING = ("rate", "split", "error", "lloq", "source")
 
 _PIECE = re.compile(r'#[^\n]*|"[^"\n]*"|[(){};]|\n')
 # A block whose brace stands on the next line is a mistake, but one statement all the same.
-_CONTINUES = re.compile(r"(?:\s|#[^\n]*\n)*(?:(?:" + "|".join(CONTINUING) + r")\b|\{)")
+_CONTINUES = re.compile(r"(?:" + "|".join(CONTINUING) + r")\b|\{")
+_BLANK = re.compile(r"(?:\s|#[^\n]*\n)*")
 # A declaring word in the first column begins a statement even inside a bracket that was left open. `set`,
 # `start` and `flow = ...` also stand in blocks.
 _DECLARES = re.compile(
@@ -50,11 +52,13 @@ _DECLARES = re.compile(
 )
 
 
-def statement_starts(text: str) -> list[int]:
-    """Offsets at which statements begin, the first one 0."""
-    starts = [0]
+def statement_starts(text: str, origin: int = 0) -> Iterator[int]:
+    """Offsets at which statements begin, from one of them on."""
+    yield origin
     braces = parentheses = 0
-    for match in _PIECE.finditer(text):
+    # A long run of blank lines is looked through once, not from each of them.
+    code, continues = origin, False
+    for match in _PIECE.finditer(text, origin):
         piece, after = match[0], match.end()
         if piece == "{":
             braces += 1
@@ -65,26 +69,45 @@ def statement_starts(text: str) -> list[int]:
         elif piece == ")":
             parentheses = max(0, parentheses - 1)
         elif piece in ("\n", ";"):
-            if braces == parentheses == 0 and not _CONTINUES.match(text, after):
-                starts.append(after)
+            if after > code:
+                code = _end_of_blank(text, after)
+                continues = _CONTINUES.match(text, code) is not None
+            if braces == parentheses == 0 and not continues:
+                yield after
             elif piece == "\n" and _DECLARES.match(text, after):
                 braces = parentheses = 0
-                starts.append(after)
-    return starts
+                yield after
 
 
-def enclosing_statement(text: str, at: int) -> tuple[int, int]:
-    """Beginning and end of the statement around a place, blanks in front of it left out."""
-    starts = statement_starts(text)
-    begin = max(s for s in starts if s <= at)
-    end = min((s for s in starts if s > at), default=len(text))
-    lead = re.compile(r"(?:\s|#[^\n]*\n)*").match(text, begin, end)
-    return (lead.end() if lead and lead.end() <= at else begin), end
+def enclosing_statement(text: str, at: int, origin: int = 0) -> tuple[int, int]:
+    """Beginning and end of the statement around a place, blanks in front of it left out.
+
+    Parameters
+    ----------
+    text : str
+    at : int
+    origin : int
+        Where some statement in front of the place begins; the search starts there.
+    """
+    begin, end = origin, len(text)
+    for start in statement_starts(text, origin):
+        if start > at:
+            end = start
+            break
+        begin = start
+    lead = _end_of_blank(text, begin)
+    return (lead if lead <= min(at, end) else begin), end
+
+
+def _end_of_blank(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    assert blank is not None
+    return blank.end()
 
 
 def blank(text: str, begin: int, end: int) -> str:
-    """The text with a stretch made blank; every other place stays where it was."""
-    return text[:begin] + re.sub(r"[^\n]", " ", text[begin:end]) + text[end:]
+    """The text with a stretch made blank but for its line ends; every other place stays where it was."""
+    return text[:begin] + re.sub(r"[^\n;]", " ", text[begin:end]) + text[end:]
 
 
 def left_open(text: str, begin: int, end: int) -> tuple[int, str] | None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from string import ascii_letters, digits
 
 from lark import Token
 from lark.lexer import TerminalDef
 
-from pbpkc.language.diagnostics import Diagnostic, Label, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, printable, similar
+from pbpkc.language.habits import habit
 from pbpkc.language.repairs import repaired_slip, wrong_keyword
-from pbpkc.language.slips import Place, likely_slip
+from pbpkc.language.slips import how_it_is_written, likely_slip
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.statements import DECLARING, enclosing_statement, left_open
+from pbpkc.language.stops import Place
 
 #: The terminals that could stand at a place, and the token in front of it.
 State = tuple[set[str], Token | None]
-
-#: More kinds of token than this in a note help nobody.
-MOST_SHOWN = 8
 
 #: What a terminal is called in a message.
 _HUMAN = {
@@ -38,11 +39,23 @@ _EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS", "IF"}
 
 @dataclass(frozen=True)
 class Stop:
-    """One syntax error, the offset it is about, and whether it is of no use to look for more behind it."""
+    """One problem of a text.
+
+    Parameters
+    ----------
+    problem : Diagnostic
+    at : int
+        The offset it is about.
+    last : bool
+        Whether it is of no use to look for more behind it.
+    in_the_way : bool
+        Whether the text behind it is not read yet.
+    """
 
     problem: Diagnostic
     at: int
     last: bool = False
+    in_the_way: bool = True
 
 
 def has_header(text: str) -> re.Match[str] | None:
@@ -84,7 +97,12 @@ def wrong_word(
 
 
 def syntax_error(
-    file: SourceFile, text: str, at: int, state_at: Callable[[int], State], terminals: Collection[TerminalDef]
+    file: SourceFile,
+    text: str,
+    at: int,
+    done: int,
+    state_at: Callable[[int], State],
+    terminals: Collection[TerminalDef],
 ) -> Stop:
     """The problem at the place where a parse stopped.
 
@@ -95,14 +113,16 @@ def syntax_error(
         The file's text, statements with earlier errors made blank.
     at : int
         Where the parser or the lexer stopped.
+    done : int
+        Where the statement begins that it read first.
     state_at : callable
         Gives the terminals that could stand at a place and the token in front of it.
     terminals : collection of TerminalDef
         Of the grammar.
     """
     accepted, before = state_at(at)
-    begin, _ = enclosing_statement(text, max(0, min(at, len(text)) - 1))
-    opened = _unclosed(file, text, begin, at)
+    begin, _ = enclosing_statement(text, max(done, min(at, len(text)) - 1), done)
+    opened = _unclosed(file, text, begin, at, done)
     if opened is not None:
         return opened
     words = [t.pattern.value for t in terminals if t.pattern.type == "str" and t.pattern.value[0].isalpha()]
@@ -116,48 +136,58 @@ def syntax_error(
             help_at = start
             accepted, before = state_at(start)
     elif before is None:
-        begin = 0
-    place = Place(text, help_at, begin, frozenset(accepted), before)
-    help = likely_slip(place)
+        begin = done
+    place = Place(text, help_at, begin, frozenset(accepted), before, frozenset(words))
     keywords = _keywords(accepted, terminals)
     word = text[start:end]
     near = similar(word, keywords) if word.isidentifier() and word not in words else None
-    if near and (help is None or place.at_beginning):
+    help = habit(place)
+    slip = likely_slip(place)
+    respelt = help is None and near is not None and (place.at_beginning or slip is None)
+    if respelt:
         help = f"a word with a similar spelling can stand here: '{near}'"
+    help = help or slip or how_it_is_written(place)
     notes = (_could_stand(accepted, terminals),)
     label = Label(Span(file, start, end), "here")
-    fixes = wrong_keyword(label.span, keywords, near) if near else repaired_slip(file, place)
+    fixes = wrong_keyword(label.span, keywords, near) if respelt else repaired_slip(file, place)
     problem = Diagnostic("syntax", f"{found} cannot stand here", (label,), notes, help, fixes=fixes)
     return Stop(problem, max(start, begin))
 
 
 def _found(text: str, at: int) -> tuple[int, int, str]:
     """What stands at a place: its ends and its name in a message."""
-    if not text[at:].strip():
-        end = len(text.rstrip())
+    if not text[at:].strip(" \t\n"):
+        end = len(text.rstrip(" \t\n"))
         return end, end, "the end of the line" if "\n" in text[end:] else "the end of the file"
     if text[at] in "\n;#":
         end = len(text[:at].rstrip(" \t"))
         return end, end, "the end of the line"
     if ord(text[at]) > 127 and text[at].isalpha():
         # A letter that no name has, perhaps in the middle of one.
-        at -= len(text[:at]) - len(
-            text[:at].rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
-        )
-    match = re.compile(r'"[^"\n]*"|\[[^\]\n]*\]|\w+|[^\w\s]').match(text, at)
+        at -= len(text[:at]) - len(text[:at].rstrip(ascii_letters + digits + "_"))
+    match = re.compile(r'"[^"\n]*"|\[[^\]\n]*\]|\$?\w+|[^\w\s]').match(text, at)
     piece = match[0] if match else text[at]
-    shown = piece if len(piece) <= 40 else piece[:40] + "..."
-    return at, at + len(piece), f'"{shown}"' if "'" in shown else f"'{shown}'"
+    return at, at + len(piece), _called(piece)
 
 
-def _unclosed(file: SourceFile, text: str, begin: int, at: int) -> Stop | None:
+def _called(piece: str) -> str:
+    """A piece of text in quotes; a sign that is not on every keyboard with its name."""
+    if len(piece) == 1 and not (piece.isascii() and piece.isprintable()) and not piece.isalpha():
+        name = unicodedata.name(piece, "control character").lower()
+        code = f"{name}, U+{ord(piece):04X}"
+        return f"'{piece}' ({code})" if piece.isprintable() else f"an invisible character ({code})"
+    shown = printable(piece if len(piece) <= 40 else piece[:40] + "...")
+    return f'"{shown}"' if "'" in shown else f"'{shown}'"
+
+
+def _unclosed(file: SourceFile, text: str, begin: int, at: int, done: int) -> Stop | None:
     """A bracket that was left open, where that is why the text stops making sense."""
     ended = not text[at:].strip()
     line = text.rfind("\n", 0, at) + 1
     opened = left_open(text, begin, at)
-    if opened is None and line > 0:
+    if opened is None and line > done:
         # The statement that could not begin stands behind the one whose bracket is open.
-        begin, _ = enclosing_statement(text, line - 1)
+        begin, _ = enclosing_statement(text, line - 1, done)
         opened = left_open(text, begin, line)
     if opened is None:
         return None
@@ -192,6 +222,9 @@ def _keywords(accepted: Iterable[str], terminals: Collection[TerminalDef]) -> li
 def _could_stand(accepted: set[str], terminals: Collection[TerminalDef]) -> str:
     symbols = {t.name: f"'{t.pattern.value}'" for t in terminals if t.pattern.type == "str"}
     rest = {name for name in accepted if name in _HUMAN or name in symbols}
+    if rest >= {"_SEP", "$END"}:
+        # Where a line may end, so may the file.
+        rest -= {"$END"}
     words = []
     if rest >= {"NAME", "NUMBER", "LPAR"}:
         words.append("an expression")
@@ -203,9 +236,8 @@ def _could_stand(accepted: set[str], terminals: Collection[TerminalDef]) -> str:
     words += sorted(
         _HUMAN.get(name) or symbols[name] for name in rest if symbols.get(name, "''")[1:-1] not in keywords
     )
+    # A place where `param` can stand takes a declaration of any kind.
     words += (
-        [f"'{k}'" for k in keywords]
-        if len(keywords) <= MOST_SHOWN
-        else ["a declaration (param, tissue, process, ...)"]
+        ["a declaration (param, tissue, process, ...)"] if "PARAM" in rest else [f"'{k}'" for k in keywords]
     )
     return "here can stand " + (", ".join(words) if words else "nothing more")

@@ -10,11 +10,14 @@ from lark import Token, Tree, v_args
 from lark.visitors import Transformer_NonRecursive
 
 from pbpkc.language import nodes as n
-from pbpkc.language.diagnostics import Label
+from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.source import SourceFile, Span
 
 #: Deeper nesting of an expression than this is refused, before it exhausts the stack of a later stage.
 MOST_NESTING = 100
+
+#: The depth of an expression that was refused: nothing around it is refused for the same reason.
+_SAID = -(10**9)
 
 _COMPARE = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
@@ -52,14 +55,6 @@ _Expression = TypeVar("_Expression", n.Operation, n.Call, n.Reduce)
 _EXPR = (n.Quantity, n.Ref, n.Operation, n.Call, n.Reduce)
 
 
-class Misread(ValueError):
-    """A text that parses and still says something impossible; what a `Diagnostic` needs."""
-
-    def __init__(self, code: str, message: str, labels: tuple[Label, ...], help: str) -> None:
-        super().__init__(message)
-        self.code, self.message, self.labels, self.help = code, message, labels, help
-
-
 _SAME_LEVEL = {"add": "sum", "sub": "sum", "mul": "product", "div": "product"}
 
 
@@ -71,6 +66,11 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         super().__init__(visit_tokens=False)
         self.file = file
         self.depths: dict[int, int] = {}
+        #: What parses and still says something impossible.
+        self.misread: list[Diagnostic] = []
+
+    def _fail(self, code: str, message: str, span: Span, help: str) -> None:
+        self.misread.append(Diagnostic(code, message, (Label(span),), help=help))
 
     # ---------------------------------------------------------------- places
 
@@ -120,23 +120,26 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
                 and argument is arguments[0]
             )
             depth = max(depth, self.depths.get(id(argument), 0) + (0 if same else 1))
+        if any(self.depths.get(id(argument), 0) < 0 for argument in arguments):
+            depth = _SAID
         if depth > MOST_NESTING:
-            raise Misread(
+            self._fail(
                 "too-nested",
                 f"this expression is nested more than {MOST_NESTING} deep",
-                (Label(node.span),),
+                node.span,
                 "name a part of it with `param` or `let`",
             )
+            depth = _SAID
         self.depths[id(node)] = depth
         return node
 
     def _whole(self, token: Token) -> int:
         value = Fraction(str(token))
         if value.denominator != 1:
-            raise Misread(
+            self._fail(
                 "not-whole",
                 f"{token} is not a whole number",
-                (Label(self._token(token)),),
+                self._token(token),
                 "an index, a CMT and a DVID are whole numbers",
             )
         return int(value)
@@ -145,11 +148,8 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         found: dict[str, Any] = {}
         for word, value in items:
             if word in found:
-                raise Misread(
-                    "duplicate-name",
-                    f"`{word}` is said twice",
-                    (Label(self._span(tree)),),
-                    "leave one of them out",
+                self._fail(
+                    "duplicate-name", f"`{word}` is said twice", self._span(tree), "leave one of them out"
                 )
             found[word] = value
         return found
@@ -195,10 +195,10 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         words = [word for word, _ in named]
         twice = next((w for w in words if words.count(w) > 1), None)
         if twice is not None:
-            raise Misread(
+            self._fail(
                 "duplicate-name",
                 f"the argument '{twice}' is given twice",
-                (Label(self._span(tree)),),
+                self._span(tree),
                 "leave one of them out",
             )
         node = n.Call(str(name), positional, named, span=self._span(tree))

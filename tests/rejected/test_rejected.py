@@ -65,12 +65,12 @@ def expected_texts() -> list[Path]:
 
 
 def raised_codes(path: Path) -> set[str]:
-    """The codes that a module gives to `Diagnostic`, `Misread` and to ``fail``."""
+    """The codes that a module gives to `Diagnostic` and to ``fail``."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in ("Diagnostic", "Misread", "fail") and isinstance(node.args[0].value, str):
+            if name in ("Diagnostic", "_fail", "fail") and isinstance(node.args[0].value, str):
                 found.add(node.args[0].value)
     return found
 
@@ -151,4 +151,4 @@ def test_an_empty_file(tmp_path: Path, content: bytes) -> None:
 def test_a_giant_file(tmp_path: Path) -> None:
     path = tmp_path / "giant.pbpk"
     path.write_text("pbpk 1\n" + "#" * MOST_CHARACTERS)
-    assert f"error[too-long]: '{path}' has more than 2,000,000 characters\n" in refusal(path)
+    assert f"error[too-long]: '{path}' has more than 500,000 characters\n" in refusal(path)

@@ -123,7 +123,7 @@ def _told(ran: Ran) -> set[str]:
 
 #: Functions that give a code to a diagnostic, and at which of their arguments it stands.
 _GIVERS = {
-    "Diagnostic": 0, "Misread": 0, "fail": 0, "problem": 0, "_problem": 0, "refuse": 0, "_refuse": 0,
+    "Diagnostic": 0, "_fail": 0, "fail": 0, "problem": 0, "_problem": 0, "refuse": 0, "_refuse": 0,
     "warn": 0, "_warning": 0, "_note": 0, "refused": 0, "_at": 1, "_error": 0,
 }  # fmt: skip
 _CODE = re.compile(r"[a-z]+(-[a-z]+)*")

@@ -268,7 +268,7 @@ def test_a_sum_of_any_length_is_not_nested() -> None:
 
 def test_statements_begin_at_lines_and_semicolons_outside_of_brackets() -> None:
     text = "param a = (1\n + 2); param b = 3\ntissue t {\n volume = 1\n}\nprocess p : a -> b\n  rate k\n"
-    assert [text[s:].split()[0] for s in statement_starts(text)[:-1]] == [
+    assert [text[s:].split()[0] for s in list(statement_starts(text))[:-1]] == [
         "param",
         "param",
         "tissue",
@@ -278,7 +278,7 @@ def test_statements_begin_at_lines_and_semicolons_outside_of_brackets() -> None:
 
 def test_a_declaration_in_the_first_column_ends_an_open_bracket() -> None:
     text = "tissue t {\n volume = 1\n flow = 2\nflow f : a -> b at q\n"
-    assert [text[s:].split()[0] for s in statement_starts(text)[:-1]] == ["tissue", "flow"]
+    assert [text[s:].split()[0] for s in list(statement_starts(text))[:-1]] == ["tissue", "flow"]
 
 
 def test_a_statement_is_found_around_a_place() -> None:
