@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
+from reference_page import PAGE, Block, blocks, page
 
 from pbpkc.body import organisms, tissues
 from pbpkc.compiler.lower import lower
@@ -33,26 +34,7 @@ from pbpkc.language.source import SourceFile
 from pbpkc.language.units import WORDS, parse_unit
 from pbpkc.resources import resource
 
-PAGE = Path(__file__).resolve().parents[2] / "grammar" / "README.md"
-
-
 # ------------------------------------------------------------------ reading the page
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: its language, its text, the line of the page it begins on."""
-
-    language: str
-    text: str
-    line: int
-
-    @property
-    def first(self) -> str:
-        return self.text.split("\n", 1)[0]
-
-    def __str__(self) -> str:
-        return f"line{self.line}"
 
 
 @dataclass(frozen=True)
@@ -68,26 +50,7 @@ class Refused:
         return f"line{self.line}-{self.code}"
 
 
-def _page() -> str:
-    return PAGE.read_text(encoding="utf-8")
-
-
-def _blocks() -> list[Block]:
-    found, lines = [], _page().split("\n")
-    start = None
-    for number, line in enumerate(lines, 1):
-        if not line.startswith("```"):
-            continue
-        if start is None:
-            start = number
-        else:
-            found.append(Block(lines[start - 1][3:].strip(), "\n".join(lines[start : number - 1]), start + 1))
-            start = None
-    assert start is None, f"the block of line {start} is not closed"
-    return found
-
-
-BLOCKS = _blocks()
+BLOCKS = blocks()
 EXAMPLES = [b for b in BLOCKS if b.language == "pbpk"]
 SAVED = {m[1]: b for b in EXAMPLES if (m := re.fullmatch(r"# saved as (\S+)", b.first))}
 COMPLETE = [b for b in EXAMPLES if b.text.startswith("pbpk 1\n")]
@@ -146,7 +109,8 @@ def test_page_is_read_whole() -> None:
     assert len(EXAMPLES) == len(SAVED) + len(COMPLETE) + len(ADDED) + len(WRONG)
     texts = [b for b in BLOCKS if b.language == "text"]
     assert all(re.match(r"# (equations of|equal in) \w+$", b.first) for b in texts)
-    assert len(BLOCKS) == len(EXAMPLES) + len(texts)
+    run = [b for b in BLOCKS if b.language in ("console", "csv")]  # by test_tutorial.py
+    assert len(BLOCKS) == len(EXAMPLES) + len(texts) + len(run)
     assert len(COMPLETE) >= 8 and len(ADDED) >= 8 and len(_refused()) >= 60
 
 
@@ -311,7 +275,7 @@ _ROWS = {
 
 
 def test_table_of_quantities_is_what_the_compiler_makes(folder: Path) -> None:
-    (table,) = re.findall(r"\| node \| `\.C` .*\n\|[-|]+\n((?:\|.*\n)+)", _page())
+    (table,) = re.findall(r"\| node \| `\.C` .*\n\|[-|]+\n((?:\|.*\n)+)", page())
     rows = [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in table.strip().split("\n")]
     assert [row[0] for row in rows] == list(_ROWS)
     for name, *cells in rows:
@@ -342,7 +306,7 @@ def test_table_of_quantities_is_what_the_compiler_makes(folder: Path) -> None:
 
 
 def test_table_of_spaces_is_what_the_compiler_makes(folder: Path) -> None:
-    (table,) = re.findall(r"\| in \| `\.A` .*\n\|[-|]+\n((?:\|.*\n)+)", _page())
+    (table,) = re.findall(r"\| in \| `\.A` .*\n\|[-|]+\n((?:\|.*\n)+)", page())
     rows = [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in table.strip().split("\n")]
     assert [row[0] for row in rows] == ["liver.X", "liver.blood.X", "liver.tissue.X"]
     for place, *cells in rows:
@@ -411,7 +375,7 @@ def test_units_with_more_than_one_meaning() -> None:
 
 
 def _section(title: str) -> str:
-    match = re.search(rf"\n## {re.escape(title)}\n(.*?)(?=\n## |\Z)", _page(), re.DOTALL)
+    match = re.search(rf"\n## {re.escape(title)}\n(.*?)(?=\n## |\Z)", page(), re.DOTALL)
     assert match, title
     return match[1]
 
@@ -436,7 +400,7 @@ def _grammar_words() -> set[str]:
 def test_every_keyword_of_the_grammar_is_explained() -> None:
     words = _grammar_words()
     assert {"pbpk", "model", "masked", "drains", "steady"} <= words and len(words) > 70
-    assert words - _code_words(_page()) == set()
+    assert words - _code_words(page()) == set()
 
 
 def test_every_unit_is_listed() -> None:
