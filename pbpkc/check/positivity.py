@@ -130,7 +130,9 @@ class _Prover:
     def _why(self, rate: Rate) -> str:
         called = {str(c.func) for c in inlined(rate.expr, self._curves).atoms(sp.core.function.AppliedUndef)}
         open_terms = [
-            u for u in self._system.unknowns if u.name in called and (u.range is None or u.range[0] < 0)
+            u
+            for u in self._system.unknowns
+            if str(u.function) in called and (u.range is None or u.range[0] < 0)
         ]
         if not open_terms:
             return ""

@@ -59,10 +59,9 @@ def escaped(text: str) -> str:
 def latex_name(name: str) -> str:
     """A name of the spec as LaTeX: ``liver.volume`` is V with the subscript liver, ``ka`` is k with a."""
     parts = name.split(".")
-    if len(parts) == 3 and parts[1] in _PARTITION:
-        return f"{_PARTITION[parts[1]]}{_subscript([parts[2], parts[0]])}"
-    if len(parts) == 2 and parts[1] in _PARTITION:
-        return f"{_PARTITION[parts[1]]}{_subscript(parts[:1])}"
+    at = next((k for k, p in enumerate(parts) if k and p in _PARTITION), 0)
+    if at:  # X.kp, X.kp.liver, X.kp.mother.liver
+        return f"{_PARTITION[parts[at]]}{_subscript([*parts[at + 1 :], *parts[:at]])}"
     if len(parts) > 1 and parts[-1] in _QUANTITIES:
         return f"{_QUANTITIES[parts[-1]]}{_subscript(parts[:-1])}"
     head, *rest = re.split(r"[._<]", name.replace(">", ""), maxsplit=1)

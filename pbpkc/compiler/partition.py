@@ -13,7 +13,7 @@ from pbpkc.language.diagnostics import Diagnostic, Label, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Definition, Model, Node
-from pbpkc.language.scope import HEMATOCRIT
+from pbpkc.language.scope import hematocrit_names, split_owner
 
 
 def predicted_partition(
@@ -29,21 +29,22 @@ def predicted_partition(
     symbols : mapping
         Of the species' attributes, and of the hematocrit.
     """
-    owner, _, tissue = definition.name.split(".", 2)
+    owner, word = split_owner(definition.name, model.species)
+    tissue = word.partition(".")[2]
     species = model.species[owner]
     where = (Label(definition.span),) if definition.span else ()
 
     def refuse(message: str, help: str) -> tuple[sp.Expr, Diagnostic]:
         return sp.Integer(1), Diagnostic("no-prediction", message, where, help=help)
 
-    organism = model.organism or ""
+    organism = model.nodes[tissue].organism or ""
     if organism not in organisms():
         return refuse(
             f"there is no tissue composition of '{organism}'",
             "composition is known for " + ", ".join(organisms()) + "; otherwise give kp a number",
         )
     node = model.nodes[tissue]
-    composition = node.like or tissue.split("<")[0]
+    composition = node.like or tissue.rpartition(".")[2].split("<")[0]
     known = tissues(organism)
     if composition not in known:
         near = similar(composition, known)
@@ -63,7 +64,7 @@ def predicted_partition(
             f"species '{owner}' has no pka, which the prediction of kp needs",
             "write pka = acid(9.4), base(8), ampholyte(3.1, 9.4), or neutral()",
         )
-    hematocrit = next((symbols[n] for n in HEMATOCRIT if n in symbols), None)
+    hematocrit = next((symbols[n] for n in hematocrit_names(tissue) if n in symbols), None)
     if ionisation.binds_acidic_phospholipids and hematocrit is None:
         return refuse(
             f"'{owner}' is a base that binds in red cells, and the hematocrit is not known",

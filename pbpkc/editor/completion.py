@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pbpkc.body import organisms, tissues
 from pbpkc.editor.analysis import Analysis
 from pbpkc.editor.meanings import MEANINGS
-from pbpkc.editor.occurrences import kind_of
+from pbpkc.editor.occurrences import joined_path, kind_of
 from pbpkc.editor.tokens import line_bounds, pieces
 from pbpkc.editor.words import CHARGES, PLACES
 from pbpkc.language import nodes as n
@@ -184,7 +184,7 @@ _DECLARES_NAME = (
 
 
 def _used(analysis: Analysis) -> list[str]:
-    from pbpkc.language.gather import declared_names
+    from pbpkc.language.namespaces import declared_names
 
     others = [tree for name, tree in analysis.trees.items() if name != analysis.file.name]
     return [name for tree in others for s in tree.statements for name in declared_names(s)]
@@ -265,7 +265,12 @@ def _in_expression(analysis: Analysis, statement: str, keyword: str) -> Iterator
 
 def _behind_dot(analysis: Analysis, path: list[str], place: Expected) -> Iterator[Offer]:
     """What can follow names that are joined by dots."""
-    scope, first = analysis.scope, path[0]
+    scope = analysis.scope
+    path, _ = joined_path(scope, path, 0)
+    if path[-1] in scope.namespaces:
+        yield from _inside(analysis, path[-1])
+        return
+    first = path[0]
     kind = kind_of(scope, first)
     if kind == "scenario" and len(path) == 1:
         yield from _named(analysis, "observe")
@@ -289,6 +294,15 @@ def _behind_dot(analysis: Analysis, path: list[str], place: Expected) -> Iterato
         yield from _words(SPECIES_ATTRIBUTES, kind="quantity")
     if path[-1] in BY_TISSUE and (kind == "species" or re.match(r"\s*species\b", place.statement)):
         yield from _named(analysis, "tissue")
+
+
+def _inside(analysis: Analysis, namespace: str) -> Iterator[Offer]:
+    """Names of a file that is used under a name."""
+    scope, begin = analysis.scope, f"{namespace}."
+    for name in (*scope.names(), *scope.namespaces):
+        word = name.removeprefix(begin)
+        if name.startswith(begin) and "." not in word:
+            yield Offer(word, "name", kind_of(scope, name) or "namespace")
 
 
 def _has_spaces(analysis: Analysis) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pbpkc.editor.analysis import Analysis
 from pbpkc.editor.meanings import explained
-from pbpkc.editor.occurrences import Occurrence, kind_of, occurrences
+from pbpkc.editor.occurrences import Occurrence, declared_at, joined_path, kind_of, occurrences
 from pbpkc.editor.reports import told
 from pbpkc.editor.tokens import Piece, path_at, piece_at
 from pbpkc.editor.words import PLACES
@@ -66,7 +66,9 @@ def _of_piece(analysis: Analysis, piece: Piece) -> str | None:
     names, index = path_at(analysis.file.text, piece.start)
     if not names:
         return explained(piece.text)
-    path = [name.text for name in names]
+    path, index = joined_path(analysis.scope, [name.text for name in names], index)
+    if index == 0 and "." in path[0]:
+        return _declared(analysis, path[0])
     if index > 0:
         found = _behind_dot(analysis, path, index)
         if found is not None:
@@ -104,7 +106,7 @@ def _declared(analysis: Analysis, name: str) -> str | None:
     if not kind:
         return None
     parts = [_code(line) for line in _declarations(analysis, name)[:2]]
-    members = [d for d in analysis.definitions.values() if d.name.split("<")[0] == name and "." not in d.name]
+    members = [d for d in analysis.definitions.values() if d.name.split("<")[0] == name]
     parts.extend(_value(analysis, d) for d in members[:_MOST_MEMBERS])
     if len(members) > _MOST_MEMBERS:
         parts.append(f"and {len(members) - _MOST_MEMBERS} more")
@@ -118,6 +120,8 @@ def _declared(analysis: Analysis, name: str) -> str | None:
 
 def _declarations(analysis: Analysis, name: str) -> list[str]:
     """The first lines of the statements that declare a name."""
+    if "." in name:
+        return _declared_elsewhere(analysis, name)
     lines = []
     for tree in analysis.trees.values():
         for statement in tree.statements:
@@ -125,6 +129,19 @@ def _declarations(analysis: Analysis, name: str) -> list[str]:
                 if one.declares and one.owner is None and one.name == name:
                     lines.append(_first_line(statement, one))
     return lines
+
+
+def _declared_elsewhere(analysis: Analysis, name: str) -> list[str]:
+    """The same of a name that a used file is brought in with."""
+    place = declared_at(analysis.scope, name)
+    if place is None:
+        return []
+    return [
+        _first_line(s, Occurrence(name, place, True))
+        for tree in analysis.trees.values()
+        for s in tree.statements
+        if s.span.file == place.file and s.span.start <= place.start < s.span.end
+    ]
 
 
 def _first_line(statement: n.Statement, declared: Occurrence) -> str:

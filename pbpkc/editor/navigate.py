@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbpkc.editor.analysis import Analysis, analyse, used_path
-from pbpkc.editor.occurrences import Occurrence, kind_of, occurrences
+from pbpkc.editor.occurrences import Occurrence, declared_at, kind_of, occurrences
 from pbpkc.editor.texts import Texts, same_file
 from pbpkc.editor.tokens import piece_at
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.gather import declared_names
+from pbpkc.language.namespaces import declared_names
 from pbpkc.language.scope import name_span
 from pbpkc.language.source import Span
 
@@ -27,7 +27,8 @@ def occurrence_at(analysis: Analysis, at: int) -> Occurrence | None:
     piece = piece_at(analysis.file.text, at)
     if piece is None or piece.kind != "name" or analysis.tree is None:
         return None
-    found = [o for o in occurrences(analysis.tree, analysis.scope) if o.span.start == piece.start]
+    every = occurrences(analysis.tree, analysis.scope)
+    found = [o for o in every if o.span.start <= piece.start and piece.end <= o.span.end]
     return found[0] if found else None
 
 
@@ -51,6 +52,9 @@ def definition(analysis: Analysis, at: int) -> list[Span]:
     name = one.name if one is not None else name_at(analysis, at)
     if name is None:
         return []
+    if "." in name:
+        place = declared_at(analysis.scope, name)
+        return [] if place is None else [place]
     return [o.span for o in everywhere(analysis.trees.values(), analysis, name) if o.declares]
 
 

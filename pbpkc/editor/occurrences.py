@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pbpkc.editor.words import PLACES
 from pbpkc.language import nodes as n
 from pbpkc.language.data_block import WORDS as DATA_WORDS
+from pbpkc.language.namespaces import joined
 from pbpkc.language.scope import Scope, name_span
 from pbpkc.language.source import Span
 
@@ -94,8 +95,31 @@ def occurrences(tree: n.SyntaxTree, scope: Scope) -> list[Occurrence]:
             known[name] = kind_of(scope, name)
         return known[name]
 
-    found = [o for s in tree.statements for o in _Statement(s, kind).occurrences()]
+    statements = [joined(s, scope.namespaces) for s in tree.statements]
+    found = [o for s in statements for o in _Statement(s, kind).occurrences()]
     return sorted(found, key=lambda o: o.span.start)
+
+
+def joined_path(scope: Scope, path: Sequence[str], index: int) -> tuple[list[str], int]:
+    """``mother, liver, X`` as ``mother.liver, X``, and the place of one of the words in it."""
+    found: list[str] = []
+    at = index
+    for word in path:
+        if found and found[-1] in scope.namespaces:
+            found[-1] += f".{word}"
+            at -= len(found) <= at
+        else:
+            found.append(word)
+    return found, at
+
+
+def declared_at(scope: Scope, name: str) -> Span | None:
+    """Where a name is declared that another file is brought in with: ``mother.liver``, the word alone."""
+    span = scope.where.get(name) or scope.family_where.get(name)
+    if span is None and name in scope.circulations:
+        span = name_span(scope.circulations[name], name)
+    word = name.rpartition(".")[2]
+    return _begin(span, word) if span is not None and span.text.startswith(word) else span
 
 
 def names_at(part: n.Part | n.Member) -> Span:

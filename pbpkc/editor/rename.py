@@ -47,6 +47,7 @@ def renamed(
     if found is None:
         raise Refused("there is no name of the spec here")
     old = found.occurrences[0]
+    _check_own(old)
     if new == old.name:
         return []
     _check_form(new)
@@ -70,12 +71,18 @@ def renamable(analysis: Analysis, at: int, texts: Texts, folders: Sequence[Path]
     found = reach(analysis, at, texts, folders)
     if found is None:
         raise Refused("there is no name of the spec here")
+    _check_own(found.occurrences[0])
     _check_files(found, folders)
     return next(
         o.span
         for o in found.occurrences
         if o.span.file.name == analysis.file.name and o.span.start <= at <= o.span.end
     )
+
+
+def _check_own(one: Occurrence) -> None:
+    if "." in one.name:
+        raise Refused(f"'{one.name}' is declared in a file that is used under a name; rename it there")
 
 
 def _check_form(new: str) -> None:

@@ -210,7 +210,7 @@ def _kind(row: Row, columns: Columns, problems: Problems) -> Kind | None:
     """What a row is; None if it cannot be used."""
     numbers = row.numbers
 
-    def refuse(word: str, message: str, code: str = "not-yet", help: str | None = None) -> None:
+    def refuse(word: str, message: str, code: str, help: str | None = None) -> None:
         problems.add(code, message, row.place(columns.get(word)), help=help, kind=f"{word}{message}")
 
     if "TIME" not in numbers:

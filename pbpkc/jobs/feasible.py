@@ -12,6 +12,7 @@ from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.magnitudes import ATTRIBUTE_RANGES
 from pbpkc.language.model import Model
+from pbpkc.language.scope import split_owner
 
 _Number = Callable[[str], float | None]
 
@@ -101,8 +102,8 @@ def _attributes(
     model: Model, number: _Number, values: Mapping[str, float], cause: str
 ) -> Iterable[Diagnostic]:
     for name in values:
-        owner, _, word = name.partition(".")
-        if owner not in model.species or word.split(".")[0] not in ATTRIBUTE_RANGES:
+        owner, word = split_owner(name, model.species)
+        if not owner or word.split(".")[0] not in ATTRIBUTE_RANGES:
             continue
         value, allowed = number(name), ATTRIBUTE_RANGES[word.split(".")[0]]
         if value is None or allowed.holds(value):

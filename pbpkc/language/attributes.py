@@ -10,7 +10,8 @@ from pbpkc.language.bind import Context
 from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
 from pbpkc.language.expression import Apply, Const, Expr, add, mul, shown, sub
 from pbpkc.language.model import Definition
-from pbpkc.language.scope import BY_TISSUE, HEMATOCRIT, NODE_ATTRIBUTES, SPECIES_ATTRIBUTES
+from pbpkc.language.namespaces import body_of
+from pbpkc.language.scope import BY_TISSUE, NODE_ATTRIBUTES, SPECIES_ATTRIBUTES, hematocrit_names
 from pbpkc.language.units import AMOUNT, FLOW, MASS, ONE, VOLUME, Dimension, canonical_unit
 
 if TYPE_CHECKING:
@@ -165,10 +166,10 @@ def attribute_definition(
     else:
         first = word.split(".")[0]
         if first == "ps" and is_absent(line):
-            return _absent(table, key, line)
+            return _absent(table, owner, word, line)
         dimension = _flow_dimension(table) if first == "ps" else _SPECIES_DIMENSION[first]
         if isinstance(value, n.Call) and value.name == "auto":
-            expr = predicted(table, owner, word, value)
+            expr = predicted(table, owner, word, word.partition(".")[2], value)
         else:
             what = f"{word} of '{owner}' has the wrong unit"
             expr = table.binder.bind_as(value, dimension, _constant_context(table, "an attribute"), what)
@@ -180,17 +181,17 @@ def is_absent(line: n.Attribute) -> bool:
     return isinstance(line.value, n.Quantity) and line.value.value == 0
 
 
-def _absent(table: Table, key: str, line: n.Attribute) -> Definition:
+def _absent(table: Table, owner: str, word: str, line: n.Attribute) -> Definition:
     # A bare 0 has no unit to be wrong about.
     assert isinstance(line.value, n.Quantity)
     dimension = _flow_dimension(table)
     unit = canonical_unit(dimension)
     if line.value.unit is not None:
-        what = f"{key.split('.', 1)[1]} of '{key.split('.', 1)[0]}' has the wrong unit"
+        what = f"{word} of '{owner}' has the wrong unit"
         expr = table.binder.bind_as(line.value, dimension, _constant_context(table, "an attribute"), what)
         unit = shown(expr)
     zero = Const(dimension, Fraction(0), unit, span=line.value.span)
-    return Definition(key, "absent", zero, unit, "", line.source, span=line.span)
+    return Definition(f"{owner}.{word}", "absent", zero, unit, "", line.source, span=line.span)
 
 
 def _flow_dimension(table: Table) -> Dimension:
@@ -201,8 +202,8 @@ def _constant_context(table: Table, where: str) -> Context:
     return Context(unknowns=False, where=where)
 
 
-def predicted(table: Table, species: str, word: str, call: n.Call) -> Expr:
-    """``auto(METHOD)`` as an expression of what the prediction reads."""
+def predicted(table: Table, species: str, word: str, node: str, call: n.Call) -> Expr:
+    """``auto(METHOD)`` for a tissue as an expression of what the prediction reads."""
     method = call.args[0].text if len(call.args) == 1 and isinstance(call.args[0], n.Ref) else ""
     if method not in _METHODS:
         near = similar(method, _METHODS)
@@ -220,17 +221,17 @@ def predicted(table: Table, species: str, word: str, call: n.Call) -> Expr:
             call.span,
             help=f"write kp = auto({method})",
         )
-    if table.gathered.organism is None:
+    if table.organism_of(node) is None:
         raise table.binder.fail(
             "no-organism",
             "auto(...) needs to know the organism",
             call.span,
             help='write it in the head: model m "..." { organism human }',
         )
-    return Apply(ONE, f"auto:{method}", _prediction_reads(table, species), span=call.span)
+    return Apply(ONE, f"auto:{method}", _prediction_reads(table, species, node), span=call.span)
 
 
-def _prediction_reads(table: Table, species: str) -> tuple[Expr, ...]:
+def _prediction_reads(table: Table, species: str, node: str) -> tuple[Expr, ...]:
     """What a predicted coefficient depends on; what is missing is reported where it is predicted."""
     reads: list[Expr] = [
         table.name(table.attribute(species, word, None))
@@ -244,7 +245,7 @@ def _prediction_reads(table: Table, species: str) -> tuple[Expr, ...]:
     if line.value.name in ("base", "ampholyte"):
         if f"{species}.bp" in table.attributes:
             reads.append(table.name(table.attribute(species, "bp", None)))
-        for name in HEMATOCRIT:
+        for name in hematocrit_names(node):
             if name in table.scope.values:
                 table.read_names.add(name)
                 reads.append(table.name(table.value(name)))
@@ -262,7 +263,10 @@ def _remainder_volume(table: Table, owner: str, call: n.Call) -> Expr:
     others = []
     for node, block in table.scope.nodes.items():
         line = table.attributes.get(f"{node}.volume")
+        # Of one body: what stands in another namespace belongs to another.
         if node == owner or block.kind not in ("blood", "tissue") or line is None:
+            continue
+        if body_of(node) != body_of(owner):
             continue
         if isinstance(line.value, n.Call) and line.value.name == "remainder":
             # Said once, where the second one stands, whichever is looked at.

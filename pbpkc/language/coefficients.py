@@ -79,7 +79,7 @@ def by_tissue(table: Table, species: str, node: str, word: str, span: Span | Non
             return Definition(
                 key,
                 "attribute",
-                predicted(table, species, word, call),
+                predicted(table, species, word, node, call),
                 parse_unit("1"),
                 "",
                 general.source,

@@ -219,6 +219,8 @@ def respelt(span: Span, name: str, candidates: Iterable[str]) -> tuple[Fix, ...]
     if near is None or name in pool or where.text != name:
         return ()
     meant = only_meant(name, pool)
+    if (meant or near).rpartition(".")[0] != name.rpartition(".")[0]:
+        return ()  # in a used file a name stands without the namespace that it is brought into
     return (Fix(f"write '{meant or near}'", (Replacement(where, meant or near),), meant is not None),)
 
 

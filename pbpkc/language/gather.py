@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, respelt, similar
+from pbpkc.language.namespaces import declared_names, joined, under
 from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile, Span
 from pbpkc.language.syntax_errors import has_header
@@ -31,6 +32,10 @@ class Gathered:
         Names of the main file's own declarations (a top-level `set` may not touch them).
     files : tuple of SourceFile
         The main file first.
+    namespaces : mapping of str to Use
+        The lines that brought files in under a name, by that name (``mother``, ``mother.drug``).
+    organisms : mapping of str to str
+        Of each namespace whose file names one.
     """
 
     head: n.ModelHead | None
@@ -38,30 +43,11 @@ class Gathered:
     statements: tuple[n.Statement, ...]
     own: frozenset[str]
     files: tuple[SourceFile, ...]
+    namespaces: Mapping[str, n.Use] = field(default_factory=dict)
+    organisms: Mapping[str, str] = field(default_factory=dict)
 
 
 _STAYS_BEHIND = (n.ScenarioBlock, n.Population, n.CheckRule, n.CheckValue, n.ModelHead, n.Use)
-
-
-def declared_names(statement: n.Statement) -> tuple[str, ...]:
-    """The names a statement declares (without indices)."""
-    if isinstance(statement, n.NodeBlock):
-        return tuple(m.name for m in statement.members)
-    if isinstance(statement, n.Value | n.Masked | n.StateLine | n.Observe):
-        return (statement.member.name,)
-    if isinstance(
-        statement,
-        n.Function
-        | n.UnknownTerm
-        | n.SpeciesBlock
-        | n.FlowLine
-        | n.Process
-        | n.Site
-        | n.Population
-        | n.ScenarioBlock,
-    ):
-        return (statement.name,)
-    return ()
 
 
 #: Gives the tree of a used file; raises `SpecError`.
@@ -96,73 +82,11 @@ def gather(tree: n.SyntaxTree, read: Reader = read_tree) -> Gathered:
 
 def gather_what_stands(tree: n.SyntaxTree, read: Reader = read_tree) -> tuple[Gathered, list[Diagnostic]]:
     """What could be brought in, and what is wrong with the rest."""
-    problems: list[Diagnostic] = []
-    seen: dict[Path, bool] = {}
-    files: list[SourceFile] = []
-    organisms: list[n.Part] = []
-
-    def bring(tree: n.SyntaxTree, main: bool) -> list[n.Statement]:
-        files.append(tree.file)
-        if tree.version != "1":
-            header = has_header(tree.file.text)
-            labels = (
-                (Label(Span(tree.file, header.end() - len(tree.version), header.end())),) if header else ()
-            )
-            problems.append(
-                Diagnostic(
-                    "version",
-                    f"'{tree.file.name}' asks for version {tree.version} of the language",
-                    labels,
-                    help="this pbpkc reads version 1: write `pbpk 1`",
-                )
-            )
-        found: list[n.Statement] = []
-        for statement in tree.statements:
-            if isinstance(statement, n.ModelHead) and statement.organism is not None:
-                organisms.append(statement.organism)
-            if isinstance(statement, n.Use):
-                found.extend(use(statement, tree.file))
-        found.extend(
-            s
-            for s in tree.statements
-            if (main and not isinstance(s, n.Use)) or not isinstance(s, _STAYS_BEHIND)
-        )
-        return found
-
-    def use(statement: n.Use, file: SourceFile) -> list[n.Statement]:
-        label = (Label(statement.span),)
-        if statement.alias is not None:
-            problems.append(not_yet(f"`use ... as {statement.alias}` (namespaces)", statement))
-            return []
-        missing = Diagnostic(
-            "missing-file",
-            f"there is no file '{statement.path}' that can be read",
-            label,
-            help='paths are relative to the file that says `use`; "library/..." is the shipped library',
-        )
-        try:
-            path = locate(statement.path, file)
-        except FileNotFoundError:
-            problems.append(missing)
-            return []
-        if path.resolve() in seen:
-            return []
-        seen[path.resolve()] = True
-        try:
-            used = bring(read(path), main=False)
-        except SpecError as error:
-            if any(d.code == "cannot-read" for d in error.diagnostics):
-                problems.append(missing)
-            else:
-                problems.extend(error.diagnostics)
-            return []
-        return list(_without(used, statement, problems))
-
-    seen[Path(tree.file.name).resolve()] = True
-    statements = bring(tree, main=True)
+    gathering = _Gathering(read)
+    statements = gathering.main(tree)
     heads = [s for s in tree.statements if isinstance(s, n.ModelHead)]
     for extra in heads[1:]:
-        problems.append(
+        gathering.problems.append(
             Diagnostic(
                 "duplicate-name",
                 "a file has one `model` line",
@@ -171,21 +95,129 @@ def gather_what_stands(tree: n.SyntaxTree, read: Reader = read_tree) -> tuple[Ga
             )
         )
     own = frozenset(name for s in tree.statements for name in declared_names(s))
-    main_organism = heads[0].organism if heads else None
-    organism = main_organism or (organisms[0] if organisms else None)
-    head = heads[0] if heads else None
-    return Gathered(head, organism, tuple(statements), own, tuple(files)), problems
-
-
-def not_yet(what: str, node: n.Syntax) -> Diagnostic:
-    """The refusal of a construct that the language has and this version does not."""
-    return Diagnostic(
-        "not-yet",
-        f"not yet supported: {what}",
-        (Label(node.span),),
-        ("it is part of the language, and a later version brings it",),
-        "leave it out for now",
+    organisms = gathering.organisms
+    found = Gathered(
+        heads[0] if heads else None,
+        organisms.pop("", None),
+        tuple(statements),
+        own,
+        tuple(gathering.files),
+        gathering.namespaces,
+        {prefix: part.name for prefix, part in organisms.items()},
     )
+    return found, gathering.problems
+
+
+class _Gathering:
+    """Reads a file and those it uses. `prefix` is the namespace that a file is brought into."""
+
+    def __init__(self, read: Reader) -> None:
+        self.read = read
+        self.problems: list[Diagnostic] = []
+        self.files: list[SourceFile] = []
+        self.organisms: dict[str, n.Part] = {}
+        self.namespaces: dict[str, n.Use] = {}
+        self._seen: set[tuple[str, Path]] = set()
+        self._open: list[Path] = []  # files whose `use` lines are being followed
+
+    def main(self, tree: n.SyntaxTree) -> list[n.Statement]:
+        """The statements of the spec and of all files it uses."""
+        path = Path(tree.file.name).resolve()
+        self._seen.add(("", path))
+        self._open.append(path)
+        return self._bring(tree, "", True)
+
+    def _bring(self, tree: n.SyntaxTree, prefix: str, main: bool) -> list[n.Statement]:
+        if tree.file not in self.files:
+            self.files.append(tree.file)
+        self._check_version(tree)
+        for statement in tree.statements:
+            if isinstance(statement, n.ModelHead) and statement.organism is not None:
+                self.organisms.setdefault(prefix, statement.organism)
+        found: list[n.Statement] = []
+        for statement in tree.statements:
+            if isinstance(statement, n.Use):
+                found.extend(self._use(statement, tree.file, prefix))
+        begin = f"{prefix}." if prefix else ""
+        aliases = {name[len(begin) :] for name in self.namespaces if name.startswith(begin)}
+        for statement in tree.statements:
+            if (main and not isinstance(statement, n.Use)) or not isinstance(statement, _STAYS_BEHIND):
+                found.append(joined(statement, aliases))
+        return found
+
+    def _check_version(self, tree: n.SyntaxTree) -> None:
+        if tree.version == "1":
+            return
+        header = has_header(tree.file.text)
+        labels = (Label(Span(tree.file, header.end() - len(tree.version), header.end())),) if header else ()
+        self.problems.append(
+            Diagnostic(
+                "version",
+                f"'{tree.file.name}' asks for version {tree.version} of the language",
+                labels,
+                help="this pbpkc reads version 1: write `pbpk 1`",
+            )
+        )
+
+    def _use(self, statement: n.Use, file: SourceFile, prefix: str) -> list[n.Statement]:
+        inner = prefix
+        if statement.alias is not None:
+            inner = f"{prefix}.{statement.alias}" if prefix else statement.alias
+            if inner in self.namespaces:
+                self._twice(inner, statement)
+                return []
+            self.namespaces[inner] = statement
+        missing = Diagnostic(
+            "missing-file",
+            f"there is no file '{statement.path}' that can be read",
+            (Label(statement.span),),
+            help='paths are relative to the file that says `use`; "library/..." is the shipped library',
+        )
+        try:
+            path = locate(statement.path, file)
+        except FileNotFoundError:
+            self.problems.append(missing)
+            return []
+        place = path.resolve()
+        if statement.alias is not None and place in self._open:
+            self._circle(statement)
+            return []
+        if (inner, place) in self._seen:
+            return []
+        self._seen.add((inner, place))
+        self._open.append(place)
+        try:
+            used = self._bring(self.read(path), inner, False)
+        except SpecError as error:
+            if any(d.code == "cannot-read" for d in error.diagnostics):
+                self.problems.append(missing)
+            else:
+                self.problems.extend(error.diagnostics)
+            return []
+        finally:
+            self._open.pop()
+        kept = list(_without(used, statement, self.problems))
+        return kept if statement.alias is None else under(kept, statement.alias)
+
+    def _twice(self, name: str, statement: n.Use) -> None:
+        self.problems.append(
+            Diagnostic(
+                "duplicate-name",
+                f"the namespace '{name}' is used for two files",
+                (Label(statement.span, "again here"), Label(self.namespaces[name].span, "first here")),
+                help="give each its own name behind `as`",
+            )
+        )
+
+    def _circle(self, statement: n.Use) -> None:
+        self.problems.append(
+            Diagnostic(
+                "cycle",
+                f"'{statement.path}' uses itself as '{statement.alias}', again and again",
+                (Label(statement.span),),
+                help="a file cannot be a part of itself; leave one `use` out",
+            )
+        )
 
 
 def locate(path: str, file: SourceFile) -> Path:
@@ -202,7 +234,7 @@ def locate(path: str, file: SourceFile) -> Path:
 
 
 def _without(used: list[n.Statement], statement: n.Use, problems: list[Diagnostic]) -> Iterable[n.Statement]:
-    leave = {ref.parts[0].name: ref for ref in statement.without}
+    leave = {ref.text: ref for ref in statement.without}
     available = {name for s in used for name in declared_names(s)}
     for name, ref in leave.items():
         if name not in available:

@@ -124,6 +124,7 @@ class Node:
     doc: str = ""
     remainder: str | None = None  # definition closed by remainder(total): the total's text
     vascular: str | None = None
+    organism: str | None = None  # of its body, which may be another than the model's
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -95,6 +95,7 @@ def read_nodes(table: Table) -> dict[str, Node]:
             block.doc,
             remainder,
             vascular if vascular in table.attributes else None,
+            table.organism_of(name),
             span=block.span,
         )
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
 from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
-from pbpkc.language.gather import Gathered, declared_names
+from pbpkc.language.gather import Gathered
+from pbpkc.language.namespaces import declared_names, namespaces_of
 from pbpkc.language.source import Span
 
 #: Words that may not be declared (rule 4.5).
@@ -39,6 +40,22 @@ SPECIES_ATTRIBUTES = ("mw", "logp", "pka", "fup", "bp", "kp", "kb", "kpu", "ps")
 
 #: Params that may hold the hematocrit, which the prediction of kp needs for some bases.
 HEMATOCRIT = ("HCT", "hematocrit", "haematocrit")
+
+
+def hematocrit_names(node: str) -> tuple[str, ...]:
+    """Params that may hold the hematocrit of a node: those of its own body before those around it."""
+    return tuple(f"{body}.{name}" if body else name for body in namespaces_of(node) for name in HEMATOCRIT)
+
+
+def split_owner(name: str, owners: Collection[str]) -> tuple[str, str]:
+    """``mother.liver.volume`` to the node or species it begins with, and the rest; ("", name) without one."""
+    at = name.rfind(".")
+    while at > 0:
+        if name[:at] in owners:
+            return name[:at], name[at + 1 :]
+        at = name.rfind(".", 0, at)
+    return "", name
+
 
 #: A family larger than this is a slip of the pen (rule of this implementation, not of the language).
 MOST_MEMBERS = 20_000
@@ -73,6 +90,7 @@ class Scope:
     rests: bool = False  # `start steady` of the model
     sets: list[n.Set] = field(default_factory=list)
     checks: list[n.CheckRule | n.CheckValue] = field(default_factory=list)
+    namespaces: frozenset[str] = frozenset()  # names behind `as` of `use` lines, those of used files in full
     families: dict[str, tuple[int, ...]] = field(default_factory=dict)
     where: dict[str, Span] = field(default_factory=dict)
     family_where: dict[str, Span] = field(default_factory=dict)  # by the name without an index
@@ -141,7 +159,7 @@ def too_many(over: Sequence[n.Binding], problems: list[Diagnostic]) -> bool:
 
 def build_scope(gathered: Gathered) -> Scope:
     """Enter every declaration; problems are left in ``scope.problems``."""
-    scope = Scope()
+    scope = Scope(namespaces=frozenset(gathered.namespaces))
     problems = scope.problems
     masked: list[n.Masked] = []
     for statement in gathered.statements:
@@ -156,6 +174,7 @@ def build_scope(gathered: Gathered) -> Scope:
     # Masked families may cover part of a param family, so they come after all params.
     for mask in masked:
         _enter_masked(mask, scope)
+    _check_namespaces(gathered, scope)
     for name in scope.circulations:
         if name not in scope.values and name not in scope.broken:
             circ = scope.circulations[name]
@@ -165,7 +184,9 @@ def build_scope(gathered: Gathered) -> Scope:
                     "unknown-name",
                     f"no `param {name}` gives the total flow of the circulation",
                     (Label(name_span(circ, name)),),
-                    help=f"a parameter with a similar name exists: '{near}'"
+                    help=f"leave it in, and write set {name} = 6.5 [L/min]"
+                    if "." in name
+                    else f"a parameter with a similar name exists: '{near}'"
                     if near
                     else f"declare it: param {name} = 6.5 [L/min]",
                     fixes=respelt(name_span(circ, name), name, scope.values),
@@ -190,14 +211,16 @@ def build_scope(gathered: Gathered) -> Scope:
 
 
 def name_span(statement: n.Statement, name: str) -> Span:
-    """Where a statement writes the name that it declares."""
+    """Where a statement writes the name that it declares, without the namespace of its file."""
+    name = name.rpartition(".")[2]
     span = statement.span
     match = re.compile(rf"\w+\s+(?:.*?[\s,])??({re.escape(name)})\b", re.DOTALL).match(span.text)
     return Span(span.file, span.start + match.start(1), span.start + match.end(1)) if match else span
 
 
 def _check_names(statement: n.Statement, scope: Scope) -> None:
-    for name in declared_names(statement):
+    for full in declared_names(statement):
+        name = full.rpartition(".")[2]
         if name in RESERVED and not isinstance(statement, n.ScenarioBlock | n.Population):
             scope.problems.append(
                 Diagnostic(
@@ -234,6 +257,32 @@ def _check_names(statement: n.Statement, scope: Scope) -> None:
                     f"the {what} '{twice}' is named twice",
                     (Label(statement.span),),
                     help="give each its own name",
+                )
+            )
+
+
+def _check_namespaces(gathered: Gathered, scope: Scope) -> None:
+    """Names behind ``as``: no word that means something else where it would stand."""
+    for full, line in gathered.namespaces.items():
+        name = full.rpartition(".")[2]
+        label = Label(line.span)
+        if name in (*RESERVED, *QUANTITIES, *NODE_ATTRIBUTES, *SPECIES_ATTRIBUTES, "Q", "passive"):
+            scope.problems.append(
+                Diagnostic(
+                    "reserved-name",
+                    f"'{name}' is a word of the language and no namespace",
+                    (label,),
+                    help='choose another name: use "body.pbpk" as mother',
+                )
+            )
+        other = scope.where.get(full) or scope.family_where.get(full)
+        if other is not None:
+            scope.problems.append(
+                Diagnostic(
+                    "duplicate-name",
+                    f"'{full}' is a namespace and a declared name",
+                    (label, Label(other, "declared here")),
+                    help="rename one of them",
                 )
             )
 

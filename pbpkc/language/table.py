@@ -21,6 +21,7 @@ from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, sim
 from pbpkc.language.expression import Const, Expr, Name, names_in, shown, walk
 from pbpkc.language.gather import Gathered
 from pbpkc.language.model import Definition
+from pbpkc.language.namespaces import body_of, namespaces_of
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
 from pbpkc.language.quantities import of_node
 from pbpkc.language.scope import (
@@ -30,6 +31,7 @@ from pbpkc.language.scope import (
     Scope,
     index_values,
     member_name,
+    split_owner,
 )
 from pbpkc.language.sites import drained, of_site
 from pbpkc.language.source import Span
@@ -403,6 +405,13 @@ class Table:
                 others=(Label(self.scope.where[base], "declared here"),),
                 help=f"write {base}",
             )
+        if base in self.gathered.namespaces:
+            return self.binder.fail(
+                "no-quantity",
+                f"'{base}' is a namespace, and '{name}' names nothing in it",
+                node.span,
+                help=f"write what is meant of its file: {base}.liver",
+            )
         near = similar(base, self.scope.names())
         others: tuple[Label, ...] = ()
         if near and near in self.scope.where:
@@ -414,6 +423,8 @@ class Table:
             others=others,
             help=f"a name with a similar spelling exists: '{near}'"
             if near
+            else f"the file that is used as '{body_of(base)}' declares no such name"
+            if body_of(base) in self.gathered.namespaces
             else f"declare it, for example: param {base} = 1 [1/h]",
             fixes=respelt(node.span, base, self.scope.names()),
         )
@@ -537,8 +548,14 @@ class Table:
 
     def owner(self, key: str) -> tuple[str, str]:
         """``APAP.kp.liver`` to (``APAP``, ``kp.liver``)."""
-        owner, word = key.split(".", 1)
-        return owner, word
+        return split_owner(key, self.scope.nodes.keys() | self.scope.species.keys())
+
+    def organism_of(self, node: str) -> str | None:
+        """Of the body that a node belongs to, where its file or one around it says."""
+        for body in namespaces_of(node):
+            if body in self.gathered.organisms:
+                return self.gathered.organisms[body]
+        return self.gathered.organism.name if self.gathered.organism else None
 
 
 class _Deferred(Exception):

@@ -106,6 +106,14 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         index = str(_kids(tree)[1])[1:-1].replace(" ", "") if len(_kids(tree)) > 1 else None
         return n.Member(str(name), index, span=self._span(tree))
 
+    def dotted(self, tree: Tree[Any]) -> n.Part:
+        return n.Part(".".join(map(str, _kids(tree))), None, span=self._span(tree))
+
+    def reading(self, tree: Tree[Any]) -> n.Member:
+        names = [str(c) for c in _kids(tree) if c.type == "NAME"]
+        index = next((str(c)[1:-1].replace(" ", "") for c in _kids(tree) if c.type == "SUB"), None)
+        return n.Member(".".join(names), index, span=self._span(tree))
+
     def _operation(self, op: str, tree: Tree[Any]) -> n.Operation:
         return self._measured(n.Operation(op, tuple(_kids(tree)), span=self._span(tree)), _kids(tree))
 
@@ -465,7 +473,8 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         return n.Site(str(name), _word(rest, "doc"), _all(rest, n.Ref), span=self._span(tree))
 
     def molar(self, tree: Tree[Any]) -> n.Part:
-        return self._part(_kids(tree)[0])
+        part: n.Part = _kids(tree)[0]
+        return part
 
     def error(self, tree: Tree[Any]) -> tuple[str, n.Call]:
         return "error", _kids(tree)[0]
@@ -520,7 +529,7 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
 
     def dose(self, tree: Tree[Any]) -> n.DoseLine:
         species, amount, into, *when = _kids(tree)
-        return n.DoseLine(self._part(species), amount, into, tuple(when), span=self._span(tree))
+        return n.DoseLine(species, amount, into, tuple(when), span=self._span(tree))
 
     def state_dose(self, tree: Tree[Any]) -> n.DoseLine:
         amount, into, *when = _kids(tree)
@@ -553,7 +562,7 @@ class ToNodes(Transformer_NonRecursive[Token, n.SyntaxTree]):
         return n.DoseRow(
             self._part(column),
             self._whole(number),
-            None if species is None else self._part(species),
+            species,
             into,
             tuple(when),
             span=self._span(tree),

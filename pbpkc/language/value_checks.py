@@ -88,7 +88,7 @@ def bind_figure(
 
 def _never_run(check: n.CheckValue, expr: Expr, scenarios: dict[str, Scenario]) -> Iterator[Diagnostic]:
     """A warning for each scenario that a check reads and that no check can run."""
-    read = {e.name.split(".")[0] for e in walk(expr) if isinstance(e, Name) and "." in e.name}
+    read = {e.name.split(".", 1)[0] for e in walk(expr) if isinstance(e, Name) and "." in e.name}
     for name in sorted(read & scenarios.keys()):
         block = scenarios[name].data
         if block is not None:

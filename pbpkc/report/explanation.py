@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pbpkc.language.diagnostics import similar
 from pbpkc.language.expression import Const, to_text
 from pbpkc.language.model import Arrow, Definition, Model, State
+from pbpkc.language.scope import split_owner
 from pbpkc.language.show import (
     Values,
     arrow_cells,
@@ -185,7 +186,7 @@ class Explainer:
     def _definition(self, name: str) -> Explanation:
         definition = self.model.definitions[name]
         kind = _KINDS[definition.kind]
-        owner = name.split(".")[0]
+        owner, _ = split_owner(name, self.model.species.keys() | self.model.nodes.keys())
         if definition.kind == "attribute" and owner in self.model.species:
             kind = f"attribute of the species '{owner}'"
         elif definition.kind == "attribute":

@@ -55,6 +55,7 @@ def test_there_are_specs() -> None:
         "theophylline_oral", "two_compartment_infusion", "paracetamol", "pollu", "robertson", "human_adult",
         "paracetamol_iv", "paracetamol_iv_unknown", "paracetamol_oral",
         "theophylline_iv", "theophylline_missing", "permeability", "brain", "human_vascular",
+        "pregnancy", "human_fetus", "human_pregnant",
     } <= {path.stem for path in SPECS}  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
         ("theophylline_pbtk", 10),
         ("permeability", 51),
         ("brain", 24),
+        ("pregnancy", 32),
         ("pollu", 20),
         ("robertson", 3),
         ("gene_network", 20),

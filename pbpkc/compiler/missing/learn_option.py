@@ -77,7 +77,7 @@ def _told_apart(unknown: Unknown, form: Form) -> Unknown:
 
 
 def _read(model: Model, text: str) -> tuple[str, Callable[[Unknown], Form]]:
-    match = re.fullmatch(r"\s*([^\W\d]\w*)\s*(?:=\s*(\w+)\s*(?:\(\s*(\d+)\s*\))?)?\s*", text)
+    match = re.fullmatch(r"\s*([^\W\d][\w.]*)\s*(?:=\s*(\w+)\s*(?:\(\s*(\d+)\s*\))?)?\s*", text)
     if match is None:
         raise _typed(text).problem("usage", "this names no unknown term and form", _USAGE)
     name, kind, count = match[1], match[2] or "basis", match[3]
