@@ -151,6 +151,7 @@ HUMAN_CHILD = UsualBody(
     | {
         "adipose": Usual(0.106, 0.250, f"{_ICRP}, newborn to 15 years", 2.0),
         "brain": Usual(0.025, 0.109, f"{_ICRP}, newborn to 15 years"),
+        "gonads": Usual(0.00006, 0.00029, f"{_ICRP}, newborn to 15 years", 2.0),
         "heart": Usual(0.0041, 0.0057, f"{_ICRP}, newborn to 15 years"),
         "kidney": Usual(0.0045, 0.0071, f"{_ICRP}, newborn to 15 years"),
         "liver": Usual(0.0232, 0.0371, f"{_ICRP}, newborn to 15 years"),

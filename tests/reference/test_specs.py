@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,22 @@ def test_a_shipped_spec_resolves_without_a_warning(path: Path) -> None:
 )
 def test_number_of_states(specs: Path, name: str, states: int) -> None:
     assert len(_model(specs / f"{name}.pbpk").states) == states
+
+
+def test_the_list_of_specs_is_complete_and_counts_right() -> None:
+    listed = (ALL[0].parents[1] / "specs" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\w+)\]\(([\w/]+)\.pbpk\) \|(.*)\|$", listed, re.MULTILINE)
+    root = next(path.parent for path in SPECS)
+    assert [file for _, file, _ in rows] == [
+        path.relative_to(root).with_suffix("").as_posix()
+        for path in (*SPECS, *(p for p in ALL if p not in SPECS))
+    ]
+    for name, file, cells in rows:
+        assert name == file.rpartition("/")[2]
+        told = [cell.strip() for cell in cells.split("|")]
+        assert all(told), name
+        if "/" not in file:
+            assert int(told[1]) == len(_model(root / f"{file}.pbpk").states), name
 
 
 def test_no_spec_is_without_an_expectation() -> None:
