@@ -10,6 +10,7 @@ from pbpkc.language.expression import Expr, add, div, mul
 from pbpkc.language.model import Definition
 from pbpkc.language.quantities import read_quantity, species_of
 from pbpkc.language.source import Span
+from pbpkc.language.undeclared import undeclared
 from pbpkc.language.units import parse_unit
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def drained(table: Table, site: n.Site) -> list[tuple[str, Span]]:
     for ref in site.drains:
         node = table.indexed(ref.parts[0], Context())
         if node not in table.scope.where:
-            raise table._unknown(ref, node)
+            raise undeclared(table, ref, node)
         block = table.scope.nodes.get(node)
         if block is None or len(ref.parts) > 1 or block.kind not in ("tissue", "blood"):
             raise table.binder.fail(

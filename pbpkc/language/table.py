@@ -16,17 +16,14 @@ from pbpkc.language.attributes import attribute_definition, collect_attributes
 from pbpkc.language.bind import Context, ExpressionBinder, Unbound
 from pbpkc.language.changes import hold_of
 from pbpkc.language.circulation import Circulations
-from pbpkc.language.coefficients import by_tissue, partition_word, permeability_line
-from pbpkc.language.diagnostics import Diagnostic, Label, Problems, respelt, similar
+from pbpkc.language.diagnostics import Diagnostic, Label, Problems
 from pbpkc.language.expression import Const, Expr, Name, names_in, shown, walk
 from pbpkc.language.gather import Gathered
 from pbpkc.language.model import Definition
-from pbpkc.language.namespaces import body_of, namespaces_of
+from pbpkc.language.namespaces import namespaces_of
 from pbpkc.language.priors import read_bounds, read_mask, read_prior
 from pbpkc.language.quantities import of_node
 from pbpkc.language.scope import (
-    BY_TISSUE,
-    SPECIES_ATTRIBUTES,
     Indices,
     Scope,
     index_values,
@@ -36,6 +33,8 @@ from pbpkc.language.scope import (
 from pbpkc.language.sites import drained, of_site
 from pbpkc.language.source import Span
 from pbpkc.language.spaces import Compartment
+from pbpkc.language.species_attributes import of_species
+from pbpkc.language.undeclared import undeclared
 from pbpkc.language.units import (
     ONE,
     TIME,
@@ -292,75 +291,8 @@ class Table:
         if first in self.scope.sites:
             return of_site(self, first, rest, ref, context)
         if first in self.scope.species:
-            return self._of_species(first, rest, ref, context)
-        raise self._unknown(ref, first)
-
-    def _of_species(self, species: str, rest: tuple[n.Part, ...], ref: n.Ref, context: Context) -> Expr:
-        """``APAP.fup``, ``APAP.ps.liver``, or the one of kp, kb, kpu that was given for that tissue."""
-        word = rest[0].name
-        if word not in SPECIES_ATTRIBUTES or len(rest) > 1 + (word in BY_TISSUE):
-            text = ".".join(p.name for p in rest)
-            near = similar(text, SPECIES_ATTRIBUTES)
-            raise self.binder.fail(
-                "unknown-attribute",
-                f"a species has no attribute '{text}'",
-                ref.span,
-                help=f"an attribute with a similar name exists: '{near}'"
-                if near and near != text
-                else "its attributes are " + ", ".join(SPECIES_ATTRIBUTES),
-                fixes=respelt(rest[0].span, word, SPECIES_ATTRIBUTES),
-            )
-        if word == "pka":
-            raise self.binder.fail(
-                "misplaced",
-                "pka is a list and cannot be read as a number",
-                ref.span,
-                help="name the number with `param` and write pka = acid(that_name)",
-            )
-        if len(rest) == 1:
-            line = self.attributes.get(f"{species}.{word}")
-            if line is not None and isinstance(line.value, n.Call) and line.value.name == "auto":
-                raise self.binder.fail(
-                    "no-quantity",
-                    f"{word} of '{species}' is predicted for each tissue",
-                    ref.span,
-                    help=f"say for which: {species}.{word}.liver",
-                )
-            return self.name(self.attribute(species, word, ref.span), ref.span)
-        tissue = self.indexed(rest[1], context)
-        tissues = [t for t, block in self.scope.nodes.items() if block.kind == "tissue"]
-        if tissue not in tissues:
-            near = similar(tissue, tissues)
-            raise self.binder.fail(
-                "unknown-name",
-                f"there is no tissue '{tissue}'",
-                rest[1].span,
-                help=f"a tissue with a similar name exists: '{near}'" if near else None,
-                fixes=respelt(rest[1].span, tissue, tissues),
-            )
-        if word == "ps":
-            return self._permeability(species, tissue, ref)
-        given = partition_word(self, tissue, species, ref.span)
-        if given != word:
-            raise self.binder.fail(
-                "partition",
-                f"'{species}' has {given}, not {word}, for '{tissue}'",
-                ref.span,
-                help=f"write {species}.{given}.{tissue}",
-            )
-        return self.name(by_tissue(self, species, tissue, word, ref.span), ref.span)
-
-    def _permeability(self, species: str, tissue: str, ref: n.Ref) -> Expr:
-        if permeability_line(self, species, tissue) is None:
-            if species in self.misread:
-                raise Unbound()
-            raise self.binder.fail(
-                "no-space",
-                f"'{species}' has no ps for '{tissue}', where blood and tissue are in equilibrium",
-                ref.span,
-                help=f"write in the block of '{species}': ps.{tissue} = 2 [L/h]",
-            )
-        return self.name(by_tissue(self, species, tissue, "ps", ref.span), ref.span)
+            return of_species(self, first, rest, ref, context)
+        raise undeclared(self, ref, first)
 
     def _first(self, ref: n.Ref, context: Context) -> tuple[str, tuple[n.Part, ...]]:
         part = ref.parts[0]
@@ -388,66 +320,8 @@ class Table:
             ) from error
         name = member_name(part.name, index)
         if name not in self.scope.where:
-            raise self._unknown(part, name)
+            raise undeclared(self, part, name)
         return name
-
-    def _unknown(self, node: n.Ref | n.Part | n.Member, name: str) -> Unbound:
-        base = name.split("<")[0]
-        if base in self.scope.broken or self.scope.full:
-            return Unbound()
-        if base in self.scope.family_where:
-            return self._not_a_member(node, name, base)
-        if base in self.scope.where and base != name:
-            return self.binder.fail(
-                "bad-index",
-                f"'{base}' is no family and takes no index",
-                node.span,
-                others=(Label(self.scope.where[base], "declared here"),),
-                help=f"write {base}",
-            )
-        if base in self.gathered.namespaces:
-            return self.binder.fail(
-                "no-quantity",
-                f"'{base}' is a namespace, and '{name}' names nothing in it",
-                node.span,
-                help=f"write what is meant of its file: {base}.liver",
-            )
-        near = similar(base, self.scope.names())
-        others: tuple[Label, ...] = ()
-        if near and near in self.scope.where:
-            others = (Label(self.scope.where[near], "declared here"),)
-        return self.binder.fail(
-            "unknown-name",
-            f"'{name}' is not declared",
-            node.span,
-            others=others,
-            help=f"a name with a similar spelling exists: '{near}'"
-            if near
-            else f"the file that is used as '{body_of(base)}' declares no such name"
-            if body_of(base) in self.gathered.namespaces
-            else f"declare it, for example: param {base} = 1 [1/h]",
-            fixes=respelt(node.span, base, self.scope.names()),
-        )
-
-    def _not_a_member(self, node: n.Ref | n.Part | n.Member, name: str, base: str) -> Unbound:
-        label = (Label(self.scope.family_where[base], "the family"),)
-        size = self.scope.families.get(base)
-        if name == base:
-            return self.binder.fail(
-                "bad-index",
-                f"'{base}' is a family and needs an index",
-                node.span,
-                others=label,
-                help=f"write {base}<1>",
-            )
-        declared = f"; the family is declared as {base}<{','.join(map(str, size))}>" if size else ""
-        return self.binder.fail(
-            "bad-index",
-            f"there is no '{name}' in the family '{base}'{declared}",
-            node.span,
-            others=label,
-            help="an index lies within the declared range",
-        )
 
     def _single(self, name: str, ref: n.Ref, context: Context) -> Expr:
         scope = self.scope
@@ -491,7 +365,7 @@ class Table:
                 ref.span,
                 help=f"as scenario.{name}; elsewhere name the expression with `let`",
             )
-        raise self._unknown(ref, name)
+        raise undeclared(self, ref, name)
 
     def rate(self, name: str, span: Span | None) -> Definition:
         """The rate of a process or a flow."""
