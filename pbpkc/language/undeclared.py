@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def undeclared(table: Table, node: n.Ref | n.Part | n.Member, name: str) -> Unbound:
-    """Report a name that is not there, and give the exception to raise; silent where its family was refused."""
+    """Report a name that is not there, and give the exception to raise; silent where that is known."""
     base = name.split("<")[0]
     if base in table.scope.broken or table.scope.full:
         return Unbound()
