@@ -1,5 +1,6 @@
 # make demo    install, then check and fit the theophylline study and write its report
 # make test    install, then run the tests
+# make test-long  the same, with the long tests
 # make figures the numbers the project claims, each measured now
 # make lint    style, types and the order of the rooms
 #
@@ -15,7 +16,7 @@ JOBS        ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test figures lint clean
+.PHONY: demo test test-long figures lint clean
 
 demo: $(VENV)/.run
 	$(BIN)/pbpkc demo
@@ -23,6 +24,10 @@ demo: $(VENV)/.run
 # One thread a process: the matrices are small, and two processes would fight for the cores.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+# The same, with the tests that take longer than a suite may.
+test-long: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --long
 
 # The numbers the project claims, measured now and printed beside what they have to stay below.
 figures: $(VENV)/.dev

@@ -62,8 +62,8 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[..., None
 
 @pytest.fixture
 def measuring(request: pytest.FixtureRequest) -> bool:
-    """Whether figures are measured (`make figures`): then long tests try everything, else a part."""
-    return bool(request.config.getoption("--figures"))
+    """Whether figures are measured, or long tests asked for: then some tests try everything, else a part."""
+    return bool(request.config.getoption("--figures") or request.config.getoption("--long"))
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ def patience(measuring: bool) -> float:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--figures`` runs only the tests that measure a figure."""
     parser.addoption("--figures", action="store_true", help="only the tests that print a measured figure")
+    parser.addoption("--long", action="store_true", help="also the tests that take longer than the suite may")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -87,6 +88,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = [item for item in items if "figure" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+    elif not config.getoption("--long"):
+        wait = pytest.mark.skip(reason="takes long: `make test-long` runs it")
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(wait)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

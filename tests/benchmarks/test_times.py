@@ -41,7 +41,7 @@ def _run(*arguments: str, cwd: Path) -> tuple[float, float, float]:
     return wall, usage.ru_utime + usage.ru_stime, int((cwd / "peak").read_text()) / 1024
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_from_text_to_the_first_simulation(
     specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float
 ) -> None:
@@ -53,7 +53,7 @@ def test_from_text_to_the_first_simulation(
     assert memory < 1000.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_fit_of_twelve_subjects(
     specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float
 ) -> None:
@@ -64,7 +64,7 @@ def test_the_fit_of_twelve_subjects(
     assert memory < 1000.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_check(specs: Path, tmp_path: Path, figure: Callable[..., None], patience: float) -> None:
     wall, _, memory = _run("check", str(specs / "paracetamol.pbpk"), cwd=tmp_path)
     figure("paracetamol, pbpkc check with torch, cold", wall, "s", below=30.0)

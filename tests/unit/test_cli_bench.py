@@ -20,7 +20,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, dict[str,
     return out, ran, json.loads((out / "results.json").read_text())
 
 
-@pytest.mark.slow
+def test_one_part_end_to_end(tmp_path: Path) -> None:
+    ran = call(
+        "bench", "inversion", "--short", "--part", "ablation", "-o", tmp_path / "out", "--format", "json"
+    )
+    assert ran.code == 0, ran.err
+    limits = [one for one in ran.json()["limits"] if one["about"] == "branches"]
+    assert limits and all(one["holds"] for one in limits)
+    assert (tmp_path / "out" / "report.html").exists() and (tmp_path / "out" / "choices.csv").exists()
+
+
+@pytest.mark.long
 def test_the_short_form_keeps_its_limits(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     _, ran, told = made
     assert "limits hold" in ran.out
@@ -40,7 +50,7 @@ def test_the_short_form_keeps_its_limits(made: tuple[Path, Ran, dict[str, Any]])
         assert about == "speed" or all(one["holds"] for one in mine), mine
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_km_is_told_from_its_ratio(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     told = made[2]
     plain = [r for r in told["table"] if r["noise"] == 0.0 and r["method"] == "mi-pinn"]
@@ -50,7 +60,7 @@ def test_km_is_told_from_its_ratio(made: tuple[Path, Ran, dict[str, Any]]) -> No
     assert noisy and all(p["high"] is None and max(p["value"]) > 9e5 for p in noisy)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_trained_model_finds_the_same_optimum_faster(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     costs = made[2]["costs"]
     fast, exact = (next(r for r in costs if r["method"] == m) for m in ("mi-pinn", "least-squares"))
@@ -63,7 +73,7 @@ def test_the_trained_model_finds_the_same_optimum_faster(made: tuple[Path, Ran, 
     assert all(r["missed"] == 0 and r["median_error"] < 30.0 for r in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_files_hold_what_was_found(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     out = made[0]
     names = {p.name for p in out.iterdir()}
@@ -96,7 +106,7 @@ def test_files_hold_what_was_found(made: tuple[Path, Ran, dict[str, Any]]) -> No
     assert page.count('<svg class="plot"') == len([n for n in names if n.endswith(".svg")])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_from_what_is_kept(made: tuple[Path, Ran, dict[str, Any]]) -> None:
     out = made[0]
     before = {p.name: p.read_text() for p in (out / "parts").iterdir()}

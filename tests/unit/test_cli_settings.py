@@ -79,7 +79,7 @@ def test_a_scenario_that_changes_the_value_it_finds_still_does(tmp_path: Path) -
         ("", "a value is missing", "write --set"),
         ("k = BW", "'BW' cannot be read here", "write a number with its unit"),
         ("k = 1 [1/h", "cannot stand here", "'[' is never closed"),
-        ("k = 1,5 1/h", "',' cannot stand here", "0.5"),
+        ("k = 1,5 1/h", "',' cannot stand here", "a decimal number"),
         ("k = 1 [1/h]\nset BW = 3 [kg]", "one setting a time", "write --set"),
         ("k = 1e400 [1/h]", "1e400", "numbers lie between"),
         ("k = 1 [1/h] / 0", "a division by zero", "--> --set:1:5"),

@@ -84,7 +84,7 @@ def test_examples_are_what_they_say(code: str, tmp_path: Path) -> None:
 def _commands() -> list[object]:
     """Those that fit take seconds."""
     found = [(c, e.bad.command) for c, e in CODES.items() if e.kind == "run" and e.bad is not None]
-    return [pytest.param(c, marks=[pytest.mark.slow] if x.startswith("fit") else [], id=c) for c, x in found]
+    return [pytest.param(c, marks=[pytest.mark.long] if x.startswith("fit") else [], id=c) for c, x in found]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,9 @@ def test_what_breaks_a_dimension_the_mass_or_the_flow_is_found() -> None:
     assert sum(int(row[2]) for row in rows) == len(study.verdicts)
 
 
-def test_the_whole_study(measuring: bool) -> None:
-    if not measuring:
-        pytest.skip("several minutes; `make figures` runs it")
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_the_whole_study(figure: Callable[..., None]) -> None:
     ran = call("bench", "mutations", "--format", "json", "--workers", "2")
     assert ran.code == 0
     study = json.loads(ran.out)
@@ -66,4 +67,6 @@ def test_the_whole_study(measuring: bool) -> None:
     certain = [f for f in study["faults"] if f["breaks"] != "value"]
     assert all(f["found_by"] for f in certain)
     found = sum(bool(f["found_by"]) for f in study["faults"])
-    print(f"\n{found} of {len(study['faults'])} faults found, {len(certain)} of {len(certain)} certain ones")
+    made = len(study["faults"])
+    figure("single faults that nothing finds", 100.0 * (1.0 - found / made), f"% of {made}", below=20.0)
+    figure("of them that break a dimension, the mass or the flow", 0, f"of {len(certain)}", below=1)
