@@ -12,25 +12,36 @@ import rich_click as click
 
 from pbpkc.cli.standard_output import tolerant_output
 
-#: Subcommand to module; the order is that of the help page.
-COMMANDS = {
-    "check": "check",
-    "simulate": "simulate",
-    "fit": "fit",
-    "meta-train": "meta_train",
-    "population": "population",
-    "discover": "discover",
-    "compile": "compile",
-    "show": "show",
-    "explain": "explain",
-    "diff": "diff",
-    "format": "format",
-    "import": "import_model",
-    "nca": "nca",
-    "language-server": "language_server",
-    "bench": "bench",
-    "demo": "demo",
+#: What the commands are for, to subcommand to module; the order is that of the help page and of README.md.
+GROUPS = {
+    "The text": {
+        "check": "check",
+        "show": "show",
+        "explain": "explain",
+        "diff": "diff",
+        "format": "format",
+        "import": "import_model",
+        "compile": "compile",
+        "language-server": "language_server",
+    },
+    "Runs": {
+        "simulate": "simulate",
+        "population": "population",
+    },
+    "Data": {
+        "fit": "fit",
+        "meta-train": "meta_train",
+        "discover": "discover",
+        "nca": "nca",
+    },
+    "Studies": {
+        "bench": "bench",
+        "demo": "demo",
+    },
 }
+
+#: Subcommand to module.
+COMMANDS = {name: module for group in GROUPS.values() for name, module in group.items()}
 
 #: First line of each subcommand's help, so that `pbpkc --help` imports none of them.
 SUMMARIES = {
@@ -79,6 +90,9 @@ class _Commands(click.RichGroup):
         return name, found, rest
 
 
+@click.rich_config(
+    {"command_groups": {"pbpkc": [{"name": n, "commands": list(c)} for n, c in GROUPS.items()]}}
+)
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pbpkc", prog_name="pbpkc")
 def pbpkc() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,21 @@ def test_help_lists_the_commands_without_importing_them() -> None:
         assert name in ran.stdout
         assert summary
     assert "simulate" in ran.stdout
+
+
+def test_readme_lists_the_commands_in_their_groups() -> None:
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## What you do with it") :]
+    block = section.split("```")[1]
+    listed: dict[str, list[str]] = {}
+    for part in block.strip().split("\n\n"):
+        head, *lines = part.split("\n")
+        named = [re.match(r"pbpkc ([a-z-]+)", line) for line in lines]
+        assert all(named), part
+        listed[head.removeprefix("# ").capitalize()] = list(dict.fromkeys(m[1] for m in named if m))
+    assert {name: sorted(commands) for name, commands in listed.items()} == {
+        name: sorted(commands) for name, commands in group.GROUPS.items()
+    }
 
 
 @pytest.mark.parametrize("command", group.COMMANDS)
