@@ -65,7 +65,7 @@ def test_a_misspelt_command_names_the_similar_one() -> None:
 def test_a_command_that_is_like_none_lists_them() -> None:
     ran = call("frobnicate")
     assert ran.code == 2
-    assert "check, simulate, fit" in " ".join(ran.err.split())
+    assert "check, show, explain" in " ".join(ran.err.split())
 
 
 def test_version() -> None:
