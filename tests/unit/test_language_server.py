@@ -283,7 +283,7 @@ def test_a_misspelt_name_has_a_fix(study: Client) -> None:
 
 
 def test_layout_keeps_comments_and_is_stable(study: Client) -> None:
-    loose = SPEC.replace("param ka =", "# why\nparam   ka   =  ").replace("run 24", "run    24")
+    loose = SPEC.replace("param ka =", "# why\nparam     ka   =  ").replace("run 24", "run    24")
     study.change("study.pbpk", loose)
     document = {
         "textDocument": {"uri": study.uri("study.pbpk")},
