@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy as sp
 
+from pbpkc.compiler.choice import choice
 from pbpkc.language.expression import Apply, Const, Expr, Name
 
 _PLAIN: Mapping[str, Callable[..., Any]] = {
@@ -62,7 +63,7 @@ def to_sympy(expr: Expr, symbols: Mapping[str, Any]) -> sp.Expr:
             raise ZeroDivisionError("division by zero")
         return args[0] / args[1]
     if expr.op == "if":
-        return sp.Piecewise((args[1], args[0]), (args[2], True))
+        return choice((args[1], args[0]), (args[2], True))
     if expr.op.startswith("unknown:"):
         return symbols[expr.op](*args)
     return _PLAIN[expr.op](*args)

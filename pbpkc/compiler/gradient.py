@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from pbpkc.compiler.choice import choice
 from pbpkc.compiler.system import UnknownTerm
 from pbpkc.language.diagnostics import InternalError
 
@@ -162,7 +163,7 @@ class Gradients:
         gradients = [self.of(value) for value, _ in branches]
         conditions = [condition for _, condition in branches]
         return {
-            s: sp.Piecewise(*((g.get(s, _ZERO), c) for g, c in zip(gradients, conditions, strict=True)))
+            s: choice(*((g.get(s, _ZERO), c) for g, c in zip(gradients, conditions, strict=True)))
             for s in _in_order(gradients)
         }
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import sympy as sp
 
+from pbpkc.compiler.choice import substituted
 from pbpkc.compiler.expressions import to_sympy
 from pbpkc.compiler.identifiers import Identifiers
 from pbpkc.compiler.partition import predicted_partition
@@ -318,12 +319,12 @@ class _Lowering:
         for curve in curves:
             expr = curve.expr
             while expr.free_symbols & rates.keys():
-                expr = expr.xreplace(rates)
+                expr = substituted(expr, rates)
             found.append(Assignment(curve.name, curve.symbol, expr, curve.doc))
         for name, rate in list(self.rates.items()):
             expr = rate.expr
             while (expr.free_symbols - {rate.symbol}) & rates.keys():
-                expr = expr.xreplace(rates)
+                expr = substituted(expr, rates)
             self.rates[name] = Rate(rate.name, rate.symbol, expr, rate.kind, rate.reversible)
         return tuple(found)
 
@@ -388,7 +389,7 @@ class _Lowering:
 
         expr = self._sympy(observable.expr, observable.name, observable.span)
         while expr.free_symbols & rates.keys():
-            expr = expr.xreplace(rates)
+            expr = substituted(expr, rates)
         return Output(
             observable.name,
             expr / factor,

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from pbpkc.compiler.choice import substituted
 from pbpkc.compiler.gradient import Gradients, partial_name, power_log, power_slope
 from pbpkc.compiler.system import System, UnknownTerm
 
@@ -132,7 +133,7 @@ class Evaluation:
         return Gradients(self.system.unknowns).of(default).get(argument, sp.Integer(0))
 
     def _default(self, term: UnknownTerm, body: sp.Expr, call: sp.Expr) -> Values:
-        return self._value(body.xreplace(dict(zip(term.arguments, call.args, strict=True))))
+        return self._value(substituted(body, dict(zip(term.arguments, call.args, strict=True))))
 
 
 def nominal_leaves(system: System) -> dict[sp.Symbol, float]:

@@ -155,6 +155,9 @@ class TextPrinter(StrPrinter):  # type: ignore[misc]
             text = f"{self._word('where')}({self.text(test)}, {self._real(value)}, {text})"
         return text
 
+    # sympy looks for the name of a function's own class alone.
+    _print_Choice = _print_Piecewise
+
     def _real(self, expr: sp.Expr) -> str:
         """As text; a whole number as a float, so that a word of the runtime sees one kind of number."""
         return f"{expr}.0" if expr.is_Integer else self.text(expr)

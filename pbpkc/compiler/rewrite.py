@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from pbpkc.compiler.choice import substituted
 from pbpkc.compiler.identifiers import TAKEN
 from pbpkc.compiler.system import System
 
@@ -96,7 +97,7 @@ def inlined(expr: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
         found = {s: values[s] for s in sorted_symbols(expr) if s in values}
         if not found:
             return expr
-        expr = expr.xreplace(found)
+        expr = substituted(expr, found)
 
 
 def sorted_symbols(expr: sp.Basic) -> list[sp.Symbol]:

@@ -233,6 +233,7 @@ def _power_text(unit: str, power: Fraction) -> str:
     return f"{unit}^{number}"
 
 
+@lru_cache(maxsize=1000)
 def canonical_unit(dimension: Dimension) -> Unit:
     """The canonical unit of a dimension."""
     return Unit(canonical_text(dimension), Fraction(1), dimension)
