@@ -60,6 +60,7 @@ def test_numpy_torch_autograd_and_the_equations_agree(paracetamol: LoadedModel, 
     figure(what, report.worst.ratio, below=1e-12)
 
 
+@pytest.mark.long
 def test_compiling_twice_gives_the_same_bytes(specs: Path, tmp_path: Path, figure: Figure) -> None:
     texts = []
     for seed in ("1", "2"):

@@ -26,6 +26,7 @@ def by_nls(references: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.long
 def test_estimates_and_residual_sums_equal_those_of_nls(
     fitted: FitResult, by_nls: list[dict[str, str]], figure: Callable[..., None]
 ) -> None:

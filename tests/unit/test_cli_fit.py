@@ -168,6 +168,7 @@ def test_profiles_of_all_and_of_some(tmp_path: Path) -> None:
     assert found["options"]["profile"] == "s, v"
 
 
+@pytest.mark.long
 def test_what_an_earlier_fit_left_goes_and_everything_else_stays(tmp_path: Path) -> None:
     from pbpkc.infer.stale_files import REPORT
 

@@ -115,6 +115,7 @@ def test_a_predictor_travels_to_other_processes(theophylline: tuple) -> None:
     np.testing.assert_array_equal(there.predict(theta).derivative, predictor.predict(theta).derivative)
 
 
+@pytest.mark.long
 def test_two_processes_give_the_same_numbers(theophylline: tuple) -> None:
     model, data = theophylline
     some = assemble(model, replace(data, subjects=data.subjects[:3]))
@@ -139,7 +140,7 @@ def test_derivatives_are_those_of_the_predictions(paracetamol: tuple) -> None:
         np.testing.assert_allclose(slope[:, i], difference, rtol=1e-4, atol=1e-6 * np.abs(slope[:, i]).max())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_paracetamol_from_far_starts_ends_where_another_optimiser_does(
     paracetamol: tuple, figure: Callable[..., None], measuring: bool
 ) -> None:
@@ -178,7 +179,7 @@ def test_paracetamol_from_far_starts_ends_where_another_optimiser_does(
     assert all(verdict.identifiable for verdict in result.identifiability.parameters)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parent_alone_does_not_tell_the_pathways_apart(
     paracetamol: tuple, figure: Callable[..., None]
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_files_have_the_columns_that_were_promised(specs: Path, tmp_path: Pa
     assert not (tmp_path / "out" / "partial").exists()
 
 
+@pytest.mark.long
 def test_a_second_run_and_two_processes_give_the_same_bytes(specs: Path, tmp_path: Path) -> None:
     for name, workers in (("once", 1), ("again", 1), ("two", 2)):
         result = fit(few(specs), FitOptions(workers=workers, seed=5))
@@ -123,6 +124,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(specs: Path, tmp_path: Path
     assert fit(problem, store=FitFolder(tmp_path / "out", resume=False)).timing.reused == 0
 
 
+@pytest.mark.long
 def test_only_an_identical_subject_is_taken_over(specs: Path, tmp_path: Path) -> None:
     problem = few(specs, 2)
     folder = FitFolder(tmp_path / "out")

@@ -56,7 +56,9 @@ def estimates(result: FitResult) -> np.ndarray:
     return np.array([row.estimate for row in result.estimates])
 
 
-@pytest.mark.parametrize("method", BASELINES)
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=[pytest.mark.long] if m == "cma-es" else []) for m in BASELINES]
+)
 def test_every_method_finds_the_optimum(theophylline: FitProblem, method: str) -> None:
     options = FitOptions(starts=1)
     best = fit(theophylline, options)

@@ -46,25 +46,25 @@ def read(text: str) -> list[str] | None:
 _fast = settings(derandomize=True, deadline=None, database=None)
 
 
-@settings(_fast, max_examples=150)
+@settings(_fast, max_examples=80)
 @given(st.text(max_size=60), st.booleans())
 def test_random_text(text: str, header: bool) -> None:
     read("pbpk 1\n" + text if header else text)
 
 
-@settings(_fast, max_examples=150)
+@settings(_fast, max_examples=80)
 @given(st.lists(st.sampled_from([*WORDS, "\n", "\n", " "]), max_size=30))
 def test_random_words_of_the_language(words: list[str]) -> None:
     read("pbpk 1\nmodel m\n" + " ".join(words))
 
 
-@settings(_fast, max_examples=100)
+@settings(_fast, max_examples=60)
 @given(st.sampled_from(TEXTS), st.floats(0, 1))
 def test_truncated_specs(text: str, where: float) -> None:
     read(text[: int(where * len(text))])
 
 
-@settings(_fast, max_examples=100)
+@settings(_fast, max_examples=60)
 @given(
     st.sampled_from(TEXTS),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=3),
@@ -76,7 +76,7 @@ def test_flipped_bits(text: str, flips: list[tuple[float, int]]) -> None:
     read(raw.decode("utf-8", errors="replace"))
 
 
-@settings(_fast, max_examples=150)
+@settings(_fast, max_examples=80)
 @given(
     st.sampled_from(TEXTS),
     st.lists(

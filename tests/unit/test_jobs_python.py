@@ -101,6 +101,7 @@ def test_fit_is_the_fit_of_the_command(tmp_path: Path) -> None:
     ] == written
 
 
+@pytest.mark.long
 def test_fit_with_profiles(tmp_path: Path) -> None:
     model = pbpkc.load(study(tmp_path))
     for asked, names in ((True, ["k", "v"]), ("v", ["v"]), (["s", "k"], ["k", "s"]), (False, [])):

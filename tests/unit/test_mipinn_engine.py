@@ -322,6 +322,7 @@ def test_a_poor_model_is_polished_by_the_exact_one(tmp_path: Path) -> None:
     assert any("exact evaluations finished the fit" in note for note in quick.fits[0].notes)
 
 
+@pytest.mark.long
 def test_one_subject_does_not_move_another(tmp_path: Path) -> None:
     """Warm starts belong to a subject: the same bytes for a subject alone, among others, and in a process."""
     generator = np.random.default_rng(8)

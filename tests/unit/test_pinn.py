@@ -214,7 +214,7 @@ def test_it_recovers_the_parameters_of_one_compartment(spec: Path) -> None:
     assert result.polished == 0 and len(result.starts) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_over_several_doses_is_a_trajectory_of_all_states(spec: Path) -> None:
     given = problem(spec, "thrice")
     found = trained(given)

@@ -215,6 +215,7 @@ def test_weights_take_the_error_of_a_fast_model_away() -> None:
     agrees(found)
 
 
+@pytest.mark.long
 def test_a_model_too_far_off_is_walked_with_the_exact_one() -> None:
     found = of(straight(Line(X, tilt=0.35, lift=0.5), Line(X)), PosteriorOptions(draws=800, warmup=40))
     check = found.check
@@ -224,6 +225,7 @@ def test_a_model_too_far_off_is_walked_with_the_exact_one() -> None:
     agrees(found)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_draws_in_any_process() -> None:
     import torch
 

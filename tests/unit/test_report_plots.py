@@ -72,6 +72,7 @@ def test_times_stand_in_the_unit_of_reports(content: ReportContent) -> None:
     assert one.curve_time[-1] == 720.0
 
 
+@pytest.mark.long
 def test_the_curve_of_all_together_is_drawn_beside_the_own_one(
     content: ReportContent, tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_logarithmic_panel_shows_the_limit_of_quantification_and_no_zero(
 # ------------------------------------------------------------- files
 
 
+@pytest.mark.long
 def test_a_fit_is_drawn_to_the_same_bytes(content: ReportContent, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -221,7 +223,7 @@ def _marks(path: Path, group: str) -> int:
     return sum(1 for g in groups for _ in g.iter(f"{SVG}use"))
 
 
-@pytest.mark.parametrize("many", [1, 12, 70])
+@pytest.mark.parametrize("many", [1, 12, pytest.param(70, marks=pytest.mark.long)])
 def test_one_subject_and_many(tmp_path: Path, many: int) -> None:
     content = demo_content(
         write_demo(tmp_path, ids=tuple(str(k + 1) for k in range(many))), checks=False, outcomes=("good",)

@@ -88,6 +88,7 @@ def test_percentiles_are_those_of_the_curves(tmp_path: Path) -> None:
     assert (tmp_path / "bands.svg").read_text().count("<path") > 5
 
 
+@pytest.mark.long
 def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     spec, file = write(tmp_path, CROWD), tmp_path / "people.csv"
     call("population", spec, "-n", "40", "-o", file)

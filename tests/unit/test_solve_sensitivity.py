@@ -147,7 +147,10 @@ def test_initial_values_that_depend_on_parameters() -> None:
     np.testing.assert_array_equal(found.dy_dp, [[[1.0, 0.0]]])
 
 
-@pytest.mark.parametrize("method", ["lsoda", "bdf", "radau"])
+@pytest.mark.parametrize(
+    "method",
+    ["lsoda", pytest.param("bdf", marks=pytest.mark.long), pytest.param("radau", marks=pytest.mark.long)],
+)
 def test_a_stiff_system(method: str) -> None:
     model = robertson()
     p = model.parameters()
