@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -95,6 +94,9 @@ def _halves(draws: Array) -> Array:
 
 
 def _ranked(chains: Array) -> Array:
+    # Half a second to load, which a check or a fit without a posterior need not wait for.
+    from scipy.stats import rankdata
+
     ranks = rankdata(chains).reshape(chains.shape)
     return np.asarray(ndtri((ranks - 0.375) / (chains.size + 0.25)))
 
