@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -203,8 +204,7 @@ class ToExpressions(Transformer_NonRecursive[Token, n.SyntaxTree]):
         name, *rest = kids(tree)
         named = tuple(c for c in rest if isinstance(c, tuple))
         positional = every(rest, EXPRESSIONS)
-        words = [word for word, _ in named]
-        twice = next((w for w in words if words.count(w) > 1), None)
+        twice = next((word for word, times in Counter(w for w, _ in named).items() if times > 1), None)
         if twice is not None:
             self._fail(
                 "duplicate-name",

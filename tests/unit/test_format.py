@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from pbpkc.language import nodes as n
 from pbpkc.language.format import WIDTH, format_expression, format_number, format_tree
+from pbpkc.language.format_text import format_text
 from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile, Span
 
@@ -255,23 +259,35 @@ _process = st.builds(
     right=_tuple(_term, 1),
     rate=_expr,
 )
-_data_item = st.one_of(
+_ROWS = (
     _node(n.ColumnLine, target=_member, header=_maybe(_names), unit=_maybe(_unit), factor=_maybe(_expr)),
-    _node(n.DoseRow, column=_word, number=_whole, species=_word, into=_ref, when=_moments),
+    _node(n.DoseRow, column=_word, number=_whole, species=_maybe(_word), into=_ref, when=_moments),
     _node(n.ObserveRow, column=_word, number=_whole, target=_member, unit=_maybe(_unit)),
     _node(n.Keep, column=_names, bounds=_pair),
 )
-_scenario_item = st.one_of(
-    _node(n.DoseLine, species=_word, amount=_expr, into=_ref, when=_moments),
+_data = _node(n.Data, path=_text, items=_tuple(st.one_of(*_ROWS)))
+_ITEMS = (
+    _node(n.DoseLine, species=_maybe(_word), amount=_expr, into=_ref, when=_moments),
     _node(n.Set, target=_ref, value=_expr, when=_moments),
     _node(n.Start, target=_ref, value=_expr),
     _node(n.StartSteady),
     _node(n.StartAfter, scenario=_word),
     _node(n.Reset, at=_expr),
     _node(n.Run, until=_expr),
-    _node(n.Data, path=_text, items=_tuple(_data_item)),
+    _data,
 )
-_statements = st.one_of(
+
+
+def _scenario_of(items: st.SearchStrategy) -> st.SearchStrategy:
+    return _node(n.ScenarioBlock, name=_names, parent=_maybe(_word), doc=_text, items=_tuple(items, 1))
+
+
+def _data_of(rows: st.SearchStrategy) -> st.SearchStrategy:
+    return _scenario_of(_node(n.Data, path=_text, items=_tuple(rows, 1)))
+
+
+_scenario = _scenario_of(st.one_of(*_ITEMS))
+_KINDS = (
     _node(
         n.ModelHead,
         name=_names,
@@ -351,24 +367,64 @@ _statements = st.one_of(
             1,
         ),
     ),
-    _node(n.ScenarioBlock, name=_names, parent=_maybe(_word), doc=_text, items=_tuple(_scenario_item, 1)),
+    _scenario,
     _node(n.CheckRule, rules=_tuple(_word, 1)),
     _node(n.CheckValue, expr=_expr, bounds=_pair),
 )
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, database=None)
-@given(_statements)
-def test_any_statement_survives(statement: n.Statement) -> None:
-    tree = n.SyntaxTree(SourceFile("", ""), "1", (statement,))
-    text = format_tree(tree)
-    again = parse(SourceFile("again", text))
-    assert again == tree
-    assert format_tree(again) == text
+_statements = st.one_of(*_KINDS)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None, database=None)
-@given(_tuple(_statements, most=6))
-def test_any_spec_survives(statements: tuple[n.Statement, ...]) -> None:
+def _kinds(node: object) -> set[type]:
+    """The classes of a node and of all that it holds."""
+    if isinstance(node, tuple):
+        return set().union(*map(_kinds, node))
+    if not isinstance(node, n.Syntax):
+        return set()
+    held = [_kinds(getattr(node, f.name)) for f in fields(node) if f.name != "span"]
+    return set().union({type(node)}, *held)
+
+
+def test_any_statement_survives(measuring: bool) -> None:
+    seen: set[type] = set()
+
+    def survives(statement: n.Statement) -> None:
+        seen.update(_kinds(statement))
+        tree = n.SyntaxTree(SourceFile("", ""), "1", (statement,))
+        text = format_tree(tree)
+        again = parse(SourceFile("again", text))
+        assert again == tree
+        assert format_tree(again) == text
+
+    # Kind by kind, and what stands in scenarios once more: one draw of many would show few of them.
+    for drawn in (*_KINDS, *map(_scenario_of, _ITEMS), *map(_data_of, _ROWS)):
+        count = 60 if measuring else 8
+        settings(max_examples=count, derandomize=True, deadline=None, database=None)(given(drawn)(survives))()
+    assert seen == set(n.Syntax.__subclasses__()), "every construct of the language is drawn"
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(_tuple(_statements, most=6), st.integers(0, 10**6))
+def test_any_spec_survives(statements: tuple[n.Statement, ...], seed: int) -> None:
     tree = n.SyntaxTree(SourceFile("", ""), "1", statements)
-    assert parse(SourceFile("again", format_tree(tree))) == tree
+    text = format_tree(tree)
+    assert parse(SourceFile("again", text)) == tree
+    # The layout keeps the comments as well, wherever they stand.
+    rng = Random(seed)
+    lines = []
+    for number, line in enumerate(text.splitlines()):
+        lines += [f"{' ' * rng.randrange(5)}# above {number}"] * (rng.random() < 0.2)
+        lines.append(" " * rng.randrange(3) + line + f"  # behind {number}" * (rng.random() < 0.3))
+        lines += [""] * rng.randrange(3)
+    commented = "\n".join(lines)
+    assert parse(SourceFile("commented", commented)) == tree
+    laid_out = format_text(parse(SourceFile("commented", commented)))
+    again = parse(SourceFile("again", laid_out))
+    assert again == tree
+    assert format_text(again) == laid_out
+    assert _comments(laid_out) == _comments(commented)
+
+
+def _comments(text: str) -> list[str]:
+    return re.findall(r"# (?:above|behind) [0-9]+$", text, re.MULTILINE)

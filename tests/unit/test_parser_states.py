@@ -78,7 +78,7 @@ def test_states_that_no_example_reaches_are_counted(
         len(stopping),
         below=len(all_states.table),
     )
-    figure("parser states that no rejected example reaches", len(missing), below=700)
+    figure("parser states that no rejected example reaches", len(missing), below=800)
     kinds = defaultdict(list)
     for state in missing:
         text = all_states.text(all_states.prefixes[state]).partition("\n")[2].strip() or "(the first line)"
