@@ -18,7 +18,7 @@ from pbpkc.experiment.bind import bind
 from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.regimen import DoseEvent, Regimen
-from pbpkc.experiment.scenario import changes_of, dose_event, experiment, sampling_times
+from pbpkc.experiment.scenario import changes_of, dose_event, experiment, parameter_vector, sampling_times
 from pbpkc.infer.assemble import FIT_RTOL, fitted_parameter
 from pbpkc.infer.structural import Curves, Told, structural_identifiability
 from pbpkc.infer.transform import ParameterSpace
@@ -70,10 +70,9 @@ def _text(told: Told, space: ParameterSpace) -> str:
     names = space.names
     lost = [one for one in told.verdict.parameters if not one.identifiable]
     if not lost:
-        what = names[0] if len(names) == 1 else f"the {len(names)} masked parameters of the curves"
-        text = (
-            f"the observables determine {what}" if len(names) == 1 else f"the observables tell {what} apart"
-        )
+        text = f"the observables tell the {len(names)} masked parameters of the curves apart"
+        if len(names) == 1:
+            text = f"the observables determine {names[0]}"
         if told.error < DELICATE:
             text += f"; {told.hardest} only if measurements err by less than {100.0 * told.error:.2g} %"
         return text
@@ -134,11 +133,8 @@ def _curves(loaded: Spec, variants: Variants, name: str, space: ParameterSpace) 
     columns = [places[space.names[i]] for i in free]
 
     def curves(theta: Array) -> tuple[Array, Array]:
-        p = np.array(compiled.parameters(), dtype=float)
         values = {n: float(v) for n, v in zip(space.names, theta, strict=True)} | dict(plan.overrides)
-        for n, value in values.items():
-            if n in places:
-                p[places[n]] = value
+        p = parameter_vector(compiled, values)
         bound = bind(plan.regimen, {**named(compiled, p), **values}, [space.names[i] for i in free])
         times = _times(bound)
         run = simulate_with_sensitivities(compiled, p, bound, times, columns, SolverOptions(rtol=FIT_RTOL))

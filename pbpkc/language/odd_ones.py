@@ -8,7 +8,7 @@ lines agree and a single one does not, it rarely is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -140,10 +140,10 @@ def _powers(model: Model, weight: Definition, group: Iterable[Definition]) -> Ma
     return found
 
 
-def _odd(values: list[str] | list[float], like: int) -> int | None:
+def _odd(values: Sequence[Hashable], like: int) -> int | None:
     """The place of the only value that differs, where at least `like` others are all the same."""
     counts = Counter(values)
     if len(counts) != 2 or len(values) < like + 1:
         return None
     (_, many), (single, few) = counts.most_common()
-    return values.index(single) if few == 1 and many >= like else None  # type: ignore[arg-type]
+    return values.index(single) if few == 1 and many >= like else None

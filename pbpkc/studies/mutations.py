@@ -173,18 +173,14 @@ def _lost_end(tree: n.SyntaxTree, model: Model) -> Made:
     for s in _statements(tree):
         if isinstance(s, n.Process) and s.split is None:
             outside = [t for t in (*s.left, *s.right) if t.ref.span.text == "outside"]
-            if outside or _without_mass(model, s):
+            # General states have no mass that could be lost.
+            if outside or not model.species:
                 continue
             ends = s.right[0].span.to(s.right[-1].span)
             yield "mass", ((ends, "outside"),), f"what '{s.name}' moves arrives nowhere"
             ends = s.left[0].span.to(s.left[-1].span)
             if not _reads(s.rate, s.left):
                 yield "mass", ((ends, "outside"),), f"what '{s.name}' moves comes from nowhere"
-
-
-def _without_mass(model: Model, process: n.Process) -> bool:
-    """Whether it moves general states, which have no mass to be lost."""
-    return not model.species
 
 
 def _reads(rate: n.SyntaxExpr, terms: Sequence[n.Term]) -> bool:
@@ -219,10 +215,9 @@ def _swapped_names(tree: n.SyntaxTree, model: Model) -> Made:
                 continue
             name, first = node.span.text, node.parts[0]
             if name in model.definitions and len(node.parts) == 1:
-                others = by_dimension.get(model.definitions[name].unit.dimension, [])
-                others = [o for o in others if o != name and name in others]
-                if others:
-                    other = others[(others.index(o) if (o := _next(others, name)) else 0) % len(others)]
+                group = by_dimension.get(model.definitions[name].unit.dimension, [])
+                if name in group and len(group) > 1:
+                    other = _next(group, name)
                     yield "value", ((node.span, other),), f"'{name}' is '{other}'"
             elif first.name in places and len(node.parts) > 1 and first.index is None:
                 other = _next(places, first.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 
-from pbpkc.language.foreign.constants import NoNumber, value_of
+from pbpkc.language.foreign.constants import NoNumber, followed, value_of
 from pbpkc.language.foreign.model import OdeModel
 from pbpkc.language.foreign.polynomial import (
     Expander,
@@ -379,23 +379,8 @@ def _covering(
 
 def known_values(model: OdeModel) -> dict[str, float]:
     """The numbers of leaf values and of all locals that follow from them."""
-    known: dict[str, float] = {}
-    for name, value in model.values.items():
-        known[name] = value_of(value.term, {})
-    todo = [n for n in model.locals if n not in model.curves]
-    while todo:
-        left = []
-        for name in todo:
-            try:
-                known[name] = value_of(model.locals[name].value, known)
-            except NoNumber:
-                left.append(name)
-            except (ArithmeticError, ValueError):
-                continue
-        if len(left) == len(todo):
-            break
-        todo = left
-    return known
+    leaves = {name: value_of(value.term, {}) for name, value in model.values.items()}
+    return followed({n: local.value for n, local in model.locals.items() if n not in model.curves}, leaves)
 
 
 def _size(sum_: Sum, expander: Expander, model: OdeModel, known: Mapping[str, float]) -> float | None:

@@ -59,6 +59,25 @@ def value_of(term: Term, known: Mapping[str, float]) -> float:
     return float(found)
 
 
+def followed(terms: Mapping[str, Term], known: Mapping[str, float]) -> dict[str, float]:
+    """Known numbers with those of all terms that follow from them, in whatever order the terms stand."""
+    found = dict(known)
+    todo = list(terms)
+    while todo:
+        left = []
+        for name in todo:
+            try:
+                found[name] = value_of(terms[name], found)
+            except NoNumber:
+                left.append(name)
+            except (ArithmeticError, ValueError):
+                continue
+        if len(left) == len(todo):
+            break
+        todo = left
+    return found
+
+
 def holds(test: Test, known: Mapping[str, float]) -> bool:
     """Whether a test holds."""
     if isinstance(test, Junction):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pbpkc.language.diagnostics import InternalError
 from pbpkc.language.foreign.arrows import Arrow
-from pbpkc.language.foreign.constants import NoNumber, value_of
+from pbpkc.language.foreign.constants import NoNumber, followed, value_of
 from pbpkc.language.foreign.model import OdeModel
 
 #: Points at which both are worked out; positive, and none a round number.
@@ -27,8 +27,8 @@ def demand_equal(model: OdeModel, arrows: Sequence[Arrow]) -> None:
     """
     generator = random.Random(7)
     for _ in range(_POINTS):
-        known = {n: generator.uniform(0.3, 3.0) for n in (*model.values, *model.compartments, "t")}
-        known = _with_locals(model, known)
+        drawn = {n: generator.uniform(0.3, 3.0) for n in (*model.values, *model.compartments, "t")}
+        known = followed({n: local.value for n, local in model.locals.items()}, drawn)
         found = dict.fromkeys(model.odes, 0.0)
         size = dict.fromkeys(model.odes, 1e-300)
         try:
@@ -44,21 +44,3 @@ def demand_equal(model: OdeModel, arrows: Sequence[Arrow]) -> None:
                     raise InternalError(f"the arrows of '{name}' are not its equation")
         except (NoNumber, ArithmeticError, ValueError):
             continue  # no value at this point, as a logarithm below zero has none
-
-
-def _with_locals(model: OdeModel, known: Mapping[str, float]) -> dict[str, float]:
-    found = dict(known)
-    todo = list(model.locals)
-    while todo:
-        left = []
-        for name in todo:
-            try:
-                found[name] = value_of(model.locals[name].value, found)
-            except NoNumber:
-                left.append(name)
-            except (ArithmeticError, ValueError):
-                continue
-        if len(left) == len(todo):
-            break
-        todo = left
-    return found
