@@ -47,7 +47,7 @@ def command(
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.remarks import remarks
     from pbpkc.language.diagnostics import SpecError
-    from pbpkc.language.option_text import OptionError
+    from pbpkc.language.options.option_text import OptionError
 
     fixed = _fixed(spec, format_) if fix else {}
     try:

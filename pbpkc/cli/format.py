@@ -49,7 +49,7 @@ def command(
     from pbpkc.experiment.whole_file import write_whole
     from pbpkc.jobs.layout import lay_out, spec_files, write_laid
     from pbpkc.language.diagnostics import SpecError
-    from pbpkc.language.parse import MOST_CHARACTERS, read_bytes
+    from pbpkc.language.syntax.parse import MOST_CHARACTERS, read_bytes
 
     piped = "-" in specs
     _demand_sense(specs, piped, output, check or diff)

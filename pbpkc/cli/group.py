@@ -137,7 +137,7 @@ def _explain(error: Exception) -> int:
     from pbpkc.cli.options import counted
     from pbpkc.cli.system_errors import told
     from pbpkc.language.diagnostics import SpecError
-    from pbpkc.language.option_text import OptionError
+    from pbpkc.language.options.option_text import OptionError
 
     if isinstance(error, SpecError):
         click.echo(str(error), err=True)

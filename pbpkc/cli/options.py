@@ -26,7 +26,7 @@ def problems_as_json(command: Command) -> Command:
     @wraps(command)
     def told(*args: Any, **options: Any) -> Any:
         from pbpkc.language.diagnostics import SpecError
-        from pbpkc.language.option_text import OptionError
+        from pbpkc.language.options.option_text import OptionError
 
         try:
             return command(*args, **options)

@@ -104,7 +104,7 @@ def command(
     from pbpkc.jobs.nca import nca_of
     from pbpkc.jobs.simulate import simulate
     from pbpkc.language.diagnostics import Diagnostic
-    from pbpkc.language.settings import read_times
+    from pbpkc.language.options.settings import read_times
     from pbpkc.solve.options import SolverOptions
     from pbpkc.solve.output import runs_csv, write_runs
 

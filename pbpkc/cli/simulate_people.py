@@ -90,7 +90,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     from pbpkc.jobs.nca import nca_of
     from pbpkc.jobs.people_output import failures, nca_file, people_json, percentiles_json, write_people
     from pbpkc.jobs.simulate_people import simulate_people
-    from pbpkc.language.settings import read_times
+    from pbpkc.language.options.settings import read_times
     from pbpkc.solve.percentiles import percentiles_csv
 
     inputs = [run.people, *files_read(loaded.model)]

@@ -15,9 +15,9 @@ from pbpkc.compiler.module import GeneratedModule
 from pbpkc.compiler.simplify import simplify
 from pbpkc.compiler.system import System
 from pbpkc.language.model import Model
-from pbpkc.language.nodes import SyntaxTree
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
+from pbpkc.language.syntax.nodes import SyntaxTree
+from pbpkc.language.syntax.parse import parse, read_source
 
 T = TypeVar("T")
 

@@ -25,11 +25,11 @@ from pbpkc.compiler.system import (
     System,
     UnknownTerm,
 )
-from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate, reason
 from pbpkc.language.expression import Apply, Expr, Name, names_in, walk
 from pbpkc.language.model import Arrow, Definition, Model, Observable, State
+from pbpkc.language.scenario.changes import allowed_range
 from pbpkc.language.source import Span
 
 _LEAVES = ("covariate", "input", "param", "masked", "attribute", "flow")

@@ -9,11 +9,11 @@ import sympy as sp
 
 from pbpkc.body import Ionisation, organisms, rodgers_rowland, tissues
 from pbpkc.compiler.expressions import to_sympy
+from pbpkc.language.binding.scope import hematocrit_names, split_owner
 from pbpkc.language.diagnostics import Diagnostic, Label, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Definition, Model, Node
-from pbpkc.language.scope import hematocrit_names, split_owner
 
 
 def predicted_partition(

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pbpkc.editor.texts import Texts
 from pbpkc.jobs.remarks import remarks
-from pbpkc.language import nodes as n
+from pbpkc.language.binding.scope import Scope
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.gather import locate
 from pbpkc.language.model import Definition, Model
-from pbpkc.language.parse import Parsed
 from pbpkc.language.resolve import examine
-from pbpkc.language.scope import Scope
 from pbpkc.language.source import SourceFile, Span
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.parse import Parsed
 
 
 @dataclass(frozen=True)

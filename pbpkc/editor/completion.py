@@ -12,14 +12,14 @@ from pbpkc.editor.meanings import MEANINGS
 from pbpkc.editor.occurrences import joined_path, kind_of
 from pbpkc.editor.tokens import line_bounds, pieces
 from pbpkc.editor.words import CHARGES, PLACES
-from pbpkc.language import nodes as n
-from pbpkc.language.attributes import node_words
-from pbpkc.language.data_block import WORDS as DATA_WORDS
-from pbpkc.language.expected import Expected, expected
+from pbpkc.language.binding.attributes import node_words
+from pbpkc.language.binding.scope import BY_TISSUE, QUANTITIES, SPACES, SPECIES_ATTRIBUTES
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
-from pbpkc.language.observables import ERROR_MODELS
-from pbpkc.language.priors import FAMILIES
-from pbpkc.language.scope import BY_TISSUE, QUANTITIES, SPACES, SPECIES_ATTRIBUTES
+from pbpkc.language.scenario.data_block import WORDS as DATA_WORDS
+from pbpkc.language.scenario.observables import ERROR_MODELS
+from pbpkc.language.scenario.priors import FAMILIES
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.expected import Expected, expected
 from pbpkc.language.units import WORDS as UNITS
 
 _VALUES = ("covariate", "input", "param", "let", "masked")
@@ -184,7 +184,7 @@ _DECLARES_NAME = (
 
 
 def _used(analysis: Analysis) -> list[str]:
-    from pbpkc.language.namespaces import declared_names
+    from pbpkc.language.binding.namespaces import declared_names
 
     others = [tree for name, tree in analysis.trees.items() if name != analysis.file.name]
     return [name for tree in others for s in tree.statements for name in declared_names(s)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pbpkc.editor.analysis import Analysis
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse_what_stands
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse_what_stands
 
 
 def formatted(analysis: Analysis) -> str | None:

@@ -10,11 +10,11 @@ from pbpkc.editor.occurrences import Occurrence, declared_at, joined_path, kind_
 from pbpkc.editor.reports import told
 from pbpkc.editor.tokens import Piece, path_at, piece_at
 from pbpkc.editor.words import PLACES
-from pbpkc.language import nodes as n
+from pbpkc.language.binding.scope import QUANTITIES, SPACES
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.expression import Const, to_text
 from pbpkc.language.model import Arrow, Definition, Model
-from pbpkc.language.scope import QUANTITIES, SPACES
+from pbpkc.language.syntax import nodes as n
 from pbpkc.language.units import Unit, UnitError, canonical_unit, parse_unit
 
 #: Terms of an equation that are shown; a state of a large network has hundreds.

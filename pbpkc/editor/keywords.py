@@ -16,7 +16,7 @@ from typing import Any
 
 from pbpkc.editor.words import word_groups
 from pbpkc.experiment.whole_file import write_whole
-from pbpkc.language.scope import RESERVED
+from pbpkc.language.binding.scope import RESERVED
 from pbpkc.resources import resource
 
 #: Where the generated files stand, from the top of the repository.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pbpkc.experiment.data_columns import WORDS as DATA_WORDS
-from pbpkc.language.stops import USAGE
+from pbpkc.language.syntax.stops import USAGE
 
 _DECLARATIONS = {
     "pbpk": "The version of the language; the first word of a spec.",

@@ -10,11 +10,11 @@ from pbpkc.editor.analysis import Analysis, analyse, used_path
 from pbpkc.editor.occurrences import Occurrence, declared_at, kind_of, occurrences
 from pbpkc.editor.texts import Texts, same_file
 from pbpkc.editor.tokens import piece_at
-from pbpkc.language import nodes as n
+from pbpkc.language.binding.namespaces import declared_names
+from pbpkc.language.binding.scope import name_span
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.namespaces import declared_names
-from pbpkc.language.scope import name_span
 from pbpkc.language.source import Span
+from pbpkc.language.syntax import nodes as n
 
 #: Files of a folder that are looked at for names: more are no folder of specs.
 MOST_FILES = 500

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pbpkc.editor.words import PLACES
-from pbpkc.language import nodes as n
-from pbpkc.language.data_block import WORDS as DATA_WORDS
-from pbpkc.language.namespaces import joined
-from pbpkc.language.scope import Scope, name_span
+from pbpkc.language.binding.namespaces import joined
+from pbpkc.language.binding.scope import Scope, name_span
+from pbpkc.language.scenario.data_block import WORDS as DATA_WORDS
 from pbpkc.language.source import Span
+from pbpkc.language.syntax import nodes as n
 
 #: Attributes whose value is a word of its own and no name of the spec.
 _WORD_VALUES = ("like",)

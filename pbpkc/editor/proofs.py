@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from pbpkc.editor.texts import Texts
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError
-from pbpkc.language.parse import parse
 from pbpkc.language.source import SourceFile, Span
+from pbpkc.language.syntax.parse import parse
 
 if TYPE_CHECKING:
     from pbpkc.check.report import CheckItem

@@ -10,11 +10,11 @@ from pbpkc.editor.analysis import Analysis, analyse
 from pbpkc.editor.navigate import Reach, reach
 from pbpkc.editor.occurrences import Occurrence, kind_of, occurrences
 from pbpkc.editor.texts import Texts, same_file
-from pbpkc.language import nodes as n
-from pbpkc.language.data_block import WORDS as DATA_WORDS
+from pbpkc.language.binding.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED
 from pbpkc.language.diagnostics import Replacement
-from pbpkc.language.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED
+from pbpkc.language.scenario.data_block import WORDS as DATA_WORDS
 from pbpkc.language.source import Span
+from pbpkc.language.syntax import nodes as n
 from pbpkc.resources import resource
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 
-from pbpkc.language.parse import Parsed, parse_what_stands, read_source
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import Parsed, parse_what_stands, read_source
 
 #: Trees that are kept: a spec rarely reaches more files, and one of 10 kB takes a few MB.
 MOST_KEPT = 40

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from pbpkc.language.data_block import WORDS as DATA_WORDS
+from pbpkc.language.binding.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED, SPECIES_ATTRIBUTES
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
-from pbpkc.language.observables import ERROR_MODELS
-from pbpkc.language.priors import FAMILIES
-from pbpkc.language.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED, SPECIES_ATTRIBUTES
-from pbpkc.language.statements import DECLARING
+from pbpkc.language.scenario.data_block import WORDS as DATA_WORDS
+from pbpkc.language.scenario.observables import ERROR_MODELS
+from pbpkc.language.scenario.priors import FAMILIES
+from pbpkc.language.syntax.statements import DECLARING
 from pbpkc.resources import resource
 
 #: Kinds of node; the words `blood` and `tissue` also name the two spaces of one.

@@ -6,9 +6,9 @@ from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.data_columns import Columns, WordColumn
 from pbpkc.experiment.data_rows import Problems, Row
 from pbpkc.experiment.scenario import change_event
-from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Label
 from pbpkc.language.model import Definition, Model
+from pbpkc.language.scenario.changes import allowed_range
 
 
 class CovariateReader:

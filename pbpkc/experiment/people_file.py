@@ -24,7 +24,7 @@ from pbpkc.experiment.csv_table import (
 from pbpkc.experiment.people import People, beside_of, units_by_column
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.model import Model
-from pbpkc.language.populations import VARIABLE
+from pbpkc.language.scenario.populations import VARIABLE
 from pbpkc.language.units import Unit, UnitError, canonical_text, parse_unit
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

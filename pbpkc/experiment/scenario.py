@@ -13,11 +13,11 @@ from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import UNORDERED, BoundRegimen
 from pbpkc.experiment.regimen import After, DoseEvent, Regimen, Reset
 from pbpkc.experiment.values import Quantity
-from pbpkc.language.changes import allowed_range
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import Expr, names_in, substitute
 from pbpkc.language.model import Dose, Model, Scenario
+from pbpkc.language.scenario.changes import allowed_range
 from pbpkc.language.source import Span
 
 if TYPE_CHECKING:

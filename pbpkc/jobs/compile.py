@@ -45,7 +45,7 @@ def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
     """
     if stage == "tree":
         from pbpkc.compiler.driver import read
-        from pbpkc.language.format import format_tree
+        from pbpkc.language.syntax.format import format_tree
 
         return format_tree(read(spec))
     assert loaded is not None

@@ -14,7 +14,7 @@ from pbpkc.language.diagnostics import Diagnostic, similar
 from pbpkc.language.evaluate import evaluate_definitions
 from pbpkc.language.expression import names_in
 from pbpkc.language.model import Unknown
-from pbpkc.language.option_text import OptionError, OptionText
+from pbpkc.language.options.option_text import OptionError, OptionText
 
 #: Help where there is nothing to discover.
 _DECLARE = (

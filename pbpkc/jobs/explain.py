@@ -16,7 +16,7 @@ from pbpkc.report.explanation import Explainer, Explanation
 
 if TYPE_CHECKING:
     from pbpkc.compiler.system import System
-    from pbpkc.language.scope import Scope
+    from pbpkc.language.binding.scope import Scope
 
 #: In place of a name: every state with the reason it exists.
 STATES = "states"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from pbpkc.language.binding.magnitudes import ATTRIBUTE_RANGES
+from pbpkc.language.binding.scope import split_owner
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
-from pbpkc.language.magnitudes import ATTRIBUTE_RANGES
 from pbpkc.language.model import Model
-from pbpkc.language.scope import split_owner
 
 _Number = Callable[[str], float | None]
 

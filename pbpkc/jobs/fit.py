@@ -28,8 +28,8 @@ from pbpkc.jobs.simulate import named
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.model import Model
-from pbpkc.language.option_text import OptionError
-from pbpkc.language.settings import read_value
+from pbpkc.language.options.option_text import OptionError
+from pbpkc.language.options.settings import read_value
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate as solve
 

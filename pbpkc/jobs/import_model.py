@@ -34,7 +34,7 @@ def import_file(path: str | Path, tool: Tool | None = None, *, name: str | None 
     SpecError
         Where the file cannot be read, or is no system of differential equations.
     """
-    from pbpkc.language.parse import read_source
+    from pbpkc.language.syntax.parse import read_source
 
     source = read_source(path)
     return import_model(source, tool, stem=name or Path(path).stem, look=unusual_in_source)

@@ -11,7 +11,7 @@ from pbpkc.experiment.data import Dataset, data_scenario, read_dataset
 from pbpkc.jobs.feasible import infeasible
 from pbpkc.language.diagnostics import Diagnostic, Label, Problems, raise_if_errors
 from pbpkc.language.model import Scenario
-from pbpkc.language.option_text import OptionError
+from pbpkc.language.options.option_text import OptionError
 
 if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec

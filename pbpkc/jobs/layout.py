@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.language.diagnostics import InternalError
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse, source_of
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse, source_of
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pbpkc.experiment.whole_file import write_whole
 from pbpkc.language.diagnostics import Diagnostic, Fix, SpecError
-from pbpkc.language.nodes import SyntaxTree
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import examine
 from pbpkc.language.source import SourceFile, Span
+from pbpkc.language.syntax.nodes import SyntaxTree
+from pbpkc.language.syntax.parse import parse, read_source
 from pbpkc.resources import resource
 
 #: A repair may uncover the next, for what does not parse hides what it means.

@@ -16,8 +16,8 @@ from pbpkc.jobs.check import check
 from pbpkc.jobs.loaded import load
 from pbpkc.jobs.remarks import remarks
 from pbpkc.language.diagnostics import Diagnostic, SpecError
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
+from pbpkc.language.syntax.parse import parse, read_source
 from pbpkc.resources import resource
 from pbpkc.scale.processes import each_done
 from pbpkc.studies.mutations import Mutation, mutations

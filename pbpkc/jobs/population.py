@@ -10,7 +10,7 @@ from pbpkc.body.people import draw, joint_distribution
 from pbpkc.experiment.people import People
 from pbpkc.language.diagnostics import Diagnostic, SpecError, similar
 from pbpkc.language.model import Model, Population
-from pbpkc.language.populations import VARIABLE
+from pbpkc.language.scenario.populations import VARIABLE
 from pbpkc.solve.output import versions
 
 if TYPE_CHECKING:

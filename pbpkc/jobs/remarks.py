@@ -6,8 +6,8 @@ from pbpkc.body.usual import unusual_values
 from pbpkc.check.extraction import extraction_above_flow
 from pbpkc.language.diagnostics import Diagnostic, in_reading_order
 from pbpkc.language.model import Model
-from pbpkc.language.odd_ones import odd_ones
-from pbpkc.language.percent import odd_shares
+from pbpkc.language.remarks.odd_ones import odd_ones
+from pbpkc.language.remarks.percent import odd_shares
 
 
 def remarks(model: Model) -> tuple[Diagnostic, ...]:

@@ -15,10 +15,10 @@ from pbpkc.jobs.feasible import infeasible
 from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import names_in
-from pbpkc.language.mask_option import read_mask_option
 from pbpkc.language.model import Mask, Model, Unknown
-from pbpkc.language.option_text import OptionError
-from pbpkc.language.settings import read_unknown, read_unmask_option, read_value
+from pbpkc.language.options.mask_option import read_mask_option
+from pbpkc.language.options.option_text import OptionError
+from pbpkc.language.options.settings import read_unknown, read_unmask_option, read_value
 
 Read = TypeVar("Read")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbpkc.language import nodes as n
+from pbpkc.language.binding.namespaces import declared_names, joined, under
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, respelt, similar
-from pbpkc.language.namespaces import declared_names, joined, under
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile, Span
-from pbpkc.language.syntax_errors import has_header
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.parse import parse, read_source
+from pbpkc.language.syntax.syntax_errors import has_header
 from pbpkc.resources import resource
 
 

@@ -6,31 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pbpkc.language.arrows import read_arrows
-from pbpkc.language.bind import Context, Unbound
-from pbpkc.language.curves import check_still
+from pbpkc.language.binding.bind import Context, Unbound
+from pbpkc.language.binding.curves import check_still
+from pbpkc.language.binding.magnitudes import check_numbers
+from pbpkc.language.binding.places import read_nodes, read_species
+from pbpkc.language.binding.scope import Scope, build_scope
+from pbpkc.language.binding.states import list_states, read_starts, reasons_of_states
+from pbpkc.language.binding.table import Table
+from pbpkc.language.binding.unknown_places import check_unknown_places
+from pbpkc.language.binding.unknown_terms import read_unknowns
 from pbpkc.language.diagnostics import Diagnostic, InternalError, Label, SpecError, raise_if_errors
 from pbpkc.language.gather import Gathered, Reader, gather, gather_what_stands, read_tree
-from pbpkc.language.magnitudes import check_numbers
 from pbpkc.language.model import (
     Definition,
     Model,
 )
-from pbpkc.language.nodes import SyntaxTree
-from pbpkc.language.observables import read_observables
-from pbpkc.language.places import read_nodes, read_species
-from pbpkc.language.populations import read_populations
-from pbpkc.language.scenarios import ScenarioReader
-from pbpkc.language.scope import Scope, build_scope
+from pbpkc.language.remarks.unused import warn_unused
+from pbpkc.language.scenario.observables import read_observables
+from pbpkc.language.scenario.populations import read_populations
+from pbpkc.language.scenario.scenarios import ScenarioReader
+from pbpkc.language.scenario.value_checks import read_checks
 from pbpkc.language.source import SourceFile, Span
-from pbpkc.language.spaces import passive_exchange
-from pbpkc.language.states import list_states, read_starts, reasons_of_states
-from pbpkc.language.syntax_errors import has_header
-from pbpkc.language.table import Table
-from pbpkc.language.unknown_places import check_unknown_places
-from pbpkc.language.unknown_terms import read_unknowns
-from pbpkc.language.unused import warn_unused
-from pbpkc.language.value_checks import read_checks
+from pbpkc.language.structure.arrows import read_arrows
+from pbpkc.language.structure.spaces import passive_exchange
+from pbpkc.language.syntax.nodes import SyntaxTree
+from pbpkc.language.syntax.syntax_errors import has_header
 
 
 @dataclass(frozen=True)

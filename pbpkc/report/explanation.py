@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pbpkc.language.binding.scope import split_owner
 from pbpkc.language.diagnostics import similar
 from pbpkc.language.expression import Const, to_text
 from pbpkc.language.model import Arrow, Definition, Model, State
-from pbpkc.language.scope import split_owner
 from pbpkc.language.show import (
     Values,
     arrow_cells,
@@ -26,7 +26,7 @@ from pbpkc.language.source import Span
 from pbpkc.report.reading import Reading
 
 if TYPE_CHECKING:
-    from pbpkc.language.scope import Scope
+    from pbpkc.language.binding.scope import Scope
 
 #: What the kinds of definitions are called.
 _KINDS = {

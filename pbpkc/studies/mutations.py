@@ -13,9 +13,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
-from pbpkc.language import nodes as n
 from pbpkc.language.model import Model
 from pbpkc.language.source import Span
+from pbpkc.language.syntax import nodes as n
 from pbpkc.language.units import Dimension, UnitError, parse_unit
 
 Breaks = Literal["dimension", "mass", "flow", "value"]

@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from pbpkc.jobs.loaded import load
-from pbpkc.language.format import format_number
-from pbpkc.language.scope import RESERVED
+from pbpkc.language.binding.scope import RESERVED
+from pbpkc.language.syntax.format import format_number
 
 pytestmark = pytest.mark.reference
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pbpkc.language import nodes
-from pbpkc.language.parse import parse, read_source
+from pbpkc.language.syntax import nodes
+from pbpkc.language.syntax.parse import parse, read_source
 
 SPECS = sorted((Path(__file__).resolve().parents[2] / "specs").rglob("*.pbpk"))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
+from pbpkc.language.syntax.parse import parse, read_source
 
 ALL = sorted((Path(__file__).resolve().parents[2] / "specs").rglob("*.pbpk"))
 # A file of the library is a part of a model: it has nothing to run, and is read with the specs that use it.

@@ -16,8 +16,8 @@ import pytest
 from pbpkc.compiler.lower import lower
 from pbpkc.jobs.remarks import remarks
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.parse import MOST_CHARACTERS, parse, read_source
 from pbpkc.language.resolve import resolve
+from pbpkc.language.syntax.parse import MOST_CHARACTERS, parse, read_source
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

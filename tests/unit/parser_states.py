@@ -18,7 +18,7 @@ from typing import Any
 from lark.exceptions import UnexpectedInput
 from lark.parsers.lalr_analysis import Shift
 
-from pbpkc.language import parse as parsing
+from pbpkc.language.syntax import parse as parsing
 
 #: A text for each kind of token that has no text of its own.
 _TEXTS = {

@@ -22,9 +22,9 @@ from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.expression import Name
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.language.units import ONE
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.runtime.load import load_numpy

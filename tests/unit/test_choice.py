@@ -11,9 +11,9 @@ from pbpkc.check.agreement import agree
 from pbpkc.compiler.choice import Choice, choice, substituted
 from pbpkc.compiler.driver import compile_model
 from pbpkc.compiler.gradient import Gradients
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 
 a, b, x, y, z = sp.symbols("a b x y z", real=True)
 inner = sp.Piecewise((x, a < b), (y, True))

@@ -14,9 +14,9 @@ from pbpkc.experiment.data import Dataset, Subject, read_dataset
 from pbpkc.experiment.scenario import parameter_vector
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate

@@ -9,9 +9,9 @@ import pytest
 
 from pbpkc.experiment.data import read_dataset
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 
 FILES = sorted((Path(__file__).resolve().parents[1] / "rejected" / "data").glob("*.csv"))
 

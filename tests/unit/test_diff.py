@@ -13,9 +13,9 @@ from pbpkc.language import model as m
 from pbpkc.language.expression import Expr
 from pbpkc.language.model import Model
 from pbpkc.language.normal_form import normal_form
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.report import difference
 from pbpkc.report.difference import differences
 from pbpkc.resources import resource

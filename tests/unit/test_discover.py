@@ -25,10 +25,10 @@ from pbpkc.jobs.fit import FitJob
 from pbpkc.jobs.loaded import LoadedModel, load
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.model import Model
-from pbpkc.language.option_text import OptionText
-from pbpkc.language.parse import parse
+from pbpkc.language.options.option_text import OptionText
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.language.units import AMOUNT_RATE, CONCENTRATION, FLOW, ONE
 from pbpkc.solve.options import SolverOptions
 

@@ -22,12 +22,12 @@ from pbpkc.editor.rename import Refused, applied, renamed
 from pbpkc.editor.reports import to_editor
 from pbpkc.editor.texts import Texts
 from pbpkc.editor.tokens import path_at, pieces
-from pbpkc.language.expected import expected
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse, parse_what_stands, read_source
 from pbpkc.language.resolve import resolve
 from pbpkc.language.show import show_model
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.expected import expected
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse, parse_what_stands, read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.pbpk")), ROOT / "tests" / "golden" / "everything.pbpk"]

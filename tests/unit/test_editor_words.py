@@ -22,8 +22,8 @@ from pbpkc.editor.lexer import PbpkLexer
 from pbpkc.editor.meanings import MEANINGS, explained
 from pbpkc.editor.texts import Texts
 from pbpkc.editor.words import grammar_words, unlisted, word_groups
-from pbpkc.language.scope import RESERVED
-from pbpkc.language.statements import DECLARING
+from pbpkc.language.binding.scope import RESERVED
+from pbpkc.language.syntax.statements import DECLARING
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.pbpk")), ROOT / "tests" / "golden" / "everything.pbpk"]

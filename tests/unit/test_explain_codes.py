@@ -19,9 +19,9 @@ from pbpkc.jobs.remarks import remarks
 from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.explanations import CodeExplanation, Example, code_explanations
 from pbpkc.language.foreign import import_model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = code_explanations()

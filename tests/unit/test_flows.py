@@ -9,11 +9,11 @@ import pytest
 
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.evaluate import evaluate_definitions
-from pbpkc.language.flows import SolvedFlows, Vessel, balance_equations, solve_flows
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.structure.flows import SolvedFlows, Vessel, balance_equations, solve_flows
+from pbpkc.language.syntax.parse import parse
 
 ONE = Fraction(1)
 

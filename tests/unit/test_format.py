@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbpkc.language import nodes as n
-from pbpkc.language.format import WIDTH, format_expression, format_number, format_tree
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile, Span
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.format import WIDTH, format_expression, format_number, format_tree
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse, read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted((ROOT / "specs").rglob("*.pbpk"))

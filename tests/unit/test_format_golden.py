@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pbpkc.language import nodes as n
-from pbpkc.language.format import format_tree
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
 from pbpkc.language.show import show_model
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.parse import parse, read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pbpkc.editor.tokens import pieces
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse, tokens
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse, tokens
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted((ROOT / "specs").rglob("*.pbpk"))

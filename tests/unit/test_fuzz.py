@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from pbpkc.compiler.driver import compile_model
 from pbpkc.compiler.lower import lower
 from pbpkc.jobs.remarks import remarks
-from pbpkc.language.bind import MOST_TERMS
+from pbpkc.language.binding.bind import MOST_TERMS
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.format import format_tree
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = sorted((ROOT / "specs").glob("*.pbpk"))

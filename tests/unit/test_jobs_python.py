@@ -14,7 +14,7 @@ import pytest
 from cli_case import BLOW_UP, BODY, STUDY, TINY, call, study, write
 
 import pbpkc
-from pbpkc.language.option_text import OptionError
+from pbpkc.language.options.option_text import OptionError
 
 
 def test_simulate(tmp_path: Path) -> None:

@@ -22,15 +22,15 @@ from pbpkc.compiler.lower import lower
 from pbpkc.compiler.system import System
 from pbpkc.experiment.data_columns import WORDS as DATA_WORDS
 from pbpkc.jobs.remarks import remarks
-from pbpkc.language import observables
+from pbpkc.language.binding.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED, SPECIES_ATTRIBUTES
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.functions import ARITY, FIGURES, MODIFIERS
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
-from pbpkc.language.priors import FAMILIES
 from pbpkc.language.resolve import resolve
-from pbpkc.language.scope import NODE_ATTRIBUTES, QUANTITIES, RESERVED, SPECIES_ATTRIBUTES
+from pbpkc.language.scenario import observables
+from pbpkc.language.scenario.priors import FAMILIES
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.language.units import WORDS, parse_unit
 from pbpkc.resources import resource
 

@@ -9,7 +9,7 @@ import pytest
 from cli_case import call
 
 from pbpkc.jobs.loaded import LoadedModel, load
-from pbpkc.language.option_text import OptionError
+from pbpkc.language.options.option_text import OptionError
 
 SPEC = """\
 pbpk 1

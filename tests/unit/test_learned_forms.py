@@ -9,9 +9,9 @@ from scipy.optimize import least_squares
 from pbpkc.compiler.missing import Form, FormError
 from pbpkc.compiler.missing.shaped import basis_form, network_form
 from pbpkc.language.model import Unknown
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 
 FORMS = {"basis": basis_form, "network": network_form}
 

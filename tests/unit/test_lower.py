@@ -14,9 +14,9 @@ from pbpkc.compiler.lower import lower
 from pbpkc.compiler.specialise import hold
 from pbpkc.compiler.system import System
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 
 
 def system(*lines: str, head: str = 'model m "t"') -> System:

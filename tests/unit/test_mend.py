@@ -10,10 +10,10 @@ from cli_case import call
 
 from pbpkc.jobs.mend import mend
 from pbpkc.language.diagnostics import Fix, SpecError
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
 from pbpkc.language.spelling import letters_apart, only_meant
+from pbpkc.language.syntax.parse import parse
 
 SOUND = """\
 pbpk 1

@@ -10,9 +10,9 @@ import pytest
 from cli_case import call
 
 from pbpkc.jobs.mutation_bench import mutation_study, tabulated
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse, read_source
 from pbpkc.studies.mutations import KINDS, mutations
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"

@@ -10,11 +10,11 @@ import pytest
 import pbpkc
 from pbpkc.compiler.lower import lower
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.format import format_tree
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.parse import parse
 
 BODY = """pbpk 1
 model body { organism human }

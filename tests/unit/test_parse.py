@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pbpkc.language import nodes as n
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.source import SourceFile
-from pbpkc.language.statements import enclosing_statement, left_open, statement_starts
-from pbpkc.language.transform_expressions import MOST_NESTING
+from pbpkc.language.syntax import nodes as n
+from pbpkc.language.syntax.parse import parse, read_source
+from pbpkc.language.syntax.statements import enclosing_statement, left_open, statement_starts
+from pbpkc.language.syntax.transform_expressions import MOST_NESTING
 
 
 def read(text: str) -> n.SyntaxTree:

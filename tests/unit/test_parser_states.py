@@ -12,13 +12,13 @@ from zlib import crc32
 import pytest
 from parser_states import States, states, stopped_in
 
-from pbpkc.language import parse as parsing
 from pbpkc.language.diagnostics import Diagnostic, SpecError
-from pbpkc.language.format import format_statement
-from pbpkc.language.parse import parse, read_source, terminals
 from pbpkc.language.source import SourceFile
-from pbpkc.language.statements import DECLARING
-from pbpkc.language.stops import USAGE
+from pbpkc.language.syntax import parse as parsing
+from pbpkc.language.syntax.format import format_statement
+from pbpkc.language.syntax.parse import parse, read_source, terminals
+from pbpkc.language.syntax.statements import DECLARING
+from pbpkc.language.syntax.stops import USAGE
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "rejected" / "syntax").glob("*.pbpk"))
 

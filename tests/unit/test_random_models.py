@@ -11,12 +11,12 @@ from random_models import random_spec
 from pbpkc.check.agreement import agree
 from pbpkc.compiler.driver import compile_model
 from pbpkc.jobs.remarks import remarks
-from pbpkc.language.format import format_tree
-from pbpkc.language.format_text import format_text
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.show import show_model
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.format_text import format_text
+from pbpkc.language.syntax.parse import parse
 
 #: Seeds that the suite tries, of every kind of body; `make figures` tries many more. Those in front once
 #: found a fault.

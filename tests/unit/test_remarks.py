@@ -12,9 +12,9 @@ from pbpkc.check.extraction import extractions
 from pbpkc.jobs.loaded import load
 from pbpkc.jobs.remarks import remarks
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.resources import resource
 
 SPECS = sorted(Path(str(resource("specs"))).glob("*.pbpk"))

@@ -15,9 +15,9 @@ from pbpkc.experiment.regimen import DoseEvent, Regimen, Reset
 from pbpkc.experiment.scenario import experiment
 from pbpkc.language.expression import Name
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.language.units import ONE
 from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.dense import simulate_dense

@@ -14,9 +14,9 @@ from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.evaluate import NotEvaluable, evaluate, evaluate_definitions
 from pbpkc.language.expression import to_text
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse, read_source
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse, read_source
 
 GENERAL = """
 state y = 1

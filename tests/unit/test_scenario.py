@@ -11,9 +11,9 @@ from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import experiment, not_in_equations, parameter_vector, sampling_times
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.model import Model
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.runtime.load import load_numpy
 
 BASE = """pbpk 1

@@ -12,12 +12,12 @@ import pbpkc
 from pbpkc.compiler.lower import lower
 from pbpkc.jobs.loaded import LoadedModel
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.format import format_tree
 from pbpkc.language.model import Model
-from pbpkc.language.option_text import OptionError
-from pbpkc.language.parse import parse
+from pbpkc.language.options.option_text import OptionError
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.parse import parse
 from pbpkc.report.equations_latex import equations_latex
 
 BODY = """pbpk 1

@@ -8,9 +8,9 @@ import numpy as np
 from cli_case import call, write
 
 from pbpkc.jobs.loaded import load
-from pbpkc.language.format import format_tree
-from pbpkc.language.parse import parse
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.format import format_tree
+from pbpkc.language.syntax.parse import parse
 
 SPEC = """\
 pbpk 1

@@ -13,9 +13,9 @@ from pbpkc.experiment.bind import bind
 from pbpkc.experiment.data import read_dataset
 from pbpkc.experiment.scenario import experiment
 from pbpkc.language.diagnostics import SpecError
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.dense import simulate_dense

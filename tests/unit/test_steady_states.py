@@ -9,9 +9,9 @@ from pbpkc.compiler.driver import compile_model
 from pbpkc.experiment.bind import bind
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import experiment, parameter_vector
-from pbpkc.language.parse import parse
 from pbpkc.language.resolve import resolve
 from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.options import SolverOptions

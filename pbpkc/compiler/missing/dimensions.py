@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pbpkc.compiler.missing.form import FormError
-from pbpkc.language import nodes as n
+from pbpkc.language.syntax import nodes as n
 from pbpkc.language.units import ONE, Dimension, parse_unit
 
 _PLAIN = ("exp", "ln", "log10", "sin", "cos")

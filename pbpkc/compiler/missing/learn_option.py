@@ -13,7 +13,7 @@ from pbpkc.compiler.missing.shaped import COUNT, basis_form, network_form
 from pbpkc.language.diagnostics import similar
 from pbpkc.language.expression import Expr, Name, substitute
 from pbpkc.language.model import Model, Unknown
-from pbpkc.language.option_text import OptionError, OptionText
+from pbpkc.language.options.option_text import OptionError, OptionText
 
 #: What `--learn` accepts behind the name, with what makes the form.
 FORMS: Mapping[str, Callable[[Unknown, int | None], Form]] = {

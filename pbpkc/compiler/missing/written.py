@@ -12,12 +12,12 @@ import numpy as np
 from pbpkc.compiler.missing.declared import Declared, declared
 from pbpkc.compiler.missing.dimensions import infer_dimensions
 from pbpkc.compiler.missing.form import Coefficient, Form, FormError
-from pbpkc.language.bind import Context, Unbound
+from pbpkc.language.binding.bind import Context, Unbound
 from pbpkc.language.diagnostics import SpecError
 from pbpkc.language.expression import Expr, Name, names_in
 from pbpkc.language.model import Mask, Model, Prior, Unknown
-from pbpkc.language.option_text import OptionText
-from pbpkc.language.option_values import option_binder
+from pbpkc.language.options.option_text import OptionText
+from pbpkc.language.options.option_values import option_binder
 from pbpkc.language.units import ONE, Dimension, Unit, canonical_unit, parse_unit
 
 #: Bounds of a parameter with a unit lie this far from its typical size, which its prior's median is.

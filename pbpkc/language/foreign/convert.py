@@ -112,8 +112,8 @@ def _convert(
 
 def _demand_compiles(text: str, file: SourceFile) -> None:
     """Refuse a model whose spec the language refuses: a value without meaning, a size beyond its limits."""
-    from pbpkc.language.parse import parse
     from pbpkc.language.resolve import resolve
+    from pbpkc.language.syntax.parse import parse
 
     spec = SourceFile(f"{file.name} as a spec", text)
     try:

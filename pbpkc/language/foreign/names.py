@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pbpkc.language.binding.scope import RESERVED
 from pbpkc.language.diagnostics import Diagnostic, Label
-from pbpkc.language.scope import RESERVED
 from pbpkc.language.source import Span
 
 

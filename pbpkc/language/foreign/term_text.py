@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from pbpkc.language.foreign.quantities import decimal
 from pbpkc.language.foreign.terms import Call, Compare, If, Junction, Num, Sym, Term, Test
-from pbpkc.language.format import format_number
+from pbpkc.language.syntax.format import format_number
 
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3, "^": 4}
 _ATOM = 5

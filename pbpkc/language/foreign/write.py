@@ -14,8 +14,8 @@ from pbpkc.language.foreign.model import Comment, OdeModel, Output
 from pbpkc.language.foreign.names import Names
 from pbpkc.language.foreign.term_text import term_text
 from pbpkc.language.foreign.terms import Num, Sym, Term, names_in
-from pbpkc.language.format import format_number
 from pbpkc.language.source import Span
+from pbpkc.language.syntax.format import format_number
 
 #: Length of the run where the source says none, in its unit of time.
 _RUN = Fraction(24)

@@ -1,0 +1,1 @@
+"""Syntax tree -> bound expressions: names looked up, units checked, families expanded."""

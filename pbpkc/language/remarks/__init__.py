@@ -1,0 +1,1 @@
+"""Warnings about specs that are consistent and still look wrong."""

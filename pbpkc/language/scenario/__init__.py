@@ -1,0 +1,1 @@
+"""What is done to a model: doses, data, changes, observables, populations and demands."""

@@ -1,0 +1,1 @@
+"""Vessels, arrows and spaces: who is connected with whom, at what rate."""

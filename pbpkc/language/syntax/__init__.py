@@ -1,0 +1,1 @@
+"""Text -> syntax tree and back: parse, messages, layout."""
