@@ -1,4 +1,4 @@
-"""Text -> Model: source, diagnostics and units here; one room each for
+"""Text -> Model: source, diagnostics and units here; a room for each of the other parts.
 
 * `syntax`: text to syntax tree and back, and words for text that is neither;
 * `binding`: names looked up, units checked, families and functions expanded;
