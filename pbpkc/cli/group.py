@@ -10,6 +10,7 @@ from importlib import import_module
 
 import rich_click as click
 
+from pbpkc.cli.kernel_notes import plain_notes
 from pbpkc.cli.standard_output import tolerant_output
 
 #: What the commands are for, to subcommand to module; the order is that of the help page and of README.md.
@@ -38,6 +39,9 @@ GROUPS = {
         "bench": "bench",
         "demo": "demo",
     },
+    "This computer": {
+        "cache": "cache",
+    },
 }
 
 #: Subcommand to module.
@@ -60,6 +64,7 @@ SUMMARIES = {
     "import": "Turn a model of mrgsolve, rxode2 or nlmixr2 into a spec, and list its faults.",
     "nca": "Non-compartmental figures of observed data.",
     "language-server": "Serve an editor: problems as you type, hover, completion, rename, layout.",
+    "cache": "List the compiled kernels that are kept, or clear them.",
     "demo": "Check and fit the theophylline study, and write its report.",
 }
 
@@ -118,7 +123,7 @@ def run() -> None:
         warnings.filterwarnings("ignore", category=RuntimeWarning)
     try:
         # An exit status that a command set with `ctx.exit` comes back as a value.
-        with tolerant_output():
+        with tolerant_output(), plain_notes():
             colour = False if os.environ.get("NO_COLOR") else None
             code = pbpkc(prog_name="pbpkc", standalone_mode=False, color=colour)
     except click.ClickException as error:

@@ -25,7 +25,7 @@ class Kept:
     ----------
     key : str
     record : Record or None
-        None where it is missing or broken; such a library is built again when it is needed.
+        None where it is missing or does not fit its library, which is then built again when it is needed.
     size : int
         Of the library and its record, bytes.
     last_used : float
@@ -113,15 +113,18 @@ def prune(folder: Path, keep: str, limit: int = LIMIT) -> None:
 
 
 def _kept(folder: Path, key: str) -> Kept | None:
-    library, record = library_path(folder, key), record_path(folder, key)
-    size, last_used = 0, 0.0
-    for path in (library, record):
+    sizes, last_used = {}, 0.0
+    for path in (library_path(folder, key), record_path(folder, key)):
         with contextlib.suppress(OSError):
             known = path.lstat()
-            size += known.st_size
+            sizes[path] = known.st_size
             last_used = max(last_used, known.st_mtime)
-    # Only a lock is no library.
-    return Kept(key, read_record(record), size, last_used) if size else None
+    if not sizes:  # only a lock
+        return None
+    record = read_record(record_path(folder, key))
+    if record is not None and record.library_bytes != sizes.get(library_path(folder, key)):
+        record = None
+    return Kept(key, record, sum(sizes.values()), last_used)
 
 
 def _files(folder: Path) -> list[Path]:

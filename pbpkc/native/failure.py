@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import warnings
 from functools import lru_cache
 
@@ -46,5 +45,8 @@ def tell_once(text: str) -> None:
     text : str
         One sentence.
     """
+    # Not for runs that compile nothing: it takes a hundredth of a second to import.
+    import multiprocessing
+
     if multiprocessing.parent_process() is None:
         warnings.warn(text, KernelNote, stacklevel=2)

@@ -43,8 +43,10 @@ class BuildOrder:
     @property
     def key(self) -> str:
         """Hexadecimal digest of everything that the library depends on."""
-        parts = [self.text, self.flags, self.toolchain.command, self.toolchain.version, _processor()]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+        told = [self.flags, self.toolchain.command, self.toolchain.version, _processor()]
+        digest = hashlib.sha256(json.dumps(told).encode())
+        digest.update(self.text.encode())
+        return digest.hexdigest()[:40]
 
 
 def order(
