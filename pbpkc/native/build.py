@@ -80,15 +80,16 @@ def build_order(wanted: BuildOrder, time_limit: float = TIME_LIMIT) -> Path:
     try:
         folder = kernel_folder()
         try:
-            return _found_or_built(folder, wanted, time_limit)
+            return build_in(folder, wanted, time_limit)
         except OSError as error:
             tell_alone(f"{folder}: {error.strerror}")
-            return _found_or_built(process_folder(), wanted, time_limit)
+            return build_in(process_folder(), wanted, time_limit)
     except OSError as error:
         raise BuildFailure(f"there is no place for a compiled kernel: {error.strerror or error}") from error
 
 
-def _found_or_built(folder: Path, wanted: BuildOrder, time_limit: float) -> Path:
+def build_in(folder: Path, wanted: BuildOrder, time_limit: float) -> Path:
+    """As `build_order`, in a given folder; an OSError is about the folder."""
     key = wanted.key
     path = whole_library(folder, key)
     if path is None:

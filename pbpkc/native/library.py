@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pbpkc.native.build import TIME_LIMIT, build_order
+from pbpkc.native.build import TIME_LIMIT, build_in, build_order
 from pbpkc.native.entry import discard
 from pbpkc.native.failure import BuildFailure, CompilerHangs, tell_once
+from pbpkc.native.folder import process_folder, tell_alone
 from pbpkc.native.order import BuildOrder, order
 from pbpkc.native.toolchain import Toolchain, find_toolchain
 
@@ -104,16 +106,21 @@ _hanging: dict[Toolchain, str] = {}
 
 def _built_and_loaded(wanted: BuildOrder, time_limit: float) -> ctypes.CDLL:
     path = build_order(wanted, time_limit)
-    try:
+    with contextlib.suppress(OSError):
         return load(path)
-    except OSError:
-        # As it was made, and yet not to be loaded: made on another system, in a folder that several share.
-        discard(path.parent, wanted.key)
+    # As it was made, and yet not to be loaded: made on another system, in a folder that several share.
+    discard(path.parent, wanted.key)
     path = build_order(wanted, time_limit)
-    try:
+    with contextlib.suppress(OSError):
         return load(path)
+    # Some disks hold nothing that may be run.
+    discard(path.parent, wanted.key)
+    try:
+        library = load(build_in(process_folder(), wanted, time_limit))
     except OSError as error:
         raise BuildFailure(f"the compiled kernel cannot be loaded: {error}") from error
+    tell_alone(f"{path.parent}: nothing in it can be loaded as a program")
+    return library
 
 
 def load(path: Path) -> ctypes.CDLL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import math
@@ -193,6 +194,17 @@ def test_silent_and_chatty_failures(tmp_path: Path, text: str, said: str) -> Non
     assert len(caught.value.reason) < 500
 
 
+def test_a_server_that_a_compiler_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    leaving = program(
+        tmp_path / "leaving",
+        f'setsid sh -c "echo \\$\\$ > {tmp_path}/server; exec sleep 30" & exec "{GCC}" "$@"',
+    )
+    began = time.monotonic()
+    build(TEXT, Toolchain((str(leaving),), "leaving", "leaving 1.0"))
+    assert time.monotonic() - began < 20.0
+    os.kill(int((tmp_path / "server").read_text()), 9)
+
+
 def test_a_compiler_that_went_away(tmp_path: Path) -> None:
     with pytest.raises(BuildFailure, match="cannot be started: No such file"):
         build(TEXT, Toolchain((str(tmp_path / "gone"),), "gone", "gone 1.0"))
@@ -311,6 +323,21 @@ def test_no_place_at_all_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.raises(BuildFailure, match="there is no place for a compiled kernel: No space left"),
     ):
         compiled_library(TEXT, name="roots")
+
+
+def test_a_disk_that_holds_nothing_to_be_run(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = library.load
+
+    def load(path: Path) -> ctypes.CDLL:
+        if path.parent == cache:
+            raise OSError(f"{path}: failed to map segment from shared object")
+        return real(path)
+
+    monkeypatch.setattr(library, "load", load)
+    with pytest.warns(KernelNote, match="nothing in it can be loaded"):
+        found = compiled_library(TEXT, name="roots", functions=FUNCTIONS)
+    assert found.shifted_root(4.0) == 2.0
+    assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize("which", ["kernels", "above"])
