@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import jinja2
 
 from pbpkc.compiler.analyse import AnalysedSystem, analysis_to_manifest
 from pbpkc.compiler.differentiate import Derivatives
+from pbpkc.compiler.kernel.source import KernelSource
 from pbpkc.compiler.manifest import manifest
 from pbpkc.compiler.methods import default_functions, methods
 from pbpkc.compiler.module import GeneratedModule
@@ -40,7 +41,8 @@ def generate(analysed: AnalysedSystem, torch: bool = True) -> GeneratedModule:
         If an expression contains something that has no form in generated code.
     """
     data = manifest(analysed.system, analysed.derivatives, analysis_to_manifest(analysed))
-    return from_manifest(analysed.system, analysed.derivatives, data, torch)
+    generated = from_manifest(analysed.system, analysed.derivatives, data, torch)
+    return replace(generated, kernel=KernelSource(analysed, generated.fingerprint))
 
 
 def from_manifest(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pbpkc.compiler.kernel.source import KernelSource, WrittenKernel
 
 #: Changes whenever the same `System` gives another text; part of every fingerprint.
 TEMPLATE_VERSION = "2"
@@ -26,11 +28,14 @@ class GeneratedModule:
     manifest : mapping
         What JSON can hold: names, units and order of states, parameters, inputs and observables,
         sparsity, structure, fingerprint, versions.
+    kernel : KernelSource or WrittenKernel, optional
+        C text for many subjects at once, written when it is first read.
     """
 
     numpy_text: str
     torch_text: str | None
     manifest: Mapping[str, Any]
+    kernel: KernelSource | WrittenKernel | None = field(default=None, compare=False, repr=False)
 
     @property
     def fingerprint(self) -> str:

@@ -1,0 +1,1 @@
+"""AnalysedSystem -> C text of the nonlinear kernel: programs, elimination, Rodas5P over lanes of subjects."""

@@ -1,0 +1,260 @@
+"""KernelProgram -> the C text of Rodas5P over lanes of subjects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jinja2
+import sympy as sp
+
+from pbpkc.compiler.kernel.c_printing import CPrinter
+from pbpkc.compiler.kernel.program import KernelProgram, Program
+from pbpkc.compiler.kernel.sparse_lu import SymbolicLU, symbolic_lu
+from pbpkc.compiler.manifest import versions
+from pbpkc.resources import resource
+
+#: Part of the text, and so of the key under which it is cached: raise it when the template changes.
+TEMPLATE_VERSION = 1
+
+_MOMENT = "V t, " + ", ".join(f"const V *restrict {name}" for name in ("y", "p", "u", "c"))
+
+
+#: Rodas5P (Steinebach 2023, BIT Numerical Mathematics 63:27), in the form without products with the
+#: Jacobian: stages 2 to 6 of A, and 2 to 8 of C; stages 7 and 8 and the result each add the stage before.
+STAGES = (
+    (3.0,),
+    (2.849394379747939, 0.45842242204463923),
+    (-6.954028509809101, 2.489845061869568, -10.358996098473584),
+    (2.8029986275628964, 0.5072464736228206, -0.3988312541770524, -0.04721187230404641),
+    (-7.502846399306121, 2.561846144803919, -11.627539656261098, -0.18268767659942256, 0.030198172008377946),
+)
+COUPLING = (
+    (-14.155112264123755,),
+    (-17.97296035885952, -2.859693295451294),
+    (147.12150275711716, -1.41221402718213, 71.68940251302358),
+    (165.43517024871676, -0.4592823456491126, 42.90938336958603, -5.961986721573306),
+    (24.854864614690072, -3.0009227002832186, 47.4931110020768, 5.5814197821558125, -0.6610691825249471),
+    (30.91273214028599, -3.1208243349937974, 77.79954646070892, 34.28646028294783, -19.097331116725623,
+     -28.087943162872662),
+    (37.80277123390563, -3.2571969029072276, 112.26918849496327, 66.9347231244047, -40.06618937091002,
+     -54.66780262877968, -9.48861652309627),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """One generated function: its name, its arguments, what it is for, its lines."""
+
+    name: str
+    arguments: str
+    doc: str
+    lines: tuple[str, ...]
+    gives: str = "void"
+
+
+def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
+    """The C text of a kernel.
+
+    Parameters
+    ----------
+    program : KernelProgram
+    fingerprint : str
+        Of the system, for the header.
+
+    Returns
+    -------
+    str
+        The same input gives the same bytes.
+    """
+    system = program.system
+    lu = symbolic_lu(program.pattern, len(system.states))
+    functions = (
+        _coefficients(program),
+        _function("rhs", "Right-hand side dy/dt, infusions included.", "f", program, program.rhs, _infusions),
+        _function("jacobian", "Derivatives of dy/dt by states, by entry.", "jac", program, program.jacobian),
+        *(_time_slope(program) if program.time_slope.results else ()),
+        _function("observe", "Observables, each in its unit.", "o", program, program.observe),
+        _factor(program, lu),
+        _solve(lu),
+        _wrong(program),
+    )
+    return _template().render(
+        title=_comment(f"{system.name}: {system.title}"),
+        version=versions()["pbpkc"],
+        template_version=TEMPLATE_VERSION,
+        fingerprint=_comment(fingerprint),
+        S=len(system.states),
+        P=len(system.parameters),
+        K=len(system.inputs),
+        C=len(program.kept),
+        O=len(system.outputs),
+        NJ=len(program.pattern),
+        NE=len(lu.entries),
+        functions=functions,
+        a=STAGES,
+        g=COUPLING,
+        timed=bool(program.time_slope.results),
+        coefficients_change=program.coefficients_change,
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resource("templates")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the output is C
+    )
+    return environment.get_template("rosenbrock.c.j2")
+
+
+def _comment(text: str) -> str:
+    # A title is free text: it must not end the comment.
+    return re.sub(r"[^\w .,:;()%+=<>'-]", " ", " ".join(text.split()), flags=re.ASCII)
+
+
+class _Names:
+    """How symbols are written inside one function: entries of its arguments, and locals."""
+
+    def __init__(self, program: KernelProgram, kept: bool = True) -> None:
+        system = program.system
+        groups: Iterable[tuple[str, Iterable[sp.Symbol]]] = (
+            ("y", (s.symbol for s in system.states)),
+            ("p", (s.symbol for s in system.parameters)),
+            ("u", (s.symbol for s in system.inputs)),
+            ("slope", program.slopes),
+            ("c", program.kept if kept else ()),
+        )
+        names = {s: f"{group}[{k}]" for group, symbols in groups for k, s in enumerate(symbols)}
+        names[system.time] = "t"
+        self.printer = CPrinter(names)
+        self._taken: set[str] = set()
+
+    def local(self, symbol: sp.Symbol) -> str:
+        """A new local of a name near the symbol's; the prefix keeps it apart from all words of C."""
+        wanted = "m_" + re.sub(r"\W+", "_", symbol.name, flags=re.ASCII)
+        name, number = wanted, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        self.printer.name(symbol, name)
+        return name
+
+
+def _body(names: _Names, program: Program, target: str) -> list[str]:
+    lines = []
+    for symbol, expr in program.lines:
+        text = names.printer.text(expr)
+        lines.append(f"const V {names.local(symbol)} = {text};")
+    lines += [f"{target}[{i}] = {names.printer.text(e)};" for i, e in program.results.items()]
+    return lines
+
+
+def _coefficients(program: KernelProgram) -> CFunction:
+    return CFunction(
+        "coefficients",
+        "const V *restrict p, const V *restrict u, V *restrict c",
+        "What does not change between events, once for each subject.",
+        tuple(_body(_Names(program, kept=False), program.coefficients, "c")),
+    )
+
+
+def _function(
+    name: str,
+    doc: str,
+    target: str,
+    program: KernelProgram,
+    what: Program,
+    more: Callable[[KernelProgram], Iterable[str]] = lambda program: (),
+) -> CFunction:
+    lines = [*_body(_Names(program), what, target), *more(program)]
+    return CFunction(name, f"{_MOMENT}, V *restrict {target}", doc, tuple(lines))
+
+
+def _infusions(program: KernelProgram) -> Iterable[str]:
+    rows = {s.name: i for i, s in enumerate(program.system.states)}
+    for k, u in enumerate(program.system.inputs):
+        if u.kind == "infusion":
+            yield f"f[{rows[u.target]}] += u[{k}];"
+
+
+def _time_slope(program: KernelProgram) -> tuple[CFunction]:
+    rows = program.time_slope.results
+    lines = _body(_Names(program), program.time_slope, "ft")
+    lines += [f"ft[{i}] = ALL(0.0);" for i in range(len(program.system.states)) if i not in rows]
+    reads = ", ".join(f"const V *restrict {name}" for name in ("y", "p", "u", "slope", "c"))
+    arguments = f"V t, {reads}, V *restrict ft"
+    doc = "Derivatives of dy/dt by time at a fixed state."
+    return (CFunction("time_slope", arguments, doc, tuple(lines)),)
+
+
+def _factor(program: KernelProgram, lu: SymbolicLU) -> CFunction:
+    """LU of ``d I - J`` in place; `d` is 1/(h gamma). Pivots are kept inverted."""
+    at = {key: n for n, key in enumerate(program.pattern)}
+    present: set[tuple[int, int]] = set()
+    lines: list[str] = []
+    for i in range(lu.size):
+        lines.append(f"V w_{i}_{i} = d - jac[{at[i, i]}];" if (i, i) in at else f"V w_{i}_{i} = d;")
+    for i, j in lu.entries:
+        if (i, j) in at:
+            lines.append(f"V w_{i}_{j} = -jac[{at[i, j]}];")
+            present.add((i, j))
+    for pivot in lu.order:
+        lines.append(f"w_{pivot}_{pivot} = ALL(1.0)/w_{pivot}_{pivot};")
+        right = lu.right(pivot)
+        for i in lu.below(pivot):
+            lines.append(f"w_{i}_{pivot} *= w_{pivot}_{pivot};")
+            for j in right:
+                product = f"w_{i}_{pivot}*w_{pivot}_{j}"
+                if i == j or (i, j) in present:
+                    lines.append(f"w_{i}_{j} -= {product};")
+                else:
+                    lines.append(f"V w_{i}_{j} = -({product});")
+                    present.add((i, j))
+    lines += [f"pivot[{i}] = w_{i}_{i};" for i in range(lu.size)]
+    lines += [f"lu[{n}] = w_{i}_{j};" for n, (i, j) in enumerate(lu.entries)]
+    doc = f"LU of d I - J: {len(lu.entries)} entries, {len(lu.fill)} of them filled in."
+    return CFunction(
+        "factor", "V d, const V *restrict jac, V *restrict lu, V *restrict pivot", doc, tuple(lines)
+    )
+
+
+def _solve(lu: SymbolicLU) -> CFunction:
+    at = {key: n for n, key in enumerate(lu.entries)}
+    # In locals, which the compiler keeps in registers; through the array every line would wait for a store.
+    lines = [f"V x_{i} = x[{i}];" for i in range(lu.size)]
+    for pivot in lu.order:
+        lines += [f"x_{i} -= lu[{at[i, pivot]}]*x_{pivot};" for i in lu.below(pivot)]
+    for pivot in reversed(lu.order):
+        terms = "".join(f" - lu[{at[pivot, j]}]*x_{j}" for j in lu.right(pivot))
+        lines.append(f"x_{pivot} = {f'(x_{pivot}{terms})' if terms else f'x_{pivot}'}*pivot[{pivot}];")
+        lines.append(f"x[{pivot}] = x_{pivot};")
+    arguments = "const V *restrict lu, const V *restrict pivot, V *restrict x"
+    return CFunction("solve", arguments, "The solution in place.", tuple(lines))
+
+
+def _wrong(program: KernelProgram) -> CFunction:
+    """Where ``(d I - J) k = f`` does not hold: a pivot was too small, and a smaller step will do."""
+    rows: dict[int, list[tuple[int, int]]] = {}
+    for n, (i, j) in enumerate(program.pattern):
+        rows.setdefault(i, []).append((n, j))
+    timed = bool(program.time_slope.results)
+    lines = ["M bad = NOWHERE;", "V left, size, term;"]
+    for i in range(len(program.system.states)):
+        right = f"(f[{i}] + g*ft[{i}])" if timed else f"f[{i}]"
+        lines.append(f"term = d*k[{i}]; left = term - {right}; size = v_abs(term) + v_abs({right});")
+        lines += [f"term = jac[{n}]*k[{j}]; left -= term; size += v_abs(term);" for n, j in rows.get(i, ())]
+        lines.append("bad |= GT(v_abs(left), ALL(ACCURACY)*size);")
+    lines.append("return bad;")
+    arguments = "V d, const V *restrict jac, const V *restrict k, const V *restrict f"
+    if timed:
+        arguments += ", V g, const V *restrict ft"
+    doc = "Where the solution of a step's first equations is not accurate."
+    return CFunction("wrong", arguments, doc, tuple(lines), gives="M")
