@@ -2,6 +2,7 @@
 # make test    install, then run the tests
 # make test-long  the same, with the long tests
 # make figures the numbers the project claims, each measured now
+# make bench   forward simulation timed against the programs that users have (about an hour)
 # make lint    style, types and the order of the rooms
 #
 # PY            the Python to build the environment with (3.11 or newer)
@@ -16,7 +17,7 @@ JOBS        ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test test-long figures lint clean
+.PHONY: demo test test-long figures bench lint clean
 
 demo: $(VENV)/.run
 	$(BIN)/pbpkc demo
@@ -32,6 +33,10 @@ test-long: $(VENV)/.dev
 # The numbers the project claims, measured now and printed beside what they have to stay below.
 figures: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --figures
+
+# pip puts the peers into an environment of their own, build/bench-peers/env; the tables go beside it.
+bench: $(VENV)/.run
+	$(BIN)/pbpkc bench solvers -o build/bench-peers
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
