@@ -43,6 +43,16 @@ COUPLING = (
      -54.66780262877968, -9.48861652309627),
 )  # fmt: skip
 
+#: Of its dense output, order 4: coefficients of the three polynomials by stage.
+DENSE_OUTPUT = (
+    (25.948786856663858, -2.5579724845846235, 10.433815404888879, -2.3679251022685204, 0.524948541321073,
+     1.1241088310450404, 0.4272876194431874, -0.17202221070155493),
+    (-9.91568850695171, -0.9689944594115154, 3.0438037242978453, -24.495224566215796, 20.176138334709044,
+     15.98066361424651, -6.789040303419874, -6.710236069923372),
+    (11.419903575922262, 2.8879645146136994, 72.92137995996029, 80.12511834622643, -52.072871366152654,
+     -59.78993625266729, -0.15582684282751913, 4.883087185713722),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class CFunction:
@@ -96,9 +106,17 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
         functions=functions,
         a=STAGES,
         g=COUPLING,
+        dense=DENSE_OUTPUT,
+        read=_read_by_observables(program),
         timed=bool(program.time_slope.results),
         coefficients_change=program.coefficients_change,
     )
+
+
+def _read_by_observables(program: KernelProgram) -> list[int]:
+    expressions = (*(e for _, e in program.observe.lines), *program.observe.results.values())
+    reads = set().union(*(e.free_symbols for e in expressions), set())
+    return [i for i, s in enumerate(program.system.states) if s.symbol in reads]
 
 
 @lru_cache(maxsize=1)
@@ -229,15 +247,16 @@ def _factor(program: KernelProgram, lu: SymbolicLU) -> CFunction:
 def _solve(lu: SymbolicLU) -> CFunction:
     at = {key: n for n, key in enumerate(lu.entries)}
     # In locals, which the compiler keeps in registers; through the array every line would wait for a store.
-    lines = [f"V x_{i} = x[{i}];" for i in range(lu.size)]
+    lines = [f"V x_{i} = f[{i}] + scale*more[{i}];" for i in range(lu.size)]
     for pivot in lu.order:
         lines += [f"x_{i} -= lu[{at[i, pivot]}]*x_{pivot};" for i in lu.below(pivot)]
     for pivot in reversed(lu.order):
         terms = "".join(f" - lu[{at[pivot, j]}]*x_{j}" for j in lu.right(pivot))
         lines.append(f"x_{pivot} = {f'(x_{pivot}{terms})' if terms else f'x_{pivot}'}*pivot[{pivot}];")
         lines.append(f"x[{pivot}] = x_{pivot};")
-    arguments = "const V *restrict lu, const V *restrict pivot, V *restrict x"
-    return CFunction("solve", arguments, "The solution in place.", tuple(lines))
+    reads = ", ".join(f"const V *restrict {name}" for name in ("lu", "pivot", "f"))
+    arguments = f"{reads}, V scale, const V *restrict more, V *restrict x"
+    return CFunction("solve", arguments, "What the matrix takes to f + scale more.", tuple(lines))
 
 
 def _wrong(program: KernelProgram) -> CFunction:
