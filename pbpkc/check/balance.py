@@ -1,5 +1,6 @@
 """Mass balance: each dosed species belongs to a conserved total with non-negative weights.
 
+All states of one species have one weight: what is one unit of it in one place is one unit in another.
 The proof is about N alone, so it holds for every rate law and every parameter value. Arrows to and from
 `outside` are not counted and listed; so are arrows with a symbolic yield.
 """
@@ -12,10 +13,10 @@ from fractions import Fraction
 import numpy as np
 
 from pbpkc.check.proof import Proof
-from pbpkc.compiler.conservation import ConservedTotal, change, least_total
+from pbpkc.compiler.conservation import ConservedTotal, alike, change, least_species_total
 from pbpkc.compiler.notation import arrow_text, notation
 from pbpkc.compiler.system import System
-from pbpkc.compiler.totals import Stoichiometry, stoichiometry
+from pbpkc.compiler.totals import Column, Stoichiometry, stoichiometry
 
 
 def prove_mass(system: System, dosed: Sequence[str]) -> tuple[Proof, ...]:
@@ -48,7 +49,7 @@ def _prove_one(system: System, arrows: Stoichiometry, name: str) -> Proof:
         known = ", ".join(dict.fromkeys(s.species or s.name for s in system.states))
         raise ValueError(f"dosed names '{name}', which is neither a species nor a state; there are {known}")
     claim = f"{name} belongs to a conserved total with non-negative weights"
-    weights = least_total(arrows.closed(), members)
+    weights = least_species_total(system, arrows.closed(), members)
     if weights is None:
         return Proof(name, claim, "violated", _blame(system, arrows.closed(), members, name))
     total = ConservedTotal(weights, name)
@@ -77,25 +78,42 @@ def _blame(system: System, arrows: Stoichiometry, members: list[int], name: str)
 
     # The total nearest to being conserved: minimise the sum over the arrows of what each one changes it by,
     # split into created and lost. A small price on the weights themselves keeps the answer unique.
-    size, count = arrows.size, len(arrows.columns)
-    N = np.array([[float(c.get(i, 0)) for i in range(size)] for _, c in arrows.columns])
+    groups = alike(system)
+    lumped = arrows.lumped(groups)
+    size, count = lumped.size, len(lumped.columns)
+    N = np.array([[float(c.get(g, 0)) for g in range(size)] for _, c in lumped.columns])
+    wanted = {g for g, states in enumerate(groups) if set(states) & set(members)}
     result = linprog(
         np.concatenate([np.full(size, 1e-6), np.ones(2 * count)]),
         A_eq=np.hstack([N, -np.eye(count), np.eye(count)]),
         b_eq=np.zeros(count),
-        bounds=[(1.0 if i in set(members) else 0.0, None) for i in range(size)] + [(0.0, None)] * (2 * count),
+        bounds=[(1.0 if g in wanted else 0.0, None) for g in range(size)] + [(0.0, None)] * (2 * count),
         method="highs-ds",
     )
     if result.status != 0:
         return f"no non-negative total counts all of {name}"
-    weights = {i: Fraction(float(w)).limit_denominator(10_000) for i, w in enumerate(result.x[:size])}
+    by_group = [Fraction(float(w)).limit_denominator(10_000) for w in result.x[:size]]
+    weights = {i: by_group[g] for g, states in enumerate(groups) for i in states}
     written = notation(system)
     parts: list[str] = []
     for r, column in arrows.columns:
         gain = change(weights, column)
         if gain:
-            verb = "creates" if gain > 0 else "loses"
-            unit = system.states[members[0]].unit.text
-            size_text = f"{float(abs(gain)):.4g} {unit} of the total for each {unit} of its rate"
-            parts.append(f"{system.rates[r].name} ({arrow_text(system, r, written)}) {verb} {size_text}")
+            arrow = f"{system.rates[r].name} ({arrow_text(system, r, written)})"
+            parts.append(f"{arrow} {_what_changes(system, column, gain, members[0])}")
     return "; ".join(parts) or f"no non-negative total counts all of {name}"
+
+
+def _what_changes(system: System, column: Column, gain: Fraction, member: int) -> str:
+    """What an arrow makes or loses; of one species alone, for each unit that leaves its place."""
+    species = {system.states[i].species for i in column}
+    left = [i for i, c in column.items() if c < 0]
+    unit = system.states[member].unit.text
+    if len(species) == 1 and None not in species and len(left) == 1:
+        (source,), (name,) = left, species
+        size = float(abs(sum(column.values(), Fraction(0)) / column[source]))
+        verb = "creates" if gain > 0 else "loses"
+        place = system.states[source].name.removesuffix(f".{name}")
+        return f"{verb} {size:.4g} {unit} of {name} for each {unit} that leaves {place}"
+    verb = "creates" if gain > 0 else "loses"
+    return f"{verb} {float(abs(gain)):.4g} {unit} of the total for each {unit} of its rate"

@@ -4,6 +4,9 @@ With N apart from v, a total is conserved for every rate law, linear or not. The
 found exactly; a basis whose weights are not negative is looked for by linear programmes, whose answers
 are read as rational numbers and then checked exactly. Doses add to a total and are not counted.
 
+In the total of a species an amount of it counts the same wherever it is: only different species weigh
+differently. With weights of their own, three units in place of one would be no more than a change of weight.
+
 References
 ----------
 Heinrich R, Schuster S (1996) The Regulation of Cellular Systems, chapter 3 (conservation relations).
@@ -36,7 +39,7 @@ class ConservedTotal:
     weights : tuple of (int, Fraction)
         State index and weight; the smallest whole numbers where `species` is None.
     species : str or None
-        Whose total it is: every state of that species counts at least once.
+        Whose total it is: every state of that species counts at least once, and all of them alike.
     """
 
     weights: tuple[tuple[int, Fraction], ...]
@@ -66,8 +69,8 @@ class Conservation:
     basis : tuple of ConservedTotal
         Of the left null space of N with every arrow counted; not negative where possible.
     by_species : mapping of str to ConservedTotal or None
-        For each species a total with non-negative weights that all its states belong to, the open arrows
-        not counted; None where there is no such total.
+        For each species a total with non-negative weights in which every species counts the same in all its
+        states, the open arrows not counted; None where there is no such total.
     open_arrows, symbolic_yields : tuple of int
         See `Stoichiometry`.
     rank : int
@@ -93,9 +96,31 @@ def conserved_totals(system: System) -> Conservation:
     by_species: dict[str, ConservedTotal | None] = {}
     for name in dict.fromkeys(s.species for s in system.states if s.species is not None):
         states = [i for i, s in enumerate(system.states) if s.species == name]
-        weights = least_total(closed, states)
+        weights = least_species_total(system, closed, states)
         by_species[name] = None if weights is None else ConservedTotal(weights, name)
     return Conservation(basis, by_species, full.open_arrows, full.symbolic_yields, full.size - len(vectors))
+
+
+def alike(system: System) -> tuple[tuple[int, ...], ...]:
+    """States that count alike in the total of a species: those of one species; a general state is alone."""
+    groups: dict[str | int, list[int]] = {}
+    for i, state in enumerate(system.states):
+        groups.setdefault(i if state.species is None else state.species, []).append(i)
+    return tuple(tuple(members) for members in groups.values())
+
+
+def least_species_total(
+    system: System, arrows: Stoichiometry, members: Sequence[int]
+) -> tuple[tuple[int, Fraction], ...] | None:
+    """The same as `least_total`, with one weight for all states of one species."""
+    groups = alike(system)
+    wanted = [g for g, states in enumerate(groups) if set(states) & set(members)]
+    found = least_total(arrows.lumped(groups), wanted)
+    if found is None:
+        return None
+    # Of a species that takes part, a state that no arrow touches stays out unless it was asked for.
+    touched = {i for _, column in arrows.columns for i in column} | set(members)
+    return tuple(sorted((i, weight) for g, weight in found for i in groups[g] if i in touched))
 
 
 def null_space(arrows: Stoichiometry) -> list[list[Fraction]]:

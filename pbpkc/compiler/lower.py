@@ -77,6 +77,11 @@ class _Lowering:
         constants = (*constants, *self._read_at_start(initial, outputs))
         if self.problems:
             raise SpecError(self.problems)
+        computed = (
+            *(c.expr for c in (*constants, *curves)), *(r.expr for r in rates),
+            *(sp.sympify(c) for c in stoichiometry.values()), *initial,
+            *(e for o in outputs for e in (o.expr, o.proportional, o.additive, o.lloq) if e is not None),
+        )  # fmt: skip
         return System(
             name=model.name,
             title=model.title,
@@ -91,7 +96,7 @@ class _Lowering:
             N=stoichiometry,
             initial=initial,
             outputs=outputs,
-            unknowns=unknowns,
+            unknowns=_needed(unknowns, computed),
         )
 
     # ---------------------------------------------------------------- entries
@@ -400,6 +405,12 @@ class _Lowering:
             None if observable.lloq is None else number(observable.lloq) / factor,
             observable.doc,
         )
+
+
+def _needed(unknowns: tuple[UnknownTerm, ...], computed: Iterable[sp.Basic]) -> tuple[UnknownTerm, ...]:
+    """Unknown terms without those that have no form and that nothing calls: a run needs none for them."""
+    called = {call.func for expr in computed for call in expr.atoms(sp.core.function.AppliedUndef)}
+    return tuple(u for u in unknowns if u.default is not None or u.function in called)
 
 
 def _moved(arrow: Arrow) -> list[str]:

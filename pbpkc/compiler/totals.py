@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,6 +41,23 @@ class Stoichiometry:
         """The same without the open arrows."""
         left = tuple((r, c) for r, c in self.columns if r not in self.open_arrows)
         return Stoichiometry(self.size, left, self.open_arrows, self.symbolic_yields)
+
+    def lumped(self, groups: Sequence[Sequence[int]]) -> Stoichiometry:
+        """The same about groups of states that count alike; what moves within one changes nothing.
+
+        Parameters
+        ----------
+        groups : sequence of sequence of int
+            Every state belongs to exactly one; their positions are the indices of the result.
+        """
+        home = {i: g for g, members in enumerate(groups) for i in members}
+        columns: list[tuple[int, Column]] = []
+        for r, column in self.columns:
+            sums: dict[int, Fraction] = {}
+            for i, c in column.items():
+                sums[home[i]] = sums.get(home[i], Fraction(0)) + c
+            columns.append((r, {g: c for g, c in sums.items() if c}))
+        return Stoichiometry(len(groups), tuple(columns), self.open_arrows, self.symbolic_yields)
 
 
 def stoichiometry(system: System) -> Stoichiometry:

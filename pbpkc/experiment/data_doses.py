@@ -25,7 +25,7 @@ class DoseReader:
     block : DataBlock
     columns : Columns
     rows : list of Row
-        All rows of the file: whether a compartment's RATE is ever -1 or -2 decides what RATE 0 means there.
+        All rows of the file: where a compartment's RATE is ever -1 or -2 its RATE 0 needs no remark.
     problems : Problems
     """
 
@@ -38,6 +38,7 @@ class DoseReader:
         self._told_by_rate = {
             r.numbers.get(self._word) for r in rows if r.kind == "dose" and r.numbers.get("RATE", 0.0) < 0.0
         }
+        self._remarked: set[float | None] = set()
 
     def read(self, row: Row) -> DoseEvent | None:
         """The dose of a row, None if it cannot be read."""
@@ -155,15 +156,16 @@ class DoseReader:
     def _timing(self, row: Row, line: Dose) -> tuple[Quantity | None, Quantity | None] | None:
         """Rate and duration of a dose, (None, None) for a bolus; None if it cannot be read.
 
-        RATE > 0 is an infusion over AMT/RATE; -1 and -2 take rate and duration from the line. RATE 0 or
-        none at all: what the line says, unless this compartment uses -1 or -2 or its line tells both, in
-        which case 0 is a bolus as in NONMEM.
+        RATE > 0 is an infusion over AMT/RATE; -1 and -2 take rate and duration from the line. RATE 0 is a
+        bolus as in NONMEM, whatever the line says; an empty cell, or no column, is what the line says.
         """
         column, value = self._columns.get("RATE"), row.numbers.get("RATE")
         both = line.over is not None and line.rate is not None
         told = both or row.numbers.get(self._word) in self._told_by_rate
         if column is None or not value:
-            if value is not None and told:
+            if column is not None and value is not None:
+                if not told and (line.rate is not None or line.over is not None):
+                    self._remark_on_bolus(row, column, line)
                 return None, None
             if both:
                 self._problems.add(
@@ -206,6 +208,20 @@ class DoseReader:
             column = WordColumn("RATE", column.index, column.header, per, amount.factor, amount.factor_expr)
         rate = self._substance(row, column, value, line, per_time=True)
         return None if rate is None else (rate, None)
+
+    def _remark_on_bolus(self, row: Row, column: WordColumn, line: Dose) -> None:
+        """A word, once for each line, about an infusion that RATE 0 makes a bolus."""
+        number = row.numbers.get(self._word)
+        if number in self._remarked:
+            return
+        self._remarked.add(number)
+        word = "over" if line.over is not None else "rate"
+        self._problems.add(
+            "data-bolus", f"RATE 0 is a bolus: the '{word}' of the line is not used for such rows",
+            row.place(column), severity="note", kind=f"bolus {number}",
+            help=f"write RATE {'-2' if word == 'over' else '-1'} where the line holds, or nothing at all",
+            also=Label(line.span, "this line") if line.span else None,
+        )  # fmt: skip
 
     def _is_constant_infusion(self, row: Row) -> bool:
         """Whether a steady row without an interval is what that can be: an infusion without an end."""

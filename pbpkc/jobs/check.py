@@ -78,7 +78,7 @@ def check(
         ("unknown", partial(_unknown, loaded, runs)),
         ("code", partial(_code, loaded, torch)),
         ("residual", partial(_residual, loaded, variants, runs, torch)),
-        ("identifiable", partial(tell_apart, loaded, variants)),
+        ("identifiable", partial(_identifiable, loaded, variants)),
         ("expectation", partial(_expectations, loaded, variants)),
     ]
     for group, work in steps:
@@ -188,7 +188,7 @@ def _unknown(loaded: Spec, runs: Runs) -> Iterable[CheckItem]:
             status: Status = "violated" if demanded and breaks_range(proof) else "warning"
             yield CheckItem("unknown", proof.name, status, f"{proof.explanation} (declared: {proof.claim})")
     terms = [u for u in loaded.stages.lowered.unknowns if u.default is not None]
-    for name in _written(loaded.model) if terms else ():
+    for name in _written(loaded.model) if terms and not _without_form(loaded) else ():
         compiled, p, solution = runs(name)
         calls = _calls(compiled, p, solution)
         for term in terms:
@@ -266,6 +266,10 @@ def _reference_run(
 
 
 def _residual(loaded: Spec, variants: Variants, runs: Runs, torch: bool) -> Iterable[CheckItem]:
+    if without := _without_form(loaded):
+        for name in _written(loaded.model):
+            yield CheckItem("residual", name, "violated", f"the scenario cannot be run: {without}")
+        return
     stands_for = distinct_scenarios(loaded.model)
     for name in _written(loaded.model):
         if name not in stands_for:
@@ -297,6 +301,23 @@ def _residual(loaded: Spec, variants: Variants, runs: Runs, torch: bool) -> Iter
         yield CheckItem("residual", name, "held" if defect.ok else "violated", text)
 
 
+def _identifiable(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
+    if not _without_form(loaded):
+        yield from tell_apart(loaded, variants)
+    elif loaded.model.masked and _written(loaded.model):
+        yield CheckItem("identifiable", "", "note", "not examined, since no scenario can be run")
+
+
+def _without_form(loaded: Spec) -> str | None:
+    """Why nothing can be run: unknown terms that are called and have no default."""
+    missing = [u.name for u in loaded.stages.lowered.unknowns if u.default is None]
+    if not missing:
+        return None
+    names = ", ".join(f"'{name}'" for name in missing)
+    what = "the unknown term {} has" if len(missing) == 1 else "the unknown terms {} have"
+    return f'{what.format(names)} no default; write one, or give --unknown "{missing[0]} = expression"'
+
+
 def _jacobian(compiled: CompiledModel, p: NDArray[np.float64]) -> Jacobian:
     return lambda t, y, u: compiled.jacobian_dense(t, y, p, u)
 
@@ -323,10 +344,13 @@ def _torch_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual
 
 def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     model = loaded.model
+    without = _without_form(loaded)
     factors = {o.name: float(o.unit.factor) for o in model.observables}
     runs: dict[str, CurveFigures] = {}
 
     def figure(what: str, scenario: str, observable: str, arguments: list[float]) -> float:
+        if without:
+            raise ValueError(without)
         if scenario not in runs:
             if model.scenarios[scenario].data is not None:
                 raise ValueError(

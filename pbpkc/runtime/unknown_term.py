@@ -63,7 +63,7 @@ def resolve_unknowns(
         else:
             arguments = ", ".join(term.arguments)
             raise ValueError(
-                f"the unknown term '{term.name}({arguments})' has no default; give it a function, "
-                f'with unknowns={{"{term.name}": f}} or --unknown {term.name}="expression"'
+                f"the unknown term '{term.name}({arguments})' has no default; write one where it is "
+                f'declared, or give it a form for this run: --unknown "{term.name} = expression"'
             )
     return bound

@@ -47,9 +47,40 @@ def test_a_leaking_vessel_is_named_with_what_it_loses() -> None:
     d.rate("back", d["b.S"], {"b.S": -1, "a.S": 1})
     (proof,) = prove_mass(d.system(), ["S"])
     assert proof.status == "violated"
-    assert proof.explanation == (
-        "forth (a.S -> 0.75 b.S) loses 0.25 umol of the total for each umol of its rate"
-    )
+    assert proof.explanation == ("forth (a.S -> 0.75 b.S) loses 0.25 umol of S for each umol that leaves a")
+
+
+@pytest.mark.parametrize(
+    ("taken", "made", "said"),
+    [
+        (-1, 3, "go (a.D -> 3 b.D) creates 2 umol of D for each umol that leaves a"),
+        (-1, 0.5, "go (a.D -> 0.5 b.D) loses 0.5 umol of D for each umol that leaves a"),
+        (-2, 3, "go (2 a.D -> 3 b.D) creates 0.5 umol of D for each umol that leaves a"),
+    ],
+)
+def test_an_amount_of_one_species_counts_the_same_everywhere(taken: float, made: float, said: str) -> None:
+    d = Draft("m")
+    for name in ("a.D", "b.D"):
+        d.state(name)
+    d.rate("go", d["a.D"], {"a.D": taken, "b.D": made})
+    (proof,) = prove_mass(d.system(), ["D"])
+    assert (proof.status, proof.explanation) == ("violated", said)
+
+
+def test_species_may_weigh_differently_and_each_the_same_everywhere() -> None:
+    d = Draft("m")
+    for name in ("a.D", "b.D", "a.M", "b.M", "c.M"):
+        d.state(name)
+    d.rate("move", d["a.D"], {"a.D": -1, "b.D": 1})
+    d.rate("cleave", d["b.D"], {"b.D": -1, "b.M": 2})
+    d.rate("leave", d["b.M"], {"b.M": -1, "a.M": 1})
+    (proof,) = prove_mass(d.system(), ["D"])
+    assert proof.held
+    assert proof.explanation == "a.D + b.D + 1/2 a.M + 1/2 b.M is constant"
+    d.rate("double", d["a.M"], {"a.M": -1, "c.M": 2})
+    (proof,) = prove_mass(d.system(), ["D"])
+    assert proof.status == "violated"
+    assert "double (a.M -> 2 c.M) creates 1 umol of M for each umol that leaves a" in proof.explanation
 
 
 def test_arrows_to_and_from_outside_are_listed() -> None:

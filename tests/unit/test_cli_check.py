@@ -68,7 +68,7 @@ def test_settings_change_what_the_expectations_see(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "group", "said"),
     [
-        (CREATION, "mass", "copy (a.D -> 2 b.D) creates 1 umol of the total"),
+        (CREATION, "mass", "copy (a.D -> 2 b.D) creates 1 umol of D for each umol that leaves a"),
         (LEAK, "positive", "its rate does not vanish with a.D: it is 5 at a.D = 0"),
     ],
     ids=["mass", "positive"],
@@ -135,8 +135,8 @@ def test_an_organ_without_volume_stops_the_check(tmp_path: Path) -> None:
 def test_an_unknown_term_without_a_form_is_asked_for(tmp_path: Path) -> None:
     spec = write(tmp_path, UNKNOWN)
     ran = call("check", spec, "--no-torch")
-    assert ran.code == 2
-    assert "--unknown cap=" in ran.err
+    assert ran.code == 1
+    assert '--unknown "cap = expression"' in ran.out
     assert call("check", spec, "--no-torch", "--unknown", "cap = 1 / (1 + c / 30 [umol/L])").code == 0
 
 
@@ -149,3 +149,59 @@ def test_warnings_of_the_spec_go_to_standard_error(tmp_path: Path) -> None:
     assert [w["code"] for w in call("check", spec, "--no-torch", "--format", "json").json()["warnings"]] == [
         "unused"
     ]
+
+
+#: A function of which nothing is known but its range, called or not.
+FORMLESS = """\
+pbpk 1
+model formless "An unknown term without a default"
+species D { mw = 100 [g/mol] }
+pool a { volume = 1 [L] }
+sink out
+unknown g(c [umol/L] in (0, 100) [umol/L]) -> [1] { range (0, 1) }
+process loss : a -> out rate 1 [L/h] * a.CALL
+observe Ca = a.C in [mg/L]
+scenario one { dose D 1 [mg] into a at 0 [h]; run 1 [h] }
+check mass, positive
+check cmax(one.Ca) in (0.9, 1.1) [mg/L]
+"""
+
+
+def test_an_unknown_term_that_nobody_calls_needs_no_form(tmp_path: Path) -> None:
+    ran = call("check", write(tmp_path, FORMLESS.replace("CALL", "C")), "--no-torch", "--format", "json")
+    found = ran.json()
+    assert (ran.code, found["ok"]) == (0, True)
+    assert {i["status"] for i in found["items"]} == {"held"}
+    assert [w["code"] for w in found["warnings"]] == ["unused"]
+
+
+def test_what_needs_no_values_is_proved_without_the_form_of_an_unknown_term(tmp_path: Path) -> None:
+    spec = write(tmp_path, FORMLESS.replace("CALL", "C * g(a.C)"))
+    ran = call("check", spec, "--no-torch", "--format", "json")
+    found = ran.json()
+    assert ran.code == 1
+    for group in ("units", "volume", "mass", "positive", "code"):
+        assert [status for status, _ in item(found, group)] == ["held"], group
+    missing = "the unknown term 'g' has no default; write one, or give --unknown \"g = expression\""
+    assert item(found, "residual") == [("violated", f"the scenario cannot be run: {missing}")]
+    assert item(found, "expectation") == [("violated", f"cmax(one.Ca) has no value: {missing}")]
+    shown = call("check", spec, "--no-torch")
+    assert shown.code == 1 and shown.out.endswith("2 checks failed\n")
+    assert call("check", spec, "--no-torch", "--unknown", "g = 1").code == 0
+
+
+def test_a_run_without_the_form_of_an_unknown_term_says_what_to_give(tmp_path: Path) -> None:
+    ran = call("simulate", write(tmp_path, FORMLESS.replace("CALL", "C * g(a.C)")))
+    assert ran.code == 2
+    assert "has no default" in ran.err and '--unknown "g = expression"' in ran.err
+    assert "unknowns=" not in ran.err and "{" not in ran.err
+
+
+def test_more_of_one_species_than_left_fails_where_mass_is_demanded(tmp_path: Path) -> None:
+    made = LEAK.replace("a -> b rate 5 [umol/h]", "a -> 3 b rate 1 [1/h] * a.A")
+    said = "leak (a.D -> 3 b.D) creates 2 umol of D for each umol that leaves a"
+    warned = call("check", write(tmp_path, made), "--no-torch", "--format", "json")
+    assert item(warned.json(), "mass") == [("warning", said)]
+    failed = call("check", write(tmp_path, made + "check mass\n"), "--no-torch", "--format", "json")
+    assert failed.code == 1
+    assert item(failed.json(), "mass") == [("violated", said)]

@@ -181,10 +181,26 @@ def test_rate_minus_two_takes_the_duration_of_the_line(tmp_path: Path) -> None:
 
 def test_a_line_with_a_duration_needs_no_rate(tmp_path: Path) -> None:
     lines = LINES.replace("into gut", "into plasma over 2 [h]")
-    for rate in ("0", "."):
-        text = f"ID,TIME,AMT,CMT,DV,RATE\n1,0,100,1,.,{rate}\n1,30,0,2,5,.\n"
-        events = bind(read(tmp_path, text, lines).subjects[0].regimen, {}).events
+    for text in (
+        "ID,TIME,AMT,CMT,DV,RATE\n1,0,100,1,.,.\n1,30,0,2,5,.\n",
+        "ID,TIME,AMT,CMT,DV\n1,0,100,1,.\n1,30,0,2,5\n",
+    ):
+        data = read(tmp_path, text, lines)
+        events = bind(data.subjects[0].regimen, {}).events
         assert [(e.kind, e.time) for e in events] == [("start", 0.0), ("stop", 2.0)]
+        assert "data-bolus" not in codes(data)
+
+
+@pytest.mark.parametrize(("clause", "word"), [("over 2 [h]", "over"), ("rate 50 [mg/h]", "rate")])
+def test_rate_zero_is_a_bolus_whatever_the_line_says(tmp_path: Path, clause: str, word: str) -> None:
+    lines = LINES.replace("into gut", f"into plasma {clause}")
+    text = "ID,TIME,AMT,CMT,DV,RATE\n1,0,100,1,.,0\n1,4,100,1,.,0\n1,30,0,2,5,.\n2,0,100,1,.,0\n2,9,0,2,5,.\n"
+    data = read(tmp_path, text, lines)
+    events = bind(data.subjects[0].regimen, {}).events
+    assert [(e.kind, e.time) for e in events] == [("bolus", 0.0), ("bolus", 4.0)]
+    (note,) = [d for d in data.notes if d.code == "data-bolus"]
+    assert note.severity == "note"
+    assert note.message == f"RATE 0 is a bolus: the '{word}' of the line is not used for such rows"
 
 
 def test_rows_of_one_time_keep_their_order(tmp_path: Path) -> None:

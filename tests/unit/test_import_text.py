@@ -91,6 +91,10 @@ def test_values_of_every_kind() -> None:
         "  correlate ETA1, ETA2 = 0.166666666667",
     ):
         assert line in found, line
+    table = [line for line in found if line.startswith("#")]
+    assert "#   CMT 1 dose into GUT over D_GUT" in table
+    assert any("ID, TIME, AMT, RATE, CMT" in line for line in table)
+    assert any("0 is a bolus" in line for line in table)
     notes = [d.message for d in imported(text).assumptions]
     assert any("NEWIND is 1" in n for n in notes)
     assert any("random effects are 0" in n for n in notes)

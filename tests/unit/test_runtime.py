@@ -222,7 +222,7 @@ def test_very_large_exponents_overflow_to_inf() -> None:
 def test_a_term_without_default_asks_for_a_function() -> None:
     _, module = compiled_stages("edges")
     for load in (load_numpy, load_torch):
-        with pytest.raises(ValueError, match=r'--unknown pump="expression"'):
+        with pytest.raises(ValueError, match=r'--unknown "pump = expression"'):
             load(module)
         with pytest.raises(
             ValueError, match=r"'pumpe' is not an unknown term of this model; .*absorbed, pump"

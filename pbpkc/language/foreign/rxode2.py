@@ -119,6 +119,7 @@ class _Ini:
                                   "write estimates: tka <- 0.5; and variances: eta.ka ~ 0.3")  # fmt: skip
 
     def _estimate(self, tree: Tree[Any], reader: Rx, span: Span) -> Term:
+        tree = _inward(tree)
         while tree.data == "call" and str(tree.children[0]) in ("fix", "fixed", "c"):
             word, *arguments = tree.children
             given = [
@@ -137,7 +138,7 @@ class _Ini:
                         (Label(span),), severity="note",
                     )
                 )  # fmt: skip
-            tree = given[min(1, len(given) - 1)]
+            tree = _inward(given[min(1, len(given) - 1)])
         return worked_out(reader.term(tree), "an estimate is a number")
 
     def _effect(self, tree: Tree[Any], reader: Rx, span: Span) -> str:
@@ -307,6 +308,19 @@ def _errors(tree: Tree[Any]) -> tuple[tuple[tuple[str, Sym], ...], list[str]]:
     if words not in (["add"], ["prop"], ["lnorm"], ["add", "prop"]) or left_out:
         return (), left_out or words
     return tuple(known), []
+
+
+def _inward(tree: Tree[Any]) -> Tree[Any]:
+    """``c(log(0), log(2.7))`` of ``log(c(0, 2.7))``: R works element by element."""
+    if tree.data != "call" or len(tree.children) != 2 or tree.children[1] is None:
+        return tree
+    word, inner = tree.children[0], _inward(tree.children[1])
+    if str(word) in ("c", "fix", "fixed") or inner.data != "call" or str(inner.children[0]) != "c":
+        return tree
+    kept = [a for a in inner.children[1:] if a is not None]
+    flags = [a for a in kept if a.data == "name"]
+    each = [a if a in flags else Tree(tree.data, [word, a], tree.meta) for a in kept]
+    return Tree(inner.data, [inner.children[0], *each], inner.meta)
 
 
 def _refuse(code: str, message: str, place: Span, help: str) -> SpecError:

@@ -280,12 +280,23 @@ class _Writer:
         lines += [
             "# An example, made up: 100 every 12 time units, six times",
             f"# scenario repeated {{ dose 100 into {example} at 0 every 12 count 6; run 72 }}",
-            "# Doses from a table with the columns ID, TIME, AMT, CMT of the source",
+            *self._table_head([c for c in dosed if {"duration", "rate"} & set(self.dosing.get(c, {}))]),
             '# scenario table { data "doses.csv" {',
             *rows,
             "# } }",
         ]
         return lines
+
+    def _table_head(self, timed: Sequence[str]) -> list[str]:
+        """What the table of doses is: with a column RATE where a duration or rate is modelled."""
+        if not timed:
+            return ["# Doses from a table with the columns ID, TIME, AMT, CMT of the source"]
+        whose = ", ".join(self.names.of[c] for c in timed)
+        return [
+            "# Doses from a table with the columns ID, TIME, AMT, RATE, CMT of the source: 0 is a bolus,",
+            f"# -2 (`over`) or -1 (`rate`) the infusion of the line. Without RATE a dose into {whose}",
+            "# is that infusion too, and in the source a bolus",
+        ]
 
     def _population(self) -> list[str]:
         lines = population_lines(self.model.reading.effects, self.names.of)
