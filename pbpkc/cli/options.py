@@ -75,15 +75,23 @@ def settings(command: Command) -> Command:
     )(command)
 
 
-def solver(rtol: float) -> Callable[[Command], Command]:
-    """``--solver --rtol --atol --max-steps``, with this relative tolerance if none is said."""
+def solver(rtol: float, kernels: bool = False) -> Callable[[Command], Command]:
+    """``--solver --rtol --atol --max-steps``, with this relative tolerance if none is said.
+
+    With `kernels` compiled kernels are among the solvers, and ``auto`` chooses.
+    """
+    methods = ["reference", "lsoda", "bdf", "radau"]
+    text = "reference (LSODA), lsoda, bdf, radau: SciPy's integrators."
+    if kernels:
+        methods = ["auto", "kernel", *methods]
+        text = f"auto: a compiled kernel where many runs repay it; kernel: in any case; {text}"
     options = (
         click.option(
             "--solver",
-            type=click.Choice(["lsoda", "bdf", "radau"]),
-            default="lsoda",
+            type=click.Choice(methods),
+            default=methods[0],
             show_default=True,
-            help="Integration method.",
+            help=text,
         ),
         click.option(
             "--rtol", type=float, default=rtol, show_default=True, help="Relative tolerance of the solver."

@@ -62,7 +62,7 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
     help="Processes for a population; the result is the same for any number.",
 )
 @settings
-@solver(rtol=1e-8)
+@solver(rtol=1e-8, kernels=True)
 @as_format
 @click.pass_context
 def command(

@@ -102,7 +102,7 @@ class LoadedModel(Spec):
         times: ArrayLike | None = None,
         set: str | Sequence[str] = (),
         unknown: str | Sequence[str] = (),
-        solver: str = "lsoda",
+        solver: str = "auto",
         rtol: float = 1e-8,
         atol: float | Sequence[float] | None = None,
         population: People | str | Path | None = None,
@@ -118,7 +118,7 @@ class LoadedModel(Spec):
             When to sample; an even grid with the times of the events if left out.
         set, unknown : str or sequence of str
             As in `with_settings`.
-        solver : {"lsoda", "bdf", "radau"}
+        solver : {"auto", "kernel", "reference", "lsoda", "bdf", "radau"}
         rtol, atol : float
             Tolerances; `atol` in the unit of each state.
         population : People or path, optional

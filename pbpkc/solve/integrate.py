@@ -123,7 +123,7 @@ def integrate(
         return _unusable(
             start, wanted, "a state is not a finite number", "look at the initial values and doses"
         )
-    if options.method == "lsoda" and not keep_path:
+    if options.integrator == "lsoda" and not keep_path:
         try:
             found = _lsoda_loop(equations, start, duration, wanted, options, atol)
         except _Stubborn:
@@ -229,14 +229,14 @@ def _step_by_step(
     steps, since_sample, reason, suggestion = 0, 0, "", ""
 
     def jacobian(since: float, z: Array) -> Array:
-        if equations.complete is not None and options.method != "lsoda":
+        if equations.complete is not None and options.integrator != "lsoda":
             return equations.complete(since, z)
         matrix = equations.jacobian_transposed(since, z)
         return _full(matrix, *equations.band) if equations.band else matrix.T.copy()
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        solver = _STEPPERS[options.method](
+        solver = _STEPPERS[options.integrator](
             equations.rhs, 0.0, start, duration, rtol=options.rtol, atol=atol, jac=jacobian
         )
         last, reached = start, 0.0

@@ -34,8 +34,8 @@ _FIELDS: tuple[tuple[str, Any], ...] = (
     ("p", _DOUBLES), ("y0", _DOUBLES), ("schedule", _INTEGERS), ("segments", _INTEGERS),
     ("t0", _DOUBLES), ("t1", _DOUBLES), ("u", _DOUBLES), ("slope", _DOUBLES), ("extra", _DOUBLES),
     ("jumps", _INTEGERS), ("jump_kind", _INTEGERS), ("jump_state", _INTEGERS), ("jump_value", _DOUBLES),
-    ("samples", _INTEGERS), ("times", _DOUBLES), ("rows", _INTEGERS), ("values", _DOUBLES),
-    ("jump_place", _INTEGERS), ("places", ctypes.c_int64), ("atol", _DOUBLES), ("rtol", ctypes.c_double),
+    ("samples", _INTEGERS), ("times", _DOUBLES), ("rows", _INTEGERS), ("atol", _DOUBLES),
+    ("rtol", ctypes.c_double),
     ("max_steps", ctypes.c_int64), ("states", _DOUBLES), ("observed", _DOUBLES), ("last", _DOUBLES),
     ("reached", _DOUBLES), ("status", _INTEGERS), ("steps", _INTEGERS), ("rejected", _INTEGERS),
 )  # fmt: skip
@@ -163,7 +163,8 @@ class Kernel:
         which : ndarray of int, shape (B,)
             The run of the schedule of each subject.
         rtol : float
-        atol : ndarray, shape (S,), in the unit of each state
+        atol : ndarray, shape (runs, S), in the unit of each state
+            For each run of the schedule.
         max_steps : int
             From one sample to the next.
         states, observables : bool
@@ -191,11 +192,11 @@ class Kernel:
             "t1": schedule.t1, "u": schedule.u, "slope": schedule.slope, "extra": schedule.extra,
             "jumps": schedule.jumps, "jump_kind": schedule.jump_kind, "jump_state": schedule.jump_state,
             "jump_value": schedule.jump_value, "samples": schedule.samples, "times": schedule.times,
-            "rows": rows, "values": None, "jump_place": np.full(len(schedule.jump_kind), -1, dtype=np.int64),
-            "atol": _doubles(atol), "states": runs.states, "observed": runs.observables, "last": runs.last,
-            "reached": runs.reached, "status": runs.status, "steps": runs.steps, "rejected": runs.rejected,
+            "rows": rows, "atol": _doubles(atol), "states": runs.states, "observed": runs.observables,
+            "last": runs.last, "reached": runs.reached, "status": runs.status, "steps": runs.steps,
+            "rejected": runs.rejected,
         }  # fmt: skip
-        batch = _Batch(places=0, rtol=rtol, max_steps=max_steps)
+        batch = _Batch(rtol=rtol, max_steps=max_steps)
         for name, kind in _FIELDS:
             if name in arrays:
                 setattr(batch, name, _pointer(arrays[name], kind))

@@ -9,7 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Method = Literal["lsoda", "bdf", "radau"]
+Method = Literal["auto", "kernel", "reference", "lsoda", "bdf", "radau"]
+
+#: Integrators of the reference solver.
+Integrator = Literal["lsoda", "bdf", "radau"]
 
 #: Share of the smallest dose of a species that its amounts are resolved to, at most; where rtol is
 #: tighter than 1e-8, the share is too, so that the tail of a curve is as accurate as its peak.
@@ -26,7 +29,8 @@ class SolverOptions:
 
     Parameters
     ----------
-    method : {"lsoda", "bdf", "radau"}
+    method : {"auto", "kernel", "reference", "lsoda", "bdf", "radau"}
+        ``auto``: a compiled kernel where many runs repay it; ``kernel``: in any case; ``reference``: LSODA.
     rtol : float
         Relative tolerance of one step, in [1e-14, 1e-1].
     atol : float, sequence of float, or None
@@ -41,10 +45,15 @@ class SolverOptions:
         For a method or a number outside what is accepted.
     """
 
-    method: Method = "lsoda"
+    method: Method = "auto"
     rtol: float = 1e-8
     atol: float | Sequence[float] | None = None
     max_steps: int = 20_000
+
+    @property
+    def integrator(self) -> Integrator:
+        """What solves one run by itself."""
+        return self.method if self.method in ("bdf", "radau") else "lsoda"
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):

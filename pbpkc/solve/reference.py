@@ -139,7 +139,7 @@ def record(
 ) -> SolverRecord:
     """What the run cost."""
     return SolverRecord(
-        options.method, options.rtol, tuple(atol.tolist()),
+        options.integrator, options.rtol, tuple(atol.tolist()),
         sum(part.steps for part in found), sum(part.rhs_evaluations for part in found),
         sum(part.jacobian_evaluations for part in found), len(found), cpu_seconds,
     )  # fmt: skip

@@ -58,8 +58,8 @@ def _solved(
     people = p * np.exp(0.1 * np.random.default_rng(1).standard_normal((copies, len(p))))
     people[0] = p
     found = kernel.solve(
-        people, np.repeat(start[None], copies, 0), plan, np.zeros(copies, dtype=np.int64), rtol, atol, 20_000,
-        threads=threads,
+        people, np.repeat(start[None], copies, 0), plan, np.zeros(copies, dtype=np.int64), rtol, atol[None],
+        20_000, threads=threads,
     )  # fmt: skip
     tight = simulate(compiled, p, bound, times, SolverOptions(rtol=1e-11 if name != "robertson" else 1e-10))
     assert tight.outcome.ok

@@ -1,0 +1,245 @@
+"""Many subjects of one model, by a compiled kernel where that can be, and checked against the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.native.failure import NoKernel
+from pbpkc.scale.processes import each_done
+from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
+from pbpkc.solve.kernel import KernelRuns, rosenbrock_kernel
+from pbpkc.solve.options import SolverOptions, absolute_tolerance
+from pbpkc.solve.reference import simulate
+from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
+from pbpkc.solve.timeline import timeline
+from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
+
+if TYPE_CHECKING:
+    from pbpkc.runtime.compiled import CompiledModel
+
+Array = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+#: From this many subjects on, `auto` takes a compiled kernel: below, compiling costs more than it saves.
+WORTH_COMPILING = 24
+
+#: Subjects of a run that are solved again by the reference: a share, at least and at most so many.
+CHECKED_SHARE, CHECKED_LEAST, CHECKED_MOST = 0.002, 3, 12
+
+#: What a kernel may differ from the reference, in relative tolerances, where a value is above
+#: `CHECKED_FLOOR` of its curve's peak. Both have errors: the tests hold the kernel's own within 10.
+CHECKED_FACTOR, CHECKED_FLOOR = 30.0, 1e-6
+
+#: The reference that a kernel is compared with is solved this much tighter.
+TIGHTER = 0.1
+
+
+#: Subjects that one process is given at a time.
+_CHUNK = 16
+
+
+def solve_batch(subjects: Subjects) -> Batch:
+    """Solve many subjects of one model.
+
+    Parameters
+    ----------
+    subjects : Subjects
+        The method of their options says what solves them: ``auto`` takes the compiled kernel where there are
+        many subjects and there is one, ``kernel`` takes it for any number, all others are the reference.
+
+    Returns
+    -------
+    Batch
+        A subject that fails has an outcome that says why, nan from there on; the others are whole.
+
+    Raises
+    ------
+    NoKernel
+        If the method is ``kernel`` and there is none, or it cannot do what is asked.
+    """
+    began = time.process_time()
+    method = subjects.options.method
+    if method not in ("auto", "kernel"):
+        return _by_reference(subjects, f"the method {method} was asked for", began)
+    if method == "auto" and len(subjects) < WORTH_COMPILING:
+        return _by_reference(
+            subjects, f"fewer than {WORTH_COMPILING} runs do not repay compiling a kernel", began
+        )
+    try:
+        ready = _ready(subjects)
+        kernel = rosenbrock_kernel(subjects.compiled.generated)
+    except (NoKernel, NotScheduled) as error:
+        if method == "kernel":
+            raise NoKernel(error.reason) from None
+        return _by_reference(subjects, error.reason, began)
+    found = kernel.solve(
+        subjects.p, ready.y0, ready.schedule, ready.which, subjects.options.rtol, ready.atol,
+        subjects.options.max_steps, states=subjects.states, threads=subjects.workers,
+        progress=subjects.progress,
+    )  # fmt: skip
+    verification = _verified(subjects, found)
+    if not verification.holds:
+        reason = (
+            f"the kernel differs from the reference by {verification.worst:.3g} relative tolerances, "
+            f"accepted are {verification.accepted:g}"
+        )
+        batch = _by_reference(subjects, reason, began)
+        return replace(batch, record=replace(batch.record, verification=verification))
+    return _whole(subjects, found, ready, verification, began)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """Starts (B, S), schedules, which of them each subject has (B,), tolerances by schedule (runs, S)."""
+
+    y0: Array
+    schedule: Schedule
+    which: Places
+    atol: Array
+
+
+def _ready(subjects: Subjects) -> _Ready:
+    """What a kernel takes.
+
+    Raises
+    ------
+    NotScheduled
+        If a plan holds what a kernel does not do.
+    """
+    compiled, p, plans, plan_of = subjects.compiled, subjects.p, subjects.plans, subjects.plan_of
+    manifest = compiled.manifest
+    sizes = len(compiled.state_names), len(manifest["inputs"])
+    for plan in plans:
+        if plan.regimen.rests or plan.regimen.after is not None:
+            raise NotScheduled("a run begins in a steady state or where another ends")
+    # Inputs that are held begin at values of the subject's own parameters.
+    own = any(item["kind"] == "held" for item in manifest["inputs"])
+    whose = list(range(len(p))) if own else [int(np.argmax(plan_of == k)) for k in range(len(plans))]
+    used = [subjects.plan(b) if own else plans[k] for k, b in enumerate(whose)]
+    runs = [
+        (timeline(plan.regimen, plan.times, manifest["inputs"], compiled.state_names, plan.order, p=p[b]),
+         plan.times)
+        for plan, b in zip(used, whose, strict=True)
+    ]  # fmt: skip
+    atol = [absolute_tolerance(subjects.options, manifest["states"], x.regimen.smallest_dose) for x in used]
+    with np.errstate(all="ignore"):
+        start = compiled.initial_state(p, compiled.prepare(p))
+    y0 = np.array(np.broadcast_to(start, (len(p), sizes[0])))
+    for k, plan in enumerate(plans):
+        for given in plan.regimen.starts:
+            y0[plan_of == k, given.state] = given.value
+    which = np.arange(len(p), dtype=np.int64) if own else plan_of
+    return _Ready(y0, schedule(runs, *sizes), which, np.array(atol))
+
+
+def _verified(subjects: Subjects, found: KernelRuns) -> Verification:
+    """Some subjects again, by the reference at a tighter tolerance."""
+    options = subjects.options
+    good = np.flatnonzero(found.status == 0)
+    count = min(len(good), CHECKED_MOST, max(CHECKED_LEAST, int(CHECKED_SHARE * len(subjects))))
+    chosen = good[np.unique(np.linspace(0, len(good) - 1, count).astype(int))] if count else good[:0]
+    tight = replace(options, method="lsoda", rtol=max(TIGHTER * options.rtol, 1e-13))
+    worst = np.nan
+    for b in chosen.tolist():
+        run = _alone(subjects.compiled, tight, [(subjects.p[b], subjects.plan(b))])[0]
+        if not run.outcome.ok or not run.observables.size:
+            continue
+        assert found.observables is not None
+        own = found.observables[found.rows[b] : found.rows[b + 1]]
+        size = np.abs(run.observables)
+        peak = np.nanmax(size, axis=0, initial=0.0)
+        share = np.abs(own - run.observables) / (np.maximum(size, CHECKED_FLOOR * peak) + 1e-300)
+        share[:, peak == 0.0] = 0.0
+        differs = np.nanmax(share, initial=0.0) / options.rtol
+        if np.any(np.isfinite(own) != np.isfinite(run.observables)):
+            differs = np.inf
+        worst = np.fmax(worst, differs)
+    return Verification(tuple(chosen.tolist()), float(worst), CHECKED_FACTOR)
+
+
+def _whole(
+    subjects: Subjects, found: KernelRuns, ready: _Ready, verification: Verification, began: float
+) -> Batch:
+    """The kernel's results, what it did not finish by the reference."""
+    assert found.observables is not None
+    seconds = (time.process_time() - began) / len(subjects)
+    segments = np.diff(ready.schedule.segments)[ready.which]
+    atol = [tuple(row.tolist()) for row in ready.atol]
+    counts = (ready.which, found.steps, found.rejected, segments)
+    solvers = [
+        SolverRecord("kernel", subjects.options.rtol, atol[run], steps, 8 * (steps + refused),
+                     steps + refused, count, seconds)
+        for run, steps, refused, count in zip(*(x.tolist() for x in counts), strict=True)
+    ]  # fmt: skip
+    outcomes = [Outcome(True, reached=reached) for reached in found.reached.tolist()]
+    failed = np.flatnonzero(found.status != 0).tolist()
+    for b in failed:
+        run = _alone(subjects.compiled, subjects.options, [(subjects.p[b], subjects.plan(b))])[0]
+        part = slice(found.rows[b], found.rows[b + 1])
+        found.observables[part] = run.observables
+        if found.states is not None:
+            found.states[part] = run.y
+        outcomes[b], solvers[b] = run.outcome, run.solver
+    record = BatchRecord(
+        "kernel", "the model has a compiled kernel", verification, tuple(failed), time.process_time() - began
+    )
+    return subjects.batch(found.states, found.observables, outcomes, solvers, record)
+
+
+def _by_reference(subjects: Subjects, reason: str, began: float) -> Batch:
+    """Each subject by itself."""
+    rows = subjects.rows()
+    observables = np.full((rows[-1], len(subjects.compiled.observable_names)), np.nan)
+    states = np.full((rows[-1], len(subjects.compiled.state_names)), np.nan) if subjects.states else None
+    tasks = [
+        tuple((subjects.p[b], subjects.plan(b)) for b in range(first, min(first + _CHUNK, len(subjects))))
+        for first in range(0, len(subjects), _CHUNK)
+    ]
+    found: dict[int, tuple[Outcome, SolverRecord]] = {}
+    work = partial(_alone, subjects.compiled, subjects.options)
+    for index, runs in each_done(work, tasks, subjects.workers):
+        for b, run in enumerate(runs, index * _CHUNK):
+            part = slice(rows[b], rows[b + 1])
+            observables[part] = run.observables
+            if states is not None:
+                states[part] = run.y
+            found[b] = run.outcome, run.solver
+        if subjects.progress is not None:
+            subjects.progress(len(found), len(subjects))
+    outcomes, solvers = zip(*(found[b] for b in range(len(subjects))), strict=True)
+    record = BatchRecord("reference", reason, None, (), time.process_time() - began)
+    return subjects.batch(states, observables, outcomes, solvers, record)
+
+
+def _alone(
+    compiled: CompiledModel, options: SolverOptions, subjects: Sequence[tuple[Array, Plan]]
+) -> list[Trajectory]:
+    return [
+        simulate(compiled, p, x.regimen, x.times, options, order=x.order)
+        if np.all(np.isfinite(p))
+        else _impossible(compiled, p, x, options)
+        for p, x in subjects
+    ]
+
+
+def _impossible(compiled: CompiledModel, p: Array, plan: Plan, options: SolverOptions) -> Trajectory:
+    """No curves for parameters that are no numbers."""
+    names = [
+        n for n, value in zip(compiled.parameter_names, p.tolist(), strict=True) if not np.isfinite(value)
+    ]
+    size = plan.times.size
+    return Trajectory(
+        plan.times, np.full((size, len(compiled.state_names)), np.nan),
+        np.full((size, len(compiled.observable_names)), np.nan), compiled.state_names,
+        compiled.observable_names,
+        Outcome(False, f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} no finite number",
+                "look at the values of this subject", plan.regimen.begin),
+        SolverRecord(options.integrator, options.rtol, (), 0, 0, 0, 0, 0.0),
+    )  # fmt: skip

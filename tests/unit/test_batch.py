@@ -1,0 +1,134 @@
+"""Many subjects at once: the choice of a solver, its verification, and what becomes of those that fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pbpkc.solve.batch_solve as batch_solve
+from pbpkc.experiment.events import BoundRegimen
+from pbpkc.jobs.loaded import load
+from pbpkc.jobs.simulate import bound_scenario
+from pbpkc.jobs.variants import Variants
+from pbpkc.native.failure import NoKernel
+from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.solve.batch import Plan, Subjects
+from pbpkc.solve.batch_solve import solve_batch
+from pbpkc.solve.kernel import rosenbrock_kernel
+from pbpkc.solve.options import SolverOptions
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+@cache
+def _model(name: str, scenario: str) -> tuple[CompiledModel, np.ndarray, BoundRegimen]:
+    loaded = load(SPECS / f"{name}.pbpk")
+    return bound_scenario(loaded.model, Variants(loaded), scenario)
+
+
+def _subjects(
+    name: str = "theophylline_iv", scenario: str = "iv", count: int = 30, method: str = "auto"
+) -> Subjects:
+    compiled, p, bound = _model(name, scenario)
+    times = np.linspace(bound.begin, bound.end or 0.0, 25)
+    people = p * np.exp(0.1 * np.random.default_rng(2).standard_normal((count, len(p))))
+    # A body whose density alone changes may have no room for its organs.
+    still = [compiled.parameter_index[n] for n in ("BW", "density") if n in compiled.parameter_index]
+    people[:, still] = p[still]
+    options = SolverOptions(method=method, rtol=1e-7)  # type: ignore[arg-type]
+    return Subjects(compiled, people, (Plan(bound, times),), np.zeros(count, dtype=np.int64), options)
+
+
+def _needs_kernel() -> None:
+    try:
+        rosenbrock_kernel(_model("theophylline_iv", "iv")[0].generated)
+    except NoKernel as error:
+        pytest.skip(error.reason)
+
+
+def test_kernel_and_reference_give_the_same_curves() -> None:
+    """Within what the verification accepts, and the record says what was done."""
+    _needs_kernel()
+    fast = solve_batch(_subjects())
+    slow = solve_batch(_subjects(method="reference"))
+    assert fast.record.method == "kernel"
+    assert fast.record.verification is not None
+    assert len(fast.record.verification.subjects) == 3
+    assert fast.record.verification.worst < 30.0
+    assert slow.record.method == "reference"
+    for b in range(len(fast)):
+        one, other = fast.trajectory(b), slow.trajectory(b)
+        np.testing.assert_allclose(one.observables, other.observables, rtol=3e-6, atol=1e-9)
+        assert one.outcome.ok
+
+
+def test_few_runs_take_the_reference() -> None:
+    """Compiling costs more than a handful of runs."""
+    batch = solve_batch(_subjects(count=4))
+    assert batch.record.method == "reference"
+    assert "do not repay" in batch.record.reason
+
+
+def test_steady_doses_fall_back_with_the_reason() -> None:
+    """What the schedule cannot hold goes to the reference; asked for by name it is refused."""
+    batch = solve_batch(_subjects("vancomycin_iv", "steady", 30))
+    assert batch.record.method in ("kernel", "reference")
+    subjects = _subjects("antibody", "q3w_ss", 24)
+    short = replace(subjects, plans=(replace(subjects.plans[0], times=np.array([0.0, 1.0])),))
+    batch = solve_batch(short)
+    assert batch.record.method == "reference"
+    assert "steady state" in batch.record.reason
+    with pytest.raises(NoKernel, match="steady state"):
+        solve_batch(replace(short, options=replace(short.options, method="kernel")))
+
+
+def test_without_a_compiler_the_reference_solves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is the sentence of what is missing."""
+
+    def none(generated: object) -> None:
+        raise NoKernel("no C compiler was found")
+
+    monkeypatch.setattr(batch_solve, "rosenbrock_kernel", none)
+    batch = solve_batch(_subjects())
+    assert (batch.record.method, batch.record.reason) == ("reference", "no C compiler was found")
+
+
+def test_a_kernel_that_is_wrong_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that differ from the reference are replaced, and the record says by how much they did."""
+    _needs_kernel()
+    monkeypatch.setattr(batch_solve, "CHECKED_FACTOR", 1e-9)
+    batch = solve_batch(_subjects())
+    assert batch.record.method == "reference"
+    assert "differs from the reference" in batch.record.reason
+    assert batch.record.verification is not None
+    assert not batch.record.verification.holds
+
+
+def test_an_impossible_subject_does_not_harm_the_others() -> None:
+    """Its outcome says why; all others are as without it."""
+    _needs_kernel()
+    subjects = _subjects()
+    whole = solve_batch(subjects)
+    p = subjects.p.copy()
+    p[7, subjects.compiled.parameter_index["BW"]] = np.nan
+    batch = solve_batch(replace(subjects, p=p))
+    keep = [b for b in range(len(batch)) if b != 7]
+    for b in keep:
+        np.testing.assert_array_equal(batch.trajectory(b).y, whole.trajectory(b).y)
+    assert not batch.outcomes[7].ok
+    assert batch.outcomes[7].reason == "BW is no finite number"
+    assert np.all(np.isnan(batch.trajectory(7).observables))
+    assert batch.record.retried == (7,)
+
+
+def test_any_number_of_workers_gives_the_same_bytes() -> None:
+    """Threads of the kernel, processes of the reference."""
+    _needs_kernel()
+    for method in ("kernel", "reference"):
+        one = solve_batch(_subjects(count=20, method=method))
+        two = solve_batch(replace(_subjects(count=20, method=method), workers=2))
+        np.testing.assert_array_equal(one.observables, two.observables)
