@@ -145,6 +145,16 @@ def _weight(model: Model, values: _Numbers, body: str) -> Definition | None:
     return next((d for d in named if values.get(d.name, MASS) is not None), None)
 
 
+def body_weight(model: Model) -> str | None:
+    """The name of the body weight of a model with one body; None where it has none, or several."""
+    found = [
+        definition.name
+        for name in dict.fromkeys(split_name(node)[0] for node in model.nodes)
+        if (definition := _weight(model, _Numbers(model), name)) is not None
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def _all_volumes(nodes: Sequence[Node], values: _Numbers) -> float | None:
     """The volume of a whole body, 1 kg a litre; None where some of it may stand elsewhere."""
     if not any(plain(n.name) in REST for n in nodes if n.kind == "tissue"):

@@ -222,6 +222,13 @@ VASCULAR = Usual(0.01, 0.40, "ICRP Publication 89: adipose 0.02, kidney 0.36, of
 #: The least blood:plasma ratio where no hematocrit is given: plasma fills the rest of blood.
 LEAST_BP = Usual(0.4, 200.0, "no less than 1 - hematocrit, since plasma is a part of blood", 1.0)
 
+#: Mass of one dose by body weight, g/kg. More than the limit dose is not even given to test animals; with the
+#: margin, what is given in grams for each kilogram stays below it (glucose for a tolerance test: 75 g).
+DOSE = Usual(0.0, 1.0, "ICH M3(R2) 2009: 1000 mg/kg is the limit dose of toxicity studies in animals", 1.5)
+
+#: Whose weight it is where a spec has none, kg: the reference adult of ICRP Publication 89.
+USUAL_PERSON = 73.0
+
 #: What a species may be, by attribute, with the sentence that says so: limits of sense. `mw` in kg/umol.
 SPECIES = {
     "mw": Usual(1e-9, 1e-3, "molar masses lie between 1 g/mol and 1000 kg/mol", 1.0),

@@ -3,13 +3,18 @@
 An organ cannot clear more blood than flows through it. A rate that reads the concentration in its own tissue
 obeys that by itself, whatever the intrinsic clearance: the tissue runs empty first. One that takes from the
 tissue at the concentration in another vessel does not, and drives the amount below zero.
+
+A clearance that is drawn out of a blood vessel stands for organs that are elsewhere: it is compared with the
+flow through the vessel, and one that is called hepatic with the blood flow of the liver.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pbpkc.body.organs import organ_of
 from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import Expr, names_in
@@ -18,6 +23,9 @@ from pbpkc.language.units import AMOUNT_RATE, VOLUME
 
 #: The concentration at which rates are taken, umol/L: low, so that what saturates has its full clearance.
 PROBE = 1e-3
+
+#: Processes that are said to be the liver's.
+_HEPATIC = re.compile(r"hepat|liver", re.IGNORECASE)
 
 #: Rounding of a well-stirred clearance that comes close to the flow.
 _ROUNDING = 1e-6
@@ -74,6 +82,75 @@ def extractions(model: Model) -> tuple[Extraction, ...]:
 def extraction_above_flow(model: Model) -> tuple[Diagnostic, ...]:
     """A warning (``extraction``) for each tissue that clears more blood than reaches it."""
     return tuple(_told(one) for one in extractions(model) if one.clearance > one.flow * (1 + _ROUNDING))
+
+
+def clearance_above_flow(model: Model) -> tuple[Diagnostic, ...]:
+    """A warning (``extraction``) where more leaves a blood vessel for good than its blood flow can bring."""
+    found: list[Diagnostic] = []
+    for node in model.nodes.values():
+        into = [e for e in model.edges if e.target == node.name] if node.kind == "blood" else []
+        for species in model.species.values() if into else ():
+            taken = _taken_from_blood(model, node.name, species.name)
+            total = _value(model, [e.flow for e in into])
+            hepatic = {a: c for a, c in taken.items() if _HEPATIC.search(f"{a.name} {a.doc}")}
+            livers = [n.name for n in model.nodes.values() if organ_of(n.name, n.kind) == "liver"]
+            to_liver = [
+                e.flow for e in model.edges if e.target in livers and e.circulation == into[0].circulation
+            ]
+            flow = _value(model, to_liver) if len(livers) == 1 else 0.0
+            if hepatic and flow and sum(hepatic.values()) > flow * (1 + _ROUNDING):
+                found.append(_of_vessel(node.name, species.name, hepatic, flow, f"'{livers[0]}'"))
+            elif total and sum(taken.values()) > total * (1 + _ROUNDING):
+                found.append(_of_vessel(node.name, species.name, taken, total, f"'{node.name}'"))
+    return tuple(found)
+
+
+def _of_vessel(node: str, species: str, taken: Mapping[Arrow, float], flow: float, organ: str) -> Diagnostic:
+    names = ", ".join(f"'{a.name}'" for a in taken)
+    clearance = sum(taken.values())
+    return Diagnostic(
+        "extraction",
+        f"{names} {'clear' if len(taken) > 1 else 'clears'} {clearance:.4g} L/h of '{species}' from the "
+        f"blood in '{node}', and the blood flow of {organ} is {flow:.4g} L/h",
+        tuple(Label(a.span) for a in taken if a.span),
+        (
+            f"{clearance / flow:.3g} times what flows there: no organ clears more blood than arrives; "
+            "breakdown in the blood itself may",
+        ),
+        "let the arrow start in the organ and read the concentration there, or check clearance and unit",
+        "warning",
+    )
+
+
+def _taken_from_blood(model: Model, node: str, species: str) -> dict[Arrow, float]:
+    """Clearances of blood, L/h, of the processes that take a species from a vessel for good."""
+    state = next((s.name for s in model.states if (s.node, s.species) == (node, species)), None)
+    sinks = {s.name for s in model.states if s.sink}
+    own = {s.name for s in model.states if s.species == species}
+    definitions = {name: d.expr for name, d in model.definitions.items()}
+    found: dict[Arrow, float] = {}
+    for arrow in model.arrows if state is not None else ():
+        count = dict(arrow.consumes).get(state or "")
+        stays = any(made in own and made not in sinks for made, _ in arrow.produces)
+        if arrow.kind != "process" or not count or stays or definitions[arrow.rate].dim != AMOUNT_RATE:
+            continue
+        states = {s.name: 0.0 for s in model.states}
+        try:
+            states[state or ""] = PROBE * _amount_at_one(definitions, states, state or "", node, species)
+            lookup = evaluate_definitions(definitions, {**states, "t": 0.0}, _no_unknown)
+            found[arrow] = float(lookup(arrow.rate)) * float(count) / PROBE
+        except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+            continue
+    return found
+
+
+def _value(model: Model, names: list[str]) -> float:
+    """The sum of some definitions; 0 where it has no value before a run."""
+    try:
+        lookup = evaluate_definitions({name: d.expr for name, d in model.definitions.items()}, {})
+        return sum(float(lookup(name)) for name in names)
+    except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+        return 0.0
 
 
 def _told(one: Extraction) -> Diagnostic:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pbpkc.body.usual import unusual_values
-from pbpkc.check.extraction import extraction_above_flow
+from pbpkc.body.usual_doses import unusual_doses
+from pbpkc.check.extraction import clearance_above_flow, extraction_above_flow
 from pbpkc.language.diagnostics import Diagnostic, in_reading_order
 from pbpkc.language.model import Model
 from pbpkc.language.remarks.odd_ones import odd_ones
@@ -29,6 +30,8 @@ def remarks(model: Model) -> tuple[Diagnostic, ...]:
         *odd_ones(model),
         *odd_shares(model),
         *unusual_values(model),
+        *unusual_doses(model),
         *extraction_above_flow(model),
+        *clearance_above_flow(model),
     )
     return tuple(in_reading_order(dict.fromkeys(found)))

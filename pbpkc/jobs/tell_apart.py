@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.check.coverage import like_scenarios
-from pbpkc.check.report import CheckItem
+from pbpkc.check.report import CheckItem, Status
 from pbpkc.experiment.bind import bind
 from pbpkc.experiment.changes import ChangeEvent
 from pbpkc.experiment.events import BoundRegimen
@@ -60,7 +60,9 @@ def tell_apart(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
         return
     for name, told in zip(curves, each, strict=True):
         others = f" (the same: {', '.join(stands_for[name])})" if stands_for[name] else ""
-        yield CheckItem("identifiable", name, "held" if told.all else "note", _text(told, space) + others)
+        # What one kind of scenario leaves open another may tell; what the only kind does, nothing will.
+        lost: Status = "warning" if len(curves) == 1 else "note"
+        yield CheckItem("identifiable", name, "held" if told.all else lost, _text(told, space) + others)
     if not together.all and len(curves) > 1:
         text = f"all scenarios together: {_text(together, space)}"
         yield CheckItem("identifiable", "", "warning", text)

@@ -78,7 +78,12 @@ def raised_codes(path: Path) -> set[str]:
 def source_files() -> list[Path]:
     # What `--set` and its like refuse is no spec.
     of_options = re.compile("option|settings")
-    language = [p for p in (ROOT / "pbpkc" / "language").glob("*.py") if not of_options.search(p.stem)]
+    folder = ROOT / "pbpkc" / "language"
+    language = [
+        p
+        for p in sorted(folder.rglob("*.py"))
+        if not of_options.search(p.stem) and p.relative_to(folder).parts[0] not in ("foreign", "options")
+    ]
     others = ("compiler/lower.py", "compiler/partition.py", "body/usual.py", "check/extraction.py")
     return [*language, *(ROOT / "pbpkc" / name for name in others)]
 

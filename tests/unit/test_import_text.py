@@ -164,6 +164,17 @@ def test_arrows_that_are_not_the_equations_are_never_written() -> None:
         demand_equal(model, wrong)
 
 
+def test_r_functions_of_a_vector_work_element_by_element() -> None:
+    text = (
+        "f <- function() {\n ini({\n  tcl <- log(c(0, 2.7, 100)); label('Cl')\n  tv <- fix(log(c(1, 2)))\n"
+        "  tk <- c(log(0.1), log(3))\n })\n model({\n  d/dt(a) = -exp(tcl) / exp(tv) * a * exp(tk)\n })\n}\n"
+    )
+    found = lines(text, "m.R")
+    assert 'param tcl "Cl" = ln(2.7)' in found
+    assert "param tv = ln(2)" in found
+    assert "param tk = ln(3)" in found
+
+
 def test_a_model_in_quotes_and_one_without_a_frame() -> None:
     text = 'm <- rxode2("\nk <- 0.3 # per hour\nd/dt(a) = -k * a\n")\n'
     assert "param k = 0.3  # per hour" in lines(text, "m.R")

@@ -49,10 +49,16 @@ def _spec(*parts: str, rate: str = LINEAR, fraction: str = "") -> str:
 def test_bioavailability_and_volume_by_mouth_alone(tmp_path: Path) -> None:
     # Textbook: by mouth CL/F and V/F, never F itself.
     status, text = _found(tmp_path, _spec(ORAL, V, F, fraction="fraction f"))["po"]
-    assert status == "note"
+    assert status == "warning"
     assert text.startswith("cl, v and f cannot be told apart, whatever the data; what the data determine is ")
     ratios = set(text.split("determine is ")[1].split(" and "))
     assert len(ratios) == 2 and ratios <= {"cl / f", "v / f", "f / cl", "f / v", "cl / v", "v / cl"}
+
+
+def test_scenarios_that_are_alike_are_no_second_experiment(tmp_path: Path) -> None:
+    twice = ORAL + ORAL.replace("scenario po", "scenario again").replace("100 [mg]", "50 [mg]")
+    found = _found(tmp_path, _spec(twice, V, F, fraction="fraction f"))
+    assert {status for status, _ in found.values()} == {"warning"}
 
 
 def test_a_second_way_of_giving_tells_them_apart(tmp_path: Path) -> None:

@@ -447,7 +447,8 @@ class ExpressionBinder:
                 help="write sum(x<i> for i in 1..20); two terms are added with +",
             )
         if name not in ARITY:
-            known = [*ARITY, "mm", "tad", "if", *self.scope.functions, *self.scope.unknowns]
+            figures = FIGURES if context.figures else ()
+            known = [*ARITY, "mm", "tad", "if", *figures, *self.scope.functions, *self.scope.unknowns]
             # `log` is like `log10` and means another function.
             instead = instead_of(name)
             near = similar(name, known)
