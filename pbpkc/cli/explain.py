@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -34,6 +35,7 @@ def command(ctx: click.Context, spec: str, name: str | None, format_: str) -> No
     pbpkc explain CODE          what a code such as unit-mismatch means, with a bad and a good example
 
     A name is anything that is declared, and paths: APAP.kp.liver, liver.volume, liver.outflow, liver.APAP.
+    The species may be left out where there is one (gut.A, vein.Cp); po.Cp is observable Cp of scenario po.
     """
     if name is None:
         _explain_code(spec, format_)
@@ -107,6 +109,11 @@ def _explain_code(code: str, format_: str) -> None:
 
     known = code_explanations()
     if code not in known:
+        if code.endswith(".pbpk") or Path(code).is_file():
+            raise click.UsageError(
+                f"say which name of the spec is meant: pbpkc explain {code} NAME; "
+                f"`pbpkc explain {code} states` lists its states"
+            )
         near = similar(code, known)
         hint = (
             f"a code with a similar name exists: '{near}'" if near else "codes stand in brackets: error[CODE]"

@@ -209,3 +209,49 @@ def test_every_name_of_a_shipped_spec(path: Path) -> None:
     answers = explainer(found.model, found.scope)
     for name in answers.names():
         assert answers.explain(name), name
+
+
+SHORT = """\
+pbpk 1
+model short "One species"
+species D { mw = 100 [g/mol] }
+lumen gut
+blood vein { volume = 3 [L] }
+process absorption : gut -> vein rate 1 [1/h] * gut.A
+process loss : vein -> outside rate 1 [L/h] * vein.C
+observe Cp = vein.C in [mg/L]
+scenario po "by mouth" { dose D 1 [mg] into gut; run 12 [h] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "fact"),
+    [
+        ("gut.A", "gut.D, state", "exists because  process 'absorption' touches it"),
+        ("vein.C", "vein.D.C, concentration", "read by     loss, observable Cp"),
+        ("po.Cp", "Cp, observable", "read by"),
+        ("po.Cp", "Cp, observable", 'po, scenario "by mouth"'),
+    ],
+)
+def test_what_an_expression_may_read(name: str, first: str, fact: str, tmp_path: Path) -> None:
+    path = tmp_path / "short.pbpk"
+    path.write_text(SHORT)
+    ran = call("explain", str(path), name)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith(first)
+    assert fact in ran.out or fact == "read by"
+    assert "asked" not in ran.out
+
+
+def test_a_quantity_that_nothing_reads_yet(path: Path, tmp_path: Path) -> None:
+    ran = call("explain", str(path), "artery.X.Cp")
+    assert ran.out.startswith("artery.X.Cp, concentration")
+    assert "reaches" not in ran.out and "asked" not in ran.out
+    for wrong in ("gut.Q", "po.Cq", "artery.X.Cp.x", "artery.X.C; let z = 1"):
+        assert call("explain", str(path), wrong).code == 2
+
+
+def test_a_spec_without_a_name_asks_for_one(path: Path) -> None:
+    ran = call("explain", str(path))
+    assert ran.code == 2
+    assert f"say which name of the spec is meant: pbpkc explain {path} NAME" in " ".join(ran.err.split())

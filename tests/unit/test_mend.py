@@ -30,6 +30,7 @@ process elimination : plasma -> eliminated  rate cl * plasma.C
 observe Cp = plasma.C in [mg/L]
 scenario oral { dose DRUG 100 [mg] into gut at 0 [h]; run 24 [h] }
 check mass
+check cmax(oral.Cp) / auc(oral.Cp) in (0, 100) [1/h]
 """
 
 
@@ -72,6 +73,8 @@ def fixes(text: str) -> list[Fix]:
         ("{ mw", "{ MW"),
         ("into gut", "into Gut"),
         ("check mass", "check Mass"),
+        ("cmax(oral", "Cmax(oral"),
+        ("auc(oral", "AUC(oral"),
     ],
 )
 def test_a_slip_that_can_mean_one_thing_is_repaired(sound: str, slipped: str, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def of_node(table: Table, node: str, rest: tuple[n.Part, ...], ref: n.Ref, conte
                 help="numbers of a tissue are volume, flow, outflow, vascular",
             )
         return table.name(table.attribute(node, rest[0].name, ref.span), ref.span)
-    space, rest = read_space(rest)
+    space, rest = read_space(table, node, rest)
     if space is not None and [p.name for p in rest] == ["volume"]:
         if table.scope.nodes[node].kind != "tissue":
             raise no_tissue(table, node, ref)

@@ -63,7 +63,11 @@ class DoseLines:
                 ref.span,
                 help=f"write dose 100 into {node}, without a species",
             )
-        space, rest = read_space(ref.parts[1:])
+        try:
+            space, rest = read_space(table, node, ref.parts[1:])
+        except Unbound:
+            table.lost_end = True
+            raise
         if node not in table.scope.nodes or rest:
             table.lost_end = True
             near = similar(ref.text, table.scope.nodes)

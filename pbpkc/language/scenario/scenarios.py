@@ -299,7 +299,7 @@ class ScenarioReader:
                 else "write for example start liver.PAPS = 1 [umol]",
                 fixes=respelt(ref.span, ref.parts[0].name, [*table.scope.nodes, *table.scope.states]),
             )
-        space, rest = read_space(ref.parts[1:])
+        space, rest = read_space(table, name, ref.parts[1:])
         species, rest = species_of(table, rest, ref)
         if rest and not (len(rest) == 1 and rest[0].name == "A"):
             place = name if space is None else f"{name}.{space}"

@@ -128,7 +128,7 @@ def _find_end(table: Table, ref: n.Ref, context: Context) -> str | None:
             help=f"a name with a similar spelling exists: '{near}'" if near else "declare it",
             fixes=respelt(ref.span, ref.parts[0].name, [*scope.nodes, *scope.states]),
         )
-    space, rest = read_space(ref.parts[1:])
+    space, rest = read_space(table, name, ref.parts[1:])
     species, rest = species_of(table, rest, ref)
     if rest:
         raise binder.fail(

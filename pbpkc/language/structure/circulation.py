@@ -170,6 +170,8 @@ class Circulations:
     def _solve(self, network: Network) -> None:
         supplies, outflows = self._given(network, "flow"), self._given(network, "outflow")
         end = network.trunk[-1]
+        if self._has_dead_ends(network):
+            return
         for node in supplies:
             if (end, node) not in network.vessels:
                 line = self.table.attributes[f"{node}.flow"]
@@ -198,6 +200,30 @@ class Circulations:
                     "give a `flow` or an `outflow` in the block of a tissue, or `at` behind a path",
                 )
             )
+
+    def _has_dead_ends(self, network: Network) -> bool:
+        """Report nodes that blood only enters, or only leaves: one path that is missing is one problem."""
+        left, reached = ({vessel[i] for vessel in network.vessels} for i in (0, 1))
+        shut = [node for node in network.spans if node not in left]
+        dry = [node for node in network.spans if node not in reached]
+        if not shut and not dry:
+            return False
+        said = [f"no blood leaves {_listed(shut)}"] if shut else []
+        said += [f"{'none' if shut else 'no blood'} arrives at {_listed(dry)}"] if dry else []
+        source = shut[0] if shut else network.trunk[-1]
+        target = dry[0] if dry else network.trunk[0]
+        if source == target:
+            target = network.trunk[0] if dry else network.trunk[-1]
+        self.table.problems.append(
+            Diagnostic(
+                "unbalanced-flow",
+                f"{', and '.join(said)}: a path is missing",
+                tuple(Label(network.spans[node]) for node in dict.fromkeys((*shut, *dry))),
+                (),
+                f"add what is missing to the circulation, for example {source} -> {target}",
+            )
+        )
+        return True
 
     def _combine(self, network: Network, combination: Combination, span: Span | None) -> Expr:
         plus: list[Expr] = []
@@ -472,3 +498,8 @@ def _evaluate(expr: Expr, lookup: Callable[[str], float]) -> float:
     if isinstance(expr, Name):
         return lookup(expr.name)
     return float(evaluate(expr, lookup))
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from pbpkc.language.binding.attributes import is_absent
 from pbpkc.language.binding.bind import Unbound
-from pbpkc.language.binding.scope import SPACES
-from pbpkc.language.diagnostics import Diagnostic, Label
+from pbpkc.language.binding.scope import NODE_ATTRIBUTES, QUANTITIES, SPACES
+from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
 from pbpkc.language.expression import Name, mul, number, sub
 from pbpkc.language.model import Arrow, Definition
 from pbpkc.language.source import Span
@@ -58,10 +58,29 @@ def is_limited(table: Table, node: str, species: str) -> bool:
     )
 
 
-def read_space(rest: tuple[n.Part, ...]) -> tuple[str | None, tuple[n.Part, ...]]:
-    """The space that follows the name of a node in a reference, if one does; and what follows it."""
+def read_space(table: Table, node: str, rest: tuple[n.Part, ...]) -> tuple[str | None, tuple[n.Part, ...]]:
+    """The space that follows the name of a node in a reference, if one does; and what follows it.
+
+    Raises
+    ------
+    Unbound
+        After reporting a misspelt space of a tissue.
+    """
     if rest and rest[0].name in SPACES:
         return rest[0].name, rest[1:]
+    block = table.scope.nodes.get(node)
+    if rest and block is not None and block.kind == "tissue":
+        name = rest[0].name
+        others = (*table.scope.species, *QUANTITIES, *NODE_ATTRIBUTES)
+        near = similar(name, (*SPACES, *others))
+        if near in SPACES and name not in others:
+            raise table.binder.fail(
+                "unknown-name",
+                f"'{name}' is no space of '{node}'",
+                rest[0].span,
+                help=f"a space with a similar name exists: '{node}.{near}'",
+                fixes=respelt(rest[0].span, name, SPACES),
+            )
     return None, rest
 
 

@@ -210,6 +210,10 @@ def _condition(p: Place) -> str | None:
         return "both values stand in the parentheses: if(condition, value, otherwise)"
     if p.follows(r"[<>=]") and p.precedes(r"\b(ifelse|case_when|where|iif)[ \t]*\([^()]*"):
         return "a choice is written if(condition, value, otherwise)"
+    if p.accepted == {"LPAR"} and p.precedes(r"\bif[ \t]*"):
+        return "a choice is written if(condition, value, otherwise)"
+    if p.follows(r"(if|then|else)\b") and "STAR" in p.accepted:
+        return "a choice is written if(condition, value, otherwise)"
     if re.search(r"\?[^?:]*:", p.after) and "CMP" not in p.accepted and "STAR" in p.accepted:
         return "a choice is written if(condition, value, otherwise)"
     return None
