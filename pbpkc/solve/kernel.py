@@ -24,7 +24,7 @@ Places = NDArray[np.int64]
 AT_ONCE = 512
 
 #: Version of the functions and of the structure that are shared with the C text.
-ABI = 1
+ABI = 2
 
 _DOUBLES = ctypes.POINTER(ctypes.c_double)
 _INTEGERS = ctypes.POINTER(ctypes.c_int64)
@@ -38,6 +38,8 @@ _FIELDS: tuple[tuple[str, Any], ...] = (
     ("rtol", ctypes.c_double),
     ("max_steps", ctypes.c_int64), ("states", _DOUBLES), ("observed", _DOUBLES), ("last", _DOUBLES),
     ("reached", _DOUBLES), ("status", _INTEGERS), ("steps", _INTEGERS), ("rejected", _INTEGERS),
+    ("ds0", _DOUBLES), ("d_value", _DOUBLES), ("d_time", _DOUBLES), ("d_rate", _DOUBLES),
+    ("d_states", _DOUBLES), ("d_observed", _DOUBLES), ("d_last", _DOUBLES),
 )  # fmt: skip
 
 
@@ -68,6 +70,10 @@ class KernelRuns:
     last : ndarray, shape (B, S)
         At the end of the run.
     reached : ndarray, shape (B,), h
+    d_states : ndarray, shape (rows, D, S), or None
+        Derivatives by the kernel's parameters, natural scale, canonical units.
+    d_observables : ndarray, shape (rows, D, O), or None
+    d_last : ndarray, shape (B, D, S), or None
     status : ndarray of int, shape (B,)
         0, or the number of a reason in `REASONS`.
     steps, rejected : ndarray of int, shape (B,)
@@ -81,6 +87,9 @@ class KernelRuns:
     status: Places
     steps: Places
     rejected: Places
+    d_states: Array | None = None
+    d_observables: Array | None = None
+    d_last: Array | None = None
 
 
 #: Why a subject was not finished, and what to try.
@@ -96,8 +105,14 @@ REASONS: dict[int, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def rosenbrock_kernel(generated: GeneratedModule) -> Kernel:
+def rosenbrock_kernel(generated: GeneratedModule, columns: tuple[int, ...] = ()) -> Kernel:
     """The compiled nonlinear kernel of a model, from this user's cache where it is there.
+
+    Parameters
+    ----------
+    generated : GeneratedModule
+    columns : tuple of int
+        Parameters that it gives derivatives by.
 
     Raises
     ------
@@ -106,7 +121,7 @@ def rosenbrock_kernel(generated: GeneratedModule) -> Kernel:
     """
     if generated.kernel is None:
         raise NoKernel("the model came without the text of a kernel")
-    source = generated.kernel.rosenbrock
+    source = generated.kernel.rosenbrock(columns)
     if not source.text:
         raise NoKernel(f"the model has no kernel: {source.reason}")
     name = str(generated.manifest["model"])
@@ -131,9 +146,10 @@ class Kernel:
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        sizes = (ctypes.c_int64 * 7)()
+        sizes = (ctypes.c_int64 * 8)()
         library.pbpkc_sizes(sizes)
-        abi, self.lanes, self.states, self.parameters, self.inputs, self.observables, batch = list(sizes)
+        abi, self.lanes, self.states, self.parameters, self.inputs = sizes[:5]
+        self.observables, self.directions, batch = sizes[5:]
         if abi != ABI or batch != ctypes.sizeof(_Batch):
             raise ValueError(f"the kernel has interface {abi}, {batch} bytes; this program has {ABI}")
         self._solve = library.pbpkc_solve
@@ -151,6 +167,8 @@ class Kernel:
         observables: bool = True,
         threads: int = 1,
         progress: Callable[[int, int], None] | None = None,
+        ds0: Array | None = None,
+        d_states: bool = False,
     ) -> KernelRuns:
         """Solve B subjects.
 
@@ -172,6 +190,10 @@ class Kernel:
         threads : int
             The result is the same for any number.
         progress : callable (done, all), optional
+        ds0 : ndarray, shape (B, D, S), optional
+            Derivatives of `y0`; needed where the kernel has directions.
+        d_states : bool
+            Whether the derivatives of the states are kept, beside those of the observables.
         """
         p, y0 = _doubles(p), _doubles(y0)
         which = np.ascontiguousarray(which, dtype=np.int64)
@@ -186,7 +208,12 @@ class Kernel:
             np.full(count, -1, dtype=np.int64),
             np.zeros(count, dtype=np.int64),
             np.zeros(count, dtype=np.int64),
+            np.full((rows[-1], self.directions, self.states), np.nan) if d_states else None,
+            np.full((rows[-1], self.directions, self.observables), np.nan) if self.directions else None,
+            np.full((count, self.directions, self.states), np.nan) if self.directions else None,
         )
+        if self.directions and (ds0 is None or schedule.d_value is None):
+            raise ValueError("the kernel has directions; ds0 and the derivatives of the schedule are missing")
         arrays = {
             "p": p, "y0": y0, "schedule": which, "segments": schedule.segments, "t0": schedule.t0,
             "t1": schedule.t1, "u": schedule.u, "slope": schedule.slope, "extra": schedule.extra,
@@ -194,7 +221,9 @@ class Kernel:
             "jump_value": schedule.jump_value, "samples": schedule.samples, "times": schedule.times,
             "rows": rows, "atol": _doubles(atol), "states": runs.states, "observed": runs.observables,
             "last": runs.last, "reached": runs.reached, "status": runs.status, "steps": runs.steps,
-            "rejected": runs.rejected,
+            "rejected": runs.rejected, "ds0": None if ds0 is None else _doubles(ds0),
+            "d_value": schedule.d_value, "d_time": schedule.d_time, "d_rate": schedule.d_rate,
+            "d_states": runs.d_states, "d_observed": runs.d_observables, "d_last": runs.d_last,
         }  # fmt: skip
         batch = _Batch(rtol=rtol, max_steps=max_steps)
         for name, kind in _FIELDS:

@@ -17,8 +17,9 @@ from pbpkc.solve.timeline import Segment
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-#: Kinds of jumps: an amount is added to a state; all states are as at the start.
-ADD, RESET = 0, 1
+#: Kinds of jumps: an amount is added to a state; all states are as at the start; an infusion changes, which
+#: moves derivatives alone.
+ADD, RESET, RATE = 0, 1, 2
 
 
 class NotScheduled(Exception):
@@ -50,6 +51,10 @@ class Schedule:
         The first sample of each segment.
     times : ndarray, shape (N,), h
         Of the samples.
+    d_value, d_time : ndarray, shape (J, D), or None
+        Derivatives of amounts and of their times; `d_time` is None where no time moves.
+    d_rate : ndarray, shape (G, D, S), or None
+        Derivatives of the infusions into each state; None where none moves.
     """
 
     segments: Places
@@ -64,6 +69,9 @@ class Schedule:
     jump_value: Array
     samples: Places
     times: Array
+    d_value: Array | None = None
+    d_time: Array | None = None
+    d_rate: Array | None = None
 
     @property
     def runs(self) -> int:
@@ -76,7 +84,9 @@ class Schedule:
         return np.diff(ends)
 
 
-def schedule(runs: Sequence[tuple[Sequence[Segment], Array]], states: int, inputs: int) -> Schedule:
+def schedule(
+    runs: Sequence[tuple[Sequence[Segment], Array]], states: int, inputs: int, directions: int = 0
+) -> Schedule:
     """Runs as flat arrays.
 
     Parameters
@@ -85,11 +95,13 @@ def schedule(runs: Sequence[tuple[Sequence[Segment], Array]], states: int, input
         Of `timeline`, and the sampling times it was given, shape (T,).
     states, inputs : int
         S and K.
+    directions : int
+        D: how many names the regimens were bound with. With 0 derivatives are left out.
 
     Raises
     ------
     NotScheduled
-        For a steady state of doses.
+        For a steady state of doses; with directions, where a clock, a held value or a reset moves.
     """
     segments, jumps, samples = [0], [0], [0]
     t0: list[float] = []
@@ -101,6 +113,9 @@ def schedule(runs: Sequence[tuple[Sequence[Segment], Array]], states: int, input
     places: list[int] = []
     values: list[float] = []
     times: list[Array] = []
+    d_values: list[Array] = []
+    d_times: list[Array] = []
+    d_rates: list[Array] = []
     for parts, sampled in runs:
         for part in parts:
             t0.append(part.t0)
@@ -108,9 +123,22 @@ def schedule(runs: Sequence[tuple[Sequence[Segment], Array]], states: int, input
             u.append(part.u)
             slope.append(part.slope)
             extra.append(part.extra)
+            if directions and part.d_u is not None:
+                raise NotScheduled("a clock or a held value moves with a parameter")
+            d_rates.append(_padded(part.d_rate, directions, states))
             for event in part.events:
                 if event.kind == "steady":
                     raise NotScheduled("a dose is given at steady state")
+                moves = directions and event.d_time is not None
+                if moves and event.kind in ("reset", "set"):
+                    raise NotScheduled("the time of a reset or of a change moves with a parameter")
+                if event.kind in ("reset", "bolus") or (moves and event.kind in ("start", "stop")):
+                    d_values.append(_padded(event.d_value, directions))
+                    d_times.append(_padded(event.d_time, directions))
+                if moves and event.kind in ("start", "stop"):
+                    kinds.append(RATE)
+                    places.append(event.state)
+                    values.append(event.value)
                 if event.kind == "reset":
                     kinds.append(RESET)
                     places.append(0)
@@ -138,4 +166,15 @@ def schedule(runs: Sequence[tuple[Sequence[Segment], Array]], states: int, input
         jump_value=np.array(values),
         samples=np.array(samples, dtype=np.int64),
         times=np.concatenate(times) if times else np.zeros(0),
+        d_value=np.array(d_values).reshape(len(kinds), directions) if directions else None,
+        d_time=np.array(d_times) if any(np.any(d) for d in d_times) else None,
+        d_rate=np.array(d_rates) if any(np.any(d) for d in d_rates) else None,
     )
+
+
+def _padded(given: Array | None, directions: int, *rest: int) -> Array:
+    """Derivatives by all directions: an event that nothing moves has none."""
+    full = np.zeros((directions, *rest))
+    if given is not None:
+        full[: len(given)] = given
+    return full

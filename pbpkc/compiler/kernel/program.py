@@ -63,6 +63,8 @@ class KernelProgram:
         Shape (K,).
     observe : Program
         Observables, each in its unit.
+    names : Names
+        What is taken.
     """
 
     system: System
@@ -74,6 +76,7 @@ class KernelProgram:
     time_slope: Program
     slopes: tuple[sp.Symbol, ...]
     observe: Program
+    names: Names
 
     @property
     def coefficients_change(self) -> bool:
@@ -99,7 +102,7 @@ def kernel_program(analysed: AnalysedSystem) -> KernelProgram:
     running = {u.symbol for u in system.inputs if u.runs} | {system.time}
     if any(not running.isdisjoint(sp.sympify(e).free_symbols) for e in system.N.values()):
         raise NoKernelForm("a share of a split changes while time runs")
-    names = _Names(system)
+    names = Names(_names(system))
     pure = set(analysed.linear.rates)
     linear = linear_part(replace(system, N={key: e for key, e in system.N.items() if key[1] in pure}))
     infusions = {u.symbol: 0 for u in system.inputs if u.kind == "infusion"}
@@ -167,7 +170,9 @@ def kernel_program(analysed: AnalysedSystem) -> KernelProgram:
     reads = set().union(*(_reads(p) for p in programs.values()))
     kept = [symbol for symbol in kept if symbol in reads]
     coefficients = _program(once, dict(enumerate(kept)), names, share=False)
-    return KernelProgram(system, coefficients, tuple(kept), pattern=pattern, slopes=slopes, **programs)
+    return KernelProgram(
+        system, coefficients, tuple(kept), pattern=pattern, slopes=slopes, names=names, **programs
+    )
 
 
 def _still(system: System) -> list[Assignment]:
@@ -185,16 +190,28 @@ def _still(system: System) -> list[Assignment]:
     return found
 
 
-class _Names:
-    """New symbols whose names nothing has yet."""
+def _names(system: System) -> set[str]:
+    groups = (system.parameters, system.states, system.inputs, system.constants, system.curves, system.rates)
+    return {system.time.name} | {e.symbol.name for group in groups for e in group}
 
-    def __init__(self, system: System) -> None:
-        groups = (
-            system.parameters, system.states, system.inputs, system.constants, system.curves, system.rates,
-        )  # fmt: skip
-        self._taken = {system.time.name} | {e.symbol.name for group in groups for e in group}
+
+class Names:
+    """New symbols whose names nothing has yet.
+
+    Parameters
+    ----------
+    taken : iterable of str
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def copy(self) -> Names:
+        """The same, to go on from here without a trace."""
+        return Names(self._taken)
 
     def new(self, wanted: str) -> sp.Symbol:
+        """A symbol that is called like this, or nearly so."""
         name, number = wanted, 1
         while name in self._taken:
             number += 1
@@ -211,10 +228,10 @@ class _Steady:
     system : System
     lines : list of Line
         Where the assignments go.
-    names : _Names
+    names : Names
     """
 
-    def __init__(self, system: System, lines: list[Line], names: _Names) -> None:
+    def __init__(self, system: System, lines: list[Line], names: Names) -> None:
         self._lines, self._names = lines, names
         self._symbols = {p.symbol for p in system.parameters} | {symbol for symbol, _ in lines}
         self._known: dict[sp.Basic, sp.Expr] = {}
@@ -244,7 +261,7 @@ class _Steady:
         return self._known[expr]
 
 
-def _kept(expr: sp.Expr, name: str, lines: list[Line], names: _Names) -> sp.Expr:
+def _kept(expr: sp.Expr, name: str, lines: list[Line], names: Names) -> sp.Expr:
     """The expression, under a name of its own if it is more than a symbol or a number."""
     expr = sp.sympify(expr)
     if expr.is_number or expr.is_Symbol or (-expr).is_Symbol:
@@ -254,17 +271,22 @@ def _kept(expr: sp.Expr, name: str, lines: list[Line], names: _Names) -> sp.Expr
     return symbol
 
 
-def _program(
-    lines: Sequence[Line], results: Mapping[int, sp.Expr], names: _Names, share: bool = True
-) -> Program:
-    """The lines that the results need, repeated expressions computed once."""
+def needed(lines: Sequence[Line], results: Mapping[int, sp.Expr]) -> tuple[Line, ...]:
+    """Those of the lines that the results read, directly or through others."""
     wanted: set[sp.Basic] = set().union(*(sp.sympify(e).free_symbols for e in results.values()), set())
-    needed: list[Line] = []
+    kept: list[Line] = []
     for symbol, expr in reversed(lines):
         if symbol in wanted:
-            wanted |= expr.free_symbols
-            needed.append((symbol, expr))
-    steps = [Step((symbol,), (expr,)) for symbol, expr in reversed(needed)]
+            wanted |= sp.sympify(expr).free_symbols
+            kept.append((symbol, expr))
+    return tuple(reversed(kept))
+
+
+def _program(
+    lines: Sequence[Line], results: Mapping[int, sp.Expr], names: Names, share: bool = True
+) -> Program:
+    """The lines that the results need, repeated expressions computed once."""
+    steps = [Step((symbol,), (expr,)) for symbol, expr in needed(lines, results)]
     outputs = [sp.sympify(e) for e in results.values()]
     if share:
         steps, outputs = share_repeats(steps, outputs, names.new)

@@ -11,13 +11,14 @@ import jinja2
 import sympy as sp
 
 from pbpkc.compiler.kernel.c_printing import CPrinter
-from pbpkc.compiler.kernel.program import KernelProgram, Program
+from pbpkc.compiler.kernel.program import KernelProgram, NoKernelForm, Program
 from pbpkc.compiler.kernel.sparse_lu import SymbolicLU, symbolic_lu
+from pbpkc.compiler.kernel.tangent import Direction, Tangent
 from pbpkc.compiler.manifest import versions
 from pbpkc.resources import resource
 
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 
 _MOMENT = "V t, " + ", ".join(f"const V *restrict {name}" for name in ("y", "p", "u", "c"))
 
@@ -65,7 +66,7 @@ class CFunction:
     gives: str = "void"
 
 
-def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
+def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent | None = None) -> str:
     """The C text of a kernel.
 
     Parameters
@@ -73,12 +74,21 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
     program : KernelProgram
     fingerprint : str
         Of the system, for the header.
+    tangent : Tangent, optional
+        Parameters by which everything is differentiated too.
 
     Returns
     -------
     str
         The same input gives the same bytes.
+
+    Raises
+    ------
+    NoKernelForm
+        If derivatives are asked for of rates that read time.
     """
+    if tangent is not None and program.time_slope.results:
+        raise NoKernelForm("a rate reads time, of which the kernel has no derivatives")
     system = program.system
     lu = symbolic_lu(program.pattern, len(system.states))
     functions = (
@@ -90,6 +100,7 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
         _factor(program, lu),
         _solve(lu),
         _wrong(program),
+        *(_differentiated(program, tangent) if tangent is not None else ()),
     )
     return _template().render(
         title=_comment(f"{system.name}: {system.title}"),
@@ -108,9 +119,22 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str) -> str:
         g=COUPLING,
         dense=DENSE_OUTPUT,
         read=_read_by_observables(program),
+        D=0 if tangent is None else len(tangent.directions),
+        directions=() if tangent is None else [_entries(program, d) for d in tangent.directions],
         timed=bool(program.time_slope.results),
         coefficients_change=program.coefficients_change,
     )
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """Rows and columns of the Jacobian's entries that move along a direction."""
+
+    entries: tuple[tuple[int, int], ...]
+
+
+def _entries(program: KernelProgram, direction: Direction) -> _Entries:
+    return _Entries(tuple(program.pattern[n] for n in direction.jacobian.results))
 
 
 def _read_by_observables(program: KernelProgram) -> list[int]:
@@ -211,6 +235,34 @@ def _time_slope(program: KernelProgram) -> tuple[CFunction]:
     arguments = f"V t, {reads}, V *restrict ft"
     doc = "Derivatives of dy/dt by time at a fixed state."
     return (CFunction("time_slope", arguments, doc, tuple(lines)),)
+
+
+def _differentiated(program: KernelProgram, tangent: Tangent) -> Iterable[CFunction]:
+    """Four functions for each direction."""
+    moment = f"{_MOMENT}, const V *restrict s, const V *restrict dc, V *restrict "
+    for d, direction in enumerate(tangent.directions):
+        by = program.system.parameters[direction.column].symbol.name
+        names = _Names(program, kept=False)
+        yield CFunction(
+            f"d_coefficients_{d}",
+            "const V *restrict p, const V *restrict u, V *restrict dc",
+            f"Derivatives by {by} of what does not change between events.",
+            tuple(_body(names, direction.coefficients, "dc")),
+        )
+        places = {"d_rhs": direction.rhs, "d_jacobian": direction.jacobian, "d_observe": direction.observe}
+        for name, what in places.items():
+            target = {"d_rhs": "df", "d_jacobian": "dj", "d_observe": "o"}[name]
+            names = _Names(program)
+            for i, symbol in enumerate(tangent.moved):
+                names.printer.name(symbol, f"s[{i}]")
+            for k, symbol in direction.kept.items():
+                names.printer.name(symbol, f"dc[{k}]")
+            size = {"d_rhs": len(program.system.states), "d_observe": len(program.system.outputs)}.get(name)
+            if size is None:  # the entries that move, one after the other
+                what = Program(what.lines, dict(enumerate(what.results.values())))
+            lines = _body(names, what, target)
+            lines += [f"{target}[{i}] = ALL(0.0);" for i in range(size or 0) if i not in what.results]
+            yield CFunction(f"{name}_{d}", f"{moment}{target}", f"Derivatives along {by}.", tuple(lines))
 
 
 def _factor(program: KernelProgram, lu: SymbolicLU) -> CFunction:

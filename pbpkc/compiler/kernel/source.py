@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pbpkc.compiler.analysed import AnalysedSystem
+    from pbpkc.compiler.kernel.program import KernelProgram
+
+
+@dataclass(frozen=True)
+class KernelText:
+    """C text; or, empty, with the reason why there is none (completes "the model has no kernel: ...").
+
+    Parameters
+    ----------
+    text, reason : str
+    """
+
+    text: str
+    reason: str = ""
 
 
 class KernelSource:
-    """The text of a kernel, or why there is none.
+    """The texts of a system's kernels.
 
     Parameters
     ----------
@@ -22,33 +37,35 @@ class KernelSource:
 
     def __init__(self, analysed: AnalysedSystem, fingerprint: str) -> None:
         self._analysed, self._fingerprint = analysed, fingerprint
+        self._texts: dict[tuple[int, ...], KernelText] = {}
 
-    @cached_property
-    def rosenbrock(self) -> KernelText:
-        """The nonlinear kernel's."""
-        from pbpkc.compiler.kernel.program import NoKernelForm, kernel_program
+    def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The nonlinear kernel's, with derivatives by some parameters."""
+        if columns not in self._texts:
+            self._texts[columns] = self._rosenbrock(columns)
+        return self._texts[columns]
+
+    def _rosenbrock(self, columns: tuple[int, ...]) -> KernelText:
+        from pbpkc.compiler.kernel.program import NoKernelForm
         from pbpkc.compiler.kernel.rosenbrock import rosenbrock_text
+        from pbpkc.compiler.kernel.tangent import tangent
 
         try:
-            return KernelText(rosenbrock_text(kernel_program(self._analysed), self._fingerprint))
+            along = tangent(self._program, columns) if columns else None
+            return KernelText(rosenbrock_text(self._program, self._fingerprint, along))
         except NoKernelForm as error:
             return KernelText("", error.reason)
 
-    def __reduce__(self) -> tuple[Callable[..., WrittenKernel], tuple[KernelText]]:
-        # Another process needs the text alone.
-        return WrittenKernel, (self.rosenbrock,)
+    @cached_property
+    def _program(self) -> KernelProgram:
+        from pbpkc.compiler.kernel.program import kernel_program
 
+        return kernel_program(self._analysed)
 
-class KernelText:
-    """C text; or, empty, with the reason why the system has none (completes "the model has no kernel: ...").
-
-    Parameters
-    ----------
-    text, reason : str
-    """
-
-    def __init__(self, text: str, reason: str = "") -> None:
-        self.text, self.reason = text, reason
+    def __reduce__(self) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText]]]:
+        # Another process needs texts alone; it gets those that were written here, and the plain one.
+        self.rosenbrock()
+        return WrittenKernel, (dict(self._texts),)
 
 
 class WrittenKernel:
@@ -56,8 +73,14 @@ class WrittenKernel:
 
     Parameters
     ----------
-    rosenbrock : KernelText
+    texts : mapping of tuple of int to KernelText
     """
 
-    def __init__(self, rosenbrock: KernelText) -> None:
-        self.rosenbrock = rosenbrock
+    def __init__(self, texts: Mapping[tuple[int, ...], KernelText]) -> None:
+        self._texts = texts
+
+    def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The nonlinear kernel's, if it was written before the system was left behind."""
+        return self._texts.get(columns) or KernelText(
+            "", "its text with these derivatives was not sent along"
+        )
