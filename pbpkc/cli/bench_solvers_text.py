@@ -23,10 +23,11 @@ def solvers_text(found: Comparison, options: SolverBenchOptions) -> str:
     notes = dict.fromkeys(f"{s.title}: {s.note}" for s in found.scores if s.note)
     lines += [
         "Processor time in ms for that many subjects, ~ in proportion to fewer; x at N: time of the fastest",
-        "peer over this one's. first s: from the problem to the first solution, without imports. * gives the",
-        f"watched observables alone, others all states. Errors are relative, of {options.checked} subjects,",
-        "where a curve is above a millionth of its peak. 5 sens.: five sensitivities of one subject in ms,",
-        "over a plain run, and their error over their largest value.",
+        "peer over this one's. first s: from the problem to the first solution, compilation and all, without",
+        "imports; warm: with what an earlier run left in the cache. * gives the watched observables alone,",
+        f"others all states. Errors are relative, of {options.checked} subjects, where a curve is above a",
+        "millionth of its peak. 5 sens.: five sensitivities of one subject in ms, over a plain run, and",
+        "their error over their largest value.",
         *notes,
     ]
     return "\n".join(lines) + "\n"

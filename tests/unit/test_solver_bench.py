@@ -18,10 +18,12 @@ from cli_case import Ran, call
 
 from pbpkc.jobs.bench_folder import BenchFolder
 from pbpkc.jobs.solver_bench import SolverBenchOptions, solver_bench
+from pbpkc.studies.solvers import environment
 from pbpkc.studies.solvers.bodies import SIZES, body
 from pbpkc.studies.solvers.environment import Environment
 from pbpkc.studies.solvers.equation_text import antimony_text, c_text, python_text, routines_of
 from pbpkc.studies.solvers.methods import PEERS, PRODUCT, Method
+from pbpkc.studies.solvers.peers.desolve import compiled_model
 from pbpkc.studies.solvers.peers.measure import Plan, measure
 from pbpkc.studies.solvers.peers.problem import Built, Problem, read_problem
 from pbpkc.studies.solvers.peers.scipy_lsoda import build as scipy_build
@@ -233,7 +235,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
 
 def test_the_short_form_end_to_end(short: tuple[Path, Ran]) -> None:
     out, ran = short
-    assert "Whole body, 15 states, linear" in ran.out and "pbpkc, reference" in ran.out
+    assert "Whole body, 15 states, linear" in ran.out and "pbpkc reference" in ran.out
     with (out / "solvers.csv").open() as file:
         rows = list(csv.DictReader(file))
     mine = [r for r in rows if r["method"] == "reference"]
@@ -285,6 +287,18 @@ def test_peers_that_fail_are_listed_with_their_reason(tmp_path: Path) -> None:
     assert any("Works" in word for word in told)
 
 
+def test_an_environment_that_cannot_be_made_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_run", lambda command, cwd=None: "no room on the disk")
+    made = environment.peer_environment(tmp_path, ["numba"])
+    assert made.refused == {"numba": "no room on the disk"} and not made.versions
+    known = [m for m in PEERS if m.name == "numba_scipy"]
+    options = SolverBenchOptions(("pollu",), ("numba_scipy",), (1,), 1, 0, 0.2, 2, 1e-6, 0, True)
+    found = solver_bench(options, BenchFolder(tmp_path), lambda *told: None, known)
+    assert found.scores[0].reason == "numba: no room on the disk" and not found.scores[0].costs
+
+
 def test_wrong_names_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "x"
     ran = call("bench", "solvers", "--system", "body_16", "-o", out)
@@ -300,3 +314,28 @@ def test_names_are_unique() -> None:
     for method in (*PRODUCT, *PEERS):
         path = Path(__file__).parents[2].joinpath(*method.module.split("."))
         assert path.with_suffix(".py").exists(), method.module
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_model_for_r_agrees_with_the_numpy_module(made: tuple[Case, Problem], tmp_path: Path) -> None:
+    case, problem = made
+    library = ctypes.CDLL(str(compiled_model(problem, tmp_path)))
+    size = len(problem.states)
+    n = ctypes.byref(ctypes.c_int(size))
+    for y, p, u, mine, theirs in _points(problem, case):
+        given = np.concatenate((p, u, mine))
+
+        def fill(count: Any, array: Any, given: np.ndarray = given) -> None:
+            assert count[0] == given.size
+            ctypes.memmove(array, given.ctypes.data, given.nbytes)
+
+        pointers = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_double)
+        library.initmod(ctypes.CFUNCTYPE(None, *pointers)(fill))
+        t, out, matrix = np.zeros(1), np.empty(size), np.full((size, size), 7.0)
+        at = [ctypes.c_void_p(a.ctypes.data) for a in (t, y, out, matrix)]
+        library.derivs(n, at[0], at[1], at[2], None, None)
+        assert out == pytest.approx(case.compiled.rhs(0.0, y, p, u, theirs), rel=1e-12)
+        library.jac(n, at[0], at[1], None, None, at[3], n, None, None)
+        # R holds a matrix by columns.
+        dense = case.compiled.jacobian_dense(0.0, y, p, u, theirs)
+        assert np.allclose(matrix.T, dense, rtol=1e-12, atol=0.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pbpkc.studies.solvers.system_programs import compiler_missing, desolve_missing, sundials_missing
+
 
 def _nothing_missing() -> str:
     return ""
@@ -39,17 +41,23 @@ _PEERS = "pbpkc.studies.solvers.peers"
 _PRODUCT = "pbpkc.studies.solvers.product"
 
 #: pbpkc's own. Another one is a module with `build` in the folder ``product``, and a line here.
-PRODUCT = (Method("reference", "pbpkc, reference (SciPy LSODA)", f"{_PRODUCT}.reference", product=True),)
+PRODUCT = (Method("reference", "pbpkc reference", f"{_PRODUCT}.reference", product=True),)
 
-#: The peers, the simplest first.
+#: The peers, the simplest first. Each is as strong as its users make it: analytic Jacobians where it takes
+#: one, the whole loop compiled where it can be, what depends on parameters alone computed once.
 PEERS = (
-    Method("scipy", "SciPy LSODA, Python Jacobian", f"{_PEERS}.scipy_lsoda"),
-    Method("numba_scipy", "SciPy LSODA, numba Jacobian", f"{_PEERS}.numba_scipy", packages=("numba",)),
-    Method("numbalsoda", "numbalsoda (LSODA)", f"{_PEERS}.numbalsoda", packages=("numba", "numbalsoda")),
-    Method(
-        "roadrunner",
-        "libroadrunner (CVODE)",
-        f"{_PEERS}.roadrunner",
-        packages=("libroadrunner", "antimony"),
-    ),
-)
+    Method("scipy", "SciPy LSODA", f"{_PEERS}.scipy_lsoda"),
+    Method("numba_scipy", "SciPy LSODA, numba", f"{_PEERS}.numba_scipy", packages=("numba",)),
+    Method("numbalsoda", "numbalsoda LSODA", f"{_PEERS}.numbalsoda", packages=("numba", "numbalsoda")),
+    Method("roadrunner", "libroadrunner", f"{_PEERS}.roadrunner", packages=("libroadrunner", "antimony")),
+    Method("sksundae", "scikit-sundae CVODE, numba", f"{_PEERS}.sksundae",
+           packages=("scikit-sundae", "numba")),
+    Method("casadi", "CasADi CVODES", f"{_PEERS}.casadi", packages=("casadi",)),
+    Method("casadi_jit", "CasADi CVODES, C", f"{_PEERS}.casadi_jit", packages=("casadi",),
+           missing=compiler_missing),
+    Method("diffrax", "diffrax Kvaerno5", f"{_PEERS}.diffrax", packages=("diffrax",)),
+    Method("cvode_c", "CVODE, generated C", f"{_PEERS}.cvode_c", packages=("scikit-sundae",),
+           missing=compiler_missing),
+    Method("cvode_klu", "CVODE with KLU, generated C", f"{_PEERS}.cvode_klu", missing=sundials_missing),
+    Method("desolve", "R deSolve LSODA, generated C", f"{_PEERS}.desolve", missing=desolve_missing),
+)  # fmt: skip

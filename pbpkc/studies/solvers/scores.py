@@ -43,6 +43,8 @@ class Score:
     product : bool
     first : float
         Processor seconds from the problem to the first solution, compilation and all; imports do not count.
+    warm : float
+        The same with what an earlier process has left in the user's cache; nan where nothing is kept.
     costs : tuple of Cost
     max_error, median_error : float
         Relative, of the watched observables over the checked subjects.
@@ -66,6 +68,7 @@ class Score:
     title: str
     product: bool
     first: float = math.nan
+    warm: float = math.nan
     costs: tuple[Cost, ...] = ()
     max_error: float = math.nan
     median_error: float = math.nan
@@ -109,6 +112,7 @@ def score(
     return _with(
         blank,
         first=float(figures["first"]),
+        warm=float(figures.get("warm", math.nan)),
         costs=tuple(costs),
         max_error=largest,
         median_error=median,

@@ -1,4 +1,4 @@
-"""What a machine may have besides Python: SUNDIALS with KLU, and R with deSolve."""
+"""What a machine may have besides Python: a C compiler, SUNDIALS with KLU, R with deSolve."""
 
 from __future__ import annotations
 
@@ -18,20 +18,27 @@ int main(void) { return 0; }
 """
 
 
+def compiler_missing() -> str:
+    """Why no C can be compiled; empty if it can."""
+    found = shutil.which(os.environ.get("CC", "cc"))
+    return "" if found is not None else "there is no C compiler (`cc`, or what CC names)"
+
+
 @lru_cache(maxsize=1)
 def sundials_missing() -> str:
     """Why generated C cannot be linked with CVODE and KLU; empty if it can.
 
     Headers and libraries are looked for where the compiler looks (`CPATH`, `LIBRARY_PATH`).
     """
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        return "there is no C compiler"
+    without = compiler_missing()
+    if without:
+        return without
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe.c"
         source.write_text(_PROBE)
-        command = [compiler, str(source), "-o", str(Path(folder) / "probe"), "-lsundials_cvode",
-                   "-lsundials_nvecserial", "-lsundials_sunlinsolklu", "-lklu", "-lm"]  # fmt: skip
+        command = [os.environ.get("CC", "cc"), str(source), "-o", str(Path(folder) / "probe"),
+                   "-lsundials_cvode", "-lsundials_nvecserial", "-lsundials_sunlinsolklu", "-lklu",
+                   "-lm"]  # fmt: skip
         try:
             done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -42,6 +49,9 @@ def sundials_missing() -> str:
 @lru_cache(maxsize=1)
 def desolve_missing() -> str:
     """Why R cannot run a compiled model in deSolve; empty if it can."""
+    without = compiler_missing()
+    if without:
+        return without
     program = shutil.which("Rscript")
     if program is None:
         return "R is not installed (Debian: r-base-core and r-cran-desolve)"

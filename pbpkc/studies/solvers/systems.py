@@ -97,7 +97,7 @@ SYSTEMS = (
     _whole_body(100, False),
     BenchSystem(
         "dense_20",
-        "Gene network, 20 states, each acted on by all",
+        "Gene network, 20 states, dense",
         dense_text,
         "rest",
         (),

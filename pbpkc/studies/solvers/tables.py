@@ -10,8 +10,8 @@ from pbpkc.studies.solvers.scores import Score, slope_ratio, times_faster
 #: Columns of the file of figures.
 COLUMNS = (
     "system", "method", "title", "product", "subjects", "cpu_ms", "repeats", "extrapolated", "times_faster",
-    "first_s", "max_error", "median_error", "lost", "memory_mb", "sensitivities_ms", "sensitivities_over_run",
-    "sensitivity_error", "gives", "note", "reason", "versions",
+    "first_s", "warm_s", "max_error", "median_error", "lost", "memory_mb", "sensitivities_ms",
+    "sensitivities_over_run", "sensitivity_error", "gives", "note", "reason", "versions",
 )  # fmt: skip
 
 
@@ -22,8 +22,8 @@ def figure_rows(scores: Sequence[Score]) -> list[tuple[object, ...]]:
         mine = [s for s in scores if s.system == one.system]
         slopes = None if one.sensitivities is None else 1e3 * one.sensitivities
         after = (
-            one.first, one.max_error, one.median_error, one.lost, one.memory, slopes, slope_ratio(one),
-            one.sensitivity_error, one.gives, one.note, one.reason, " ".join(one.versions),
+            one.first, one.warm, one.max_error, one.median_error, one.lost, one.memory, slopes,
+            slope_ratio(one), one.sensitivity_error, one.gives, one.note, one.reason, " ".join(one.versions),
         )  # fmt: skip
         named = (one.system, one.method, one.title, one.product)
         rows += [
@@ -36,13 +36,17 @@ def figure_rows(scores: Sequence[Score]) -> list[tuple[object, ...]]:
 
 def shown_table(scores: Sequence[Score], sizes: Sequence[int]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of one system, for people; times in ms, ``~`` before extrapolated ones."""
-    head = ["method", "first s", *(f"{n}" for n in sizes), *(f"x at {n}" for n in _compared(sizes)),
+    head = ["method", "first s", "warm", *(f"{n}" for n in sizes), *(f"x at {n}" for n in _compared(sizes)),
             "max error", "median", "MB", "5 sens.", "x run", "error"]  # fmt: skip
     rows = []
     for one in scores:
         if one.reason:
             continue
-        cells = [one.title + (" *" if one.gives == "watched" else ""), _figure(one.first, 2)]
+        cells = [
+            one.title + (" *" if one.gives == "watched" else ""),
+            _figure(one.first, 2),
+            _figure(one.warm, 2),
+        ]
         for n in sizes:
             cost = one.cost(n)
             cells.append(

@@ -118,12 +118,15 @@ class Built:
         ``sensitivities(p (P,))`` gives derivatives of the first watched observable, (T, k).
     note : str
         What a reader of the figures should know.
+    clock : callable, optional
+        Processor seconds of the process that does the work, where it is another one.
     """
 
     solve: Callable[[Array], Array]
     gives: Literal["states", "watched"] = "states"
     sensitivities: Callable[[Array], Array] | None = None
     note: str = ""
+    clock: Callable[[], float] | None = None
 
 
 def read_problem(folder: Path) -> Problem:

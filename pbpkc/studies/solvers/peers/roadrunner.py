@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import antimony
 import numpy as np
 import roadrunner
@@ -34,6 +36,8 @@ def build(problem: Problem) -> Built:
     at_start = [model.getGlobalParameterIds().index(name) for name in inputs]
     # Evenly spaced from 0, which is the fastest way to ask for them.
     end, points = float(problem.times[-1]), len(problem.times) + 1
+    # CVODE says of every event of every subject that the step before it was short.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
     def solve(p: Array) -> Array:
         constants, starts = prepare(p)
