@@ -69,7 +69,8 @@ def command(file: str, output: Path | None, tool: str | None, format_: str) -> N
     doubtful = sum(d.severity == "warning" for d in found.findings)
     sizes = (
         counted(len(found.model.compartments), "compartment"),
-        counted(len(found.assumptions), "assumption"),
+        # That numbers have no units is assumed of every model, and said at the head of the spec alone.
+        counted(1 + len(found.assumptions), "assumption"),
         counted(doubtful, "warning"),
     )
     where = f" -> {output}" if output is not None else ""

@@ -10,6 +10,9 @@ from collections.abc import Callable
 #: A rate that is known beforehand counts as much as this share of the whole done at it.
 _TRUST = 0.02
 
+#: Before this share of the whole, or these seconds since the first word, nothing is said.
+_LEAST_SHARE, _LEAST_SECONDS = 0.02, 3.0
+
 #: Marks that are kept; of more, every second one is dropped.
 _MOST = 1000
 
@@ -49,7 +52,15 @@ class TimeLeft:
             trusted = _TRUST * total
             work, took = work + trusted, took + trusted / self._rate
         self._left = took * max(total - done, 0.0) / work if work > 0.0 else math.nan
+        if self._rate == 0.0 and self._too_early(done, total, now):
+            self._left = math.nan
         self._since = now
+
+    def _too_early(self, done: float, total: float, now: float) -> bool:
+        """Whether so little was seen that a slow first piece would make hours of seconds."""
+        first = self._done[0]
+        seen, passed = (done - first, now - self._times[0]) if done > first else (done, 0.0)
+        return seen < _LEAST_SHARE * total and passed < _LEAST_SECONDS
 
     def _latest(self, done: float, now: float) -> tuple[float, float]:
         """Work and seconds of what was done since the first word, but for its first quarter."""

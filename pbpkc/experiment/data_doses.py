@@ -50,6 +50,12 @@ class DoseReader:
         if constant and not self._is_constant_infusion(row):
             return None
         amount = 0.0 if constant else self._amount(row, line)
+        if not constant and row.numbers.get("AMT") == 0.0 and not row.numbers.get("RATE"):
+            self._problems.add(
+                "data-zero-dose", "the dose is 0: nothing is given", row.place(self._columns.get("AMT")),
+                severity="note", kind="zero",
+                help="write what was given into AMT, or EVID 2 for a row that gives nothing",
+            )  # fmt: skip
         timing = self._timing(row, line)
         repeats = self._repeats(row, steady)
         lag = self._once(row, "LAG", line.lag, "lag")

@@ -159,12 +159,34 @@ def _mass(loaded: Spec) -> Iterable[CheckItem]:
 def _positive(loaded: Spec) -> Iterable[CheckItem]:
     demanded = "positive" in loaded.model.demands
     proofs = prove_positivity(loaded.system)
+    volumes = [p for p in prove_volumes(loaded.stages.lowered) if p.status == "violated"]
+    following = [p for p in proofs if not p.held and volumes and _without_volume(loaded.model, volumes, p)]
+    if following:
+        # A compartment without a volume makes amounts negative: the volume is what is wrong.
+        names, of = ", ".join(p.name for p in following), ", ".join(v.name for v in volumes)
+        verb = "fails" if len(following) == 1 else "fail"
+        text = f"{names} {verb} at values at which {of} is not positive, and perhaps there alone"
+        yield CheckItem("positive", "", _status(following[0], demanded), text)
+        proofs = tuple(p for p in proofs if p not in following)
     yield from _from_proofs(
         "positive",
         proofs,
         demanded,
         *(f"{word}: rates keep their promise, no state is driven below zero" for word in ("claim", "claims")),
     )
+
+
+def _without_volume(model: Model, volumes: Sequence[Proof], proof: Proof) -> bool:
+    """Whether a counterexample is at values at which one of the volumes is not positive."""
+    definitions = {name: d.expr for name, d in model.definitions.items()}
+    given = {name: value for name, value in proof.point.items() if name in definitions}
+    if not given:
+        return False
+    lookup = evaluate_definitions(definitions, given)
+    try:
+        return any(v.name in definitions and float(lookup(v.name)) <= 0 for v in volumes)
+    except (KeyError, ValueError, ArithmeticError):
+        return False
 
 
 def _unknown(loaded: Spec, runs: Runs) -> Iterable[CheckItem]:

@@ -98,7 +98,7 @@ def changed(
     if starts:
         model = mask(model, {name: new for name, (new, _) in typed.estimated.items()}, starts)
     names = frozenset(held) | frozenset(starts)
-    notes = tuple(_outside(typed.freed, original))
+    notes = (*_outside(typed.freed, original), *_beyond_the_mask(typed, original))
     if notes:
         model = replace(model, warnings=(*model.warnings, *notes))
     return _before_scenarios(model, names) if names else model, names, forms
@@ -139,6 +139,26 @@ def _outside(freed: Mapping[str, float | None], model: Model) -> Iterator[Diagno
             f"--unmask {name} = {at}{shown}: it lies outside the bounds of '{name}', ({low}, {high}){shown}",
             help="it is held there all the same",
             severity="note",
+        )
+
+
+def _beyond_the_mask(typed: _Typed, model: Model) -> Iterator[Diagnostic]:
+    """A warning for each value of ``--set`` that a fit would not allow; one masked anew has new bounds."""
+    for name, value in typed.values.items():
+        bounds = model.definitions[name].mask
+        if bounds is None or name in typed.estimated or bounds.low <= value <= bounds.high:
+            continue
+        unit = model.definitions[name].unit
+        low, high, at = (
+            f"{(x - float(unit.offset)) / float(unit.factor):.6g}" for x in (bounds.low, bounds.high, value)
+        )
+        shown = "" if unit.text == "1" else f" {unit}"
+        yield Diagnostic(
+            "set-outside",
+            f"--set {name} = {at}{shown}: it lies outside the bounds of the masked '{name}', "
+            f"({low}, {high}){shown}",
+            help="it is used all the same; check the number and its unit",
+            severity="warning",
         )
 
 

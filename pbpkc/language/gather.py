@@ -179,7 +179,7 @@ class _Gathering:
             self.problems.append(missing)
             return []
         place = path.resolve()
-        if statement.alias is not None and place in self._open:
+        if place == self._open[-1] or (statement.alias is not None and place in self._open):
             self._circle(statement)
             return []
         if (inner, place) in self._seen:
@@ -189,8 +189,19 @@ class _Gathering:
         try:
             used = self._bring(self.read(path), inner, False)
         except SpecError as error:
-            if any(d.code == "cannot-read" for d in error.diagnostics):
+            codes = {d.code for d in error.diagnostics}
+            if "cannot-read" in codes:
                 self.problems.append(missing)
+            elif "no-header" in codes:
+                # What else a file holds that is no spec is not for a message.
+                self.problems.append(
+                    Diagnostic(
+                        "no-header",
+                        f"'{statement.path}' is no spec: it does not begin with `pbpk`",
+                        (Label(statement.span),),
+                        help="name a file whose first line is `pbpk 1`",
+                    )
+                )
             else:
                 self.problems.extend(error.diagnostics)
             return []
@@ -213,7 +224,8 @@ class _Gathering:
         self.problems.append(
             Diagnostic(
                 "cycle",
-                f"'{statement.path}' uses itself as '{statement.alias}', again and again",
+                f"'{statement.path}' uses itself"
+                + (f" as '{statement.alias}', again and again" if statement.alias else ""),
                 (Label(statement.span),),
                 help="a file cannot be a part of itself; leave one `use` out",
             )

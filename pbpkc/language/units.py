@@ -52,6 +52,10 @@ _MISTAKES = {
     "litre": "L",
     "liter": "L",
     "percent": "%",
+    "Da": "g/mol",
+    "kDa": "kg/mol",
+    "dalton": "g/mol",
+    "Dalton": "g/mol",
 }
 
 # Of these, the words that mean something else elsewhere: coulomb, are, megagram.

@@ -205,3 +205,13 @@ def test_more_of_one_species_than_left_fails_where_mass_is_demanded(tmp_path: Pa
     failed = call("check", write(tmp_path, made + "check mass\n"), "--no-torch", "--format", "json")
     assert failed.code == 1
     assert item(failed.json(), "mass") == [("violated", said)]
+
+
+def test_a_volume_that_is_not_positive_is_one_fault_of_positivity(tmp_path: Path) -> None:
+    text = BODY.replace("in (50, 150) [kg]", "in (30, 150) [kg]") + "check volume, positive\n"
+    found = call("check", write(tmp_path, text), "--no-torch", "--format", "json").json()
+    failed = [(i["group"], i["name"], i["text"]) for i in found["items"] if i["status"] == "violated"]
+    (volume, positive) = failed
+    assert volume[:2] == ("volume", "rest.volume")
+    assert positive[0] == "positive"
+    assert "venous.D fail at values at which rest.volume is not positive" in positive[2]

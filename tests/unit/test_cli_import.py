@@ -30,7 +30,7 @@ def test_a_spec_is_written_and_what_was_found_is_told(tmp_path: Path) -> None:
     write(tmp_path, ONE, "one.cpp")
     done = call("import", "one.cpp", "-o", "one.pbpk", cwd=tmp_path)
     assert done.code == 0
-    assert done.out == "one.cpp (mrgsolve) -> one.pbpk: 2 compartments, 0 assumptions, 0 warnings\n"
+    assert done.out == "one.cpp (mrgsolve) -> one.pbpk: 2 compartments, 1 assumption, 0 warnings\n"
     assert "note[leaves-to-nowhere]: this term leaves 'CENT' and enters no compartment" in done.err
     assert "one.cpp:22:24" in done.err
     assert (

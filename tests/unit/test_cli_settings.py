@@ -308,3 +308,11 @@ def test_a_column_of_the_data_comes_before_a_setting_and_cannot_be_masked(tmp_pa
     masked = call("fit", spec, "--mask", "BW in (50, 100) [kg]")
     assert masked.code == 2
     assert "'BW' is masked by this run and is a column" in masked.err
+
+
+def test_a_masked_parameter_beyond_its_bounds_is_a_warning(tmp_path: Path) -> None:
+    spec = study(tmp_path)
+    ran = call("simulate", spec, "-s", "one", "--set", "k = 30 [1/h]")
+    assert ran.code == 0
+    assert "warning[set-outside]: --set k = 30 [1/h]: it lies outside the bounds of the masked 'k'" in ran.err
+    assert "set-outside" not in call("simulate", spec, "-s", "one", "--set", "k = 3 [1/h]").err

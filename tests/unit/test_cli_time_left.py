@@ -37,7 +37,21 @@ def test_even_work_is_known_after_its_first_piece() -> None:
 def test_a_slow_start_is_no_measure_of_the_rest() -> None:
     # Imports and compilation take ten seconds before the first of a hundred pieces is done.
     _, _, told = walked([10.5] + [0.5] * 99)
-    assert told[1:] == pytest.approx([0.5 * (98 - k) for k in range(99)])
+    assert told[2:] == pytest.approx([0.5 * (97 - k) for k in range(98)])
+
+
+def test_a_slow_first_piece_of_many_says_nothing() -> None:
+    # 5 s of compilation stand in the first of a hundred thousand pieces of a run of 25 s.
+    _, _, told = walked([5.0] + [0.0002] * 99_999)
+    assert all(math.isnan(seconds) for seconds in told[:1000])
+    expected = [0.0002 * (99_999 - k) for k in range(2000, 100_000)]
+    assert told[2000:] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_long_work_is_known_after_some_seconds() -> None:
+    _, _, told = walked([1.0] * 10_000)
+    assert all(math.isnan(seconds) for seconds in told[:3])
+    assert told[3] == pytest.approx(9996.0)
 
 
 def test_what_an_earlier_run_left_counts_for_nothing() -> None:

@@ -384,3 +384,11 @@ def test_rows_before_zero_and_a_dose_there_are_accepted(tmp_path: Path) -> None:
     text = "ID,TIME,AMT,CMT,DV\n1,-2,100,1,.\n1,1,0,2,5\n"
     bound = bind(read(tmp_path, text).subjects[0].regimen, {})
     assert (bound.begin, bound.events[0].time) == (-2.0, -2.0)
+
+
+def test_a_dose_of_nothing_is_said(tmp_path: Path) -> None:
+    text = "ID,TIME,AMT,CMT,DV,EVID\n1,0,100,1,.,1\n1,4,0,1,.,1\n1,30,.,2,5,0\n"
+    data = read(tmp_path, text, LINES)
+    (note,) = [d for d in data.notes if d.code == "data-zero-dose"]
+    assert (note.severity, note.message) == ("note", "the dose is 0: nothing is given")
+    assert "data-zero-dose" not in codes(read(tmp_path, text.replace("1,4,0,", "1,4,50,"), LINES))

@@ -209,4 +209,4 @@ def test_a_misspelt_code() -> None:
 def test_a_spec_without_a_name() -> None:
     ran = call("explain", "specs/paracetamol.pbpk")
     assert ran.code == 2
-    assert "name of a spec" in ran.err
+    assert "which name of the spec" in " ".join(ran.err.split())

@@ -103,6 +103,17 @@ FAULTS = {
         "'VEN' is divided by 'VART', the volume of 'ART'",
         "VEN / VART",
     ),
+    "volumes of one letter, swapped": (
+        [
+            ("VART : 2   : arterial blood", "VA : 2 : volume"),
+            ("VVEN : 4   : venous blood", "VV : 4 : volume"),
+            ("ART / VART", "ART / VV"),
+            ("VEN / VVEN", "VEN / VA"),
+        ],
+        "foreign-volume",
+        "'ART' is divided by 'VV', the volume of 'VEN'",
+        "ART / VV",
+    ),
     "volume counted and not held": (
         [
             ("CL   : 20", "VGU  : 1.1 : gut (L)\nCL   : 20"),

@@ -262,6 +262,24 @@ def test_a_file_of_no_tool(text: str) -> None:
     assert caught.value.diagnostics[0].help
 
 
+@pytest.mark.parametrize(
+    ("text", "tool", "marked", "help"),
+    [
+        ("$PROB x\n$INPUT ID DV\n$DATA a.csv\n$PK\nCL=THETA(1)\n", "NONMEM", "$DATA a.csv", "nonmem2rx"),
+        ("$PROBLEM x\n$SUBROUTINE ADVAN6\n$DES\nDADT(1) = 0\n", "NONMEM", "$SUBROUTINE ADVAN6", "nonmem2rx"),
+        ("; x\n$THETA 1\n  $EST METHOD=1\n", "NONMEM", "$EST METHOD=1", "nonmem2rx"),
+        ("[LONGITUDINAL]\ninput = {V, k}\nEQUATION:\n", "Monolix", "[LONGITUDINAL]", "monolix2rx"),
+    ],
+)  # fmt: skip
+def test_a_file_of_a_tool_that_is_not_read(text: str, tool: str, marked: str, help: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        import_model(SourceFile("run1.mod", text))
+    (one,) = caught.value.diagnostics
+    assert one.code == "other-tool" and tool in one.message
+    assert one.span is not None and one.span.text == marked
+    assert help in (one.help or "") and "mrgsolve" in one.notes[0]
+
+
 @pytest.mark.parametrize("end", range(5, 400, 13))
 @pytest.mark.parametrize("tool", ["mrgsolve", "rxode2"])
 def test_a_text_that_breaks_off_is_a_diagnostic(end: int, tool: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pbpkc.language.binding.bind import Context
+from pbpkc.language.binding.bind import Context, Unbound
 from pbpkc.language.binding.namespaces import body_of
 from pbpkc.language.binding.scope import BY_TISSUE, NODE_ATTRIBUTES, SPECIES_ATTRIBUTES, hematocrit_names
 from pbpkc.language.diagnostics import Diagnostic, Label, respelt, similar
-from pbpkc.language.expression import Apply, Const, Expr, add, mul, shown, sub
+from pbpkc.language.expression import Apply, Const, Expr, add, mul, names_in, shown, sub
 from pbpkc.language.model import Definition
 from pbpkc.language.syntax import nodes as n
 from pbpkc.language.units import AMOUNT, FLOW, MASS, ONE, VOLUME, Dimension, canonical_unit
@@ -157,6 +157,8 @@ def attribute_definition(
                 what = f"the vascular volume of '{owner}' is a volume, or a fraction of its volume"
                 raise table.binder.mismatch(what, expr, VOLUME, value.span)
         else:
+            if word in ("flow", "outflow") and _of_a_wrong_total(table, value):
+                raise Unbound()  # the unit of the total flow is reported, and is the only mistake
             expr = table.binder.bind_as(
                 value,
                 dimension,
@@ -174,6 +176,16 @@ def attribute_definition(
             what = f"{word} of '{owner}' has the wrong unit"
             expr = table.binder.bind_as(value, dimension, _constant_context(table, "an attribute"), what)
     return Definition(key, kind, expr, shown(expr), "", line.source, span=line.span)
+
+
+def _of_a_wrong_total(table: Table, value: n.SyntaxExpr) -> bool:
+    """Whether a flow has another unit because the total flow that it is a share of has."""
+    wanted = _flow_dimension(table)
+    if table.unit_free:
+        return False
+    expr = table.binder.bind(value, _constant_context(table, "an attribute"))
+    totals = names_in(expr) & table.scope.circulations.keys() & table.definitions.keys()
+    return expr.dim != wanted and any(table.definitions[name].expr.dim != wanted for name in totals)
 
 
 def is_absent(line: n.Attribute) -> bool:

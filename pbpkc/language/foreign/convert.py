@@ -12,6 +12,7 @@ from pbpkc.language.foreign.equal import demand_equal
 from pbpkc.language.foreign.faults import examine
 from pbpkc.language.foreign.model import OdeModel, Tool
 from pbpkc.language.foreign.mrgsolve import read_mrgsolve
+from pbpkc.language.foreign.other_tools import not_read
 from pbpkc.language.foreign.program import follow
 from pbpkc.language.foreign.rxode2 import read_rxode2
 from pbpkc.language.foreign.write import write_spec
@@ -141,6 +142,9 @@ def tell_tool(file: SourceFile) -> Tool:
     """
     if not file.text.strip():
         raise SpecError([Diagnostic("no-model", f"'{file.name}' is empty", help="name a file with a model")])
+    unread = not_read(file)
+    if unread is not None:
+        raise SpecError([unread])
     if mrgsolve_blocks.looks_like(file.text):
         return "mrgsolve"
     if rxode2_text.looks_like(file.text):

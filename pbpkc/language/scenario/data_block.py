@@ -267,9 +267,15 @@ def _one_form(reader: ScenarioReader, block: n.Data, columns: list[Column]) -> N
                 others=(Label(wide[0].span, "the column of an observable"),) if wide[0].span else (),
                 help="write either columns of observables, or DV with lines DVID n observe",
             )
+        # A column of an observable that is told wrongly is told all the same.
+        told = {
+            i.target.name + (f"<{i.target.index}>" if i.target.index else "")
+            for i in block.items
+            if isinstance(i, n.ColumnLine)
+        }
         for column in columns:
             word, _, of = column.target.rstrip(">").partition("<")
-            if word in OF_ONE and of and of not in {c.target for c in wide}:
+            if word in OF_ONE and of and of not in told:
                 raise reader.table.binder.fail(
                     "misplaced", f"'{column.target}' belongs to a column of '{of}', and there is none",
                     column.span, help=f"add the line: column {of} = HEADER [unit]",

@@ -71,6 +71,13 @@ def _foreign_line(p: Place) -> str | None:
         says = found(BLOCKS, block[1].upper())
         rest = "; a whole file of mrgsolve or rxode2 is turned into a spec by `pbpkc import FILE`"
         return (says or "here a line begins with what it declares: param, pool, process, ...") + rest
+    section = p.follows(r"\[[ \t]*([A-Z]+)[ \t]*\]")
+    if section:
+        says = found(BLOCKS, section[1])
+        rest = "; a whole file of mrgsolve is turned into a spec by `pbpkc import FILE`" if says else ""
+        return (
+            says or "there are no sections; a line begins with what it declares: param, pool, process, ..."
+        ) + rest
     if p.follows(r"#?include\b") or p.follows(r"%include\b"):
         return _word("include")
     if p.follows(r"\w+[ \t]*\([ \t]*0[ \t]*\)[ \t]*(<-|:?=)"):

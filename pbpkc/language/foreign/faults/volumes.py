@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from pbpkc.language.diagnostics import Diagnostic, Label
 from pbpkc.language.foreign.arrows import top_terms
@@ -31,12 +32,14 @@ def volumes(model: OdeModel) -> Iterator[Diagnostic]:
     """Concentrations with another compartment's volume, and volumes that are summed and hold nothing."""
     found = _concentrations(model)
     told: set[tuple[str, str]] = set()
+    swapped = _swapped(found)
     for one in found:
-        owner = _owner(one.volume, model)
+        owner = swapped.get((one.compartment, one.volume)) or _owner(one.volume, model)
         if owner is None or owner == one.compartment or (one.compartment, one.volume) in told:
             continue
         # A share of a place, as of liver cells, may have its place's volume.
-        if _owner_strength(one.volume, one.compartment) >= _owner_strength(one.volume, owner):
+        strength = _owner_strength(one.volume, one.compartment)
+        if (one.compartment, one.volume) not in swapped and strength >= _owner_strength(one.volume, owner):
             continue
         told.add((one.compartment, one.volume))
         yield Diagnostic(
@@ -48,6 +51,33 @@ def volumes(model: OdeModel) -> Iterator[Diagnostic]:
         )
     yield from _two_volumes(found, told, model)
     yield from _empty(model, found)
+
+
+def _swapped(found: list[Concentration]) -> dict[tuple[str, str], str]:
+    """Whose volumes are whose where two of one letter are swapped: ``ART / VV`` beside ``VEN / VA``.
+
+    One letter alone says too little. Two that both fit the other compartment, and not their own, do.
+    """
+    swapped: dict[tuple[str, str], str] = {}
+    for one, other in combinations(found, 2):
+        mine, its = one.compartment.lower(), other.compartment.lower()
+        if mine[0] == its[0] and mine[0] in "acmx":
+            mine, its = (
+                mine[1:].lstrip("_"),
+                its[1:].lstrip("_"),
+            )  # both are amounts: AA and AV, A_ART and A_VEN
+        straight = _begins(one.volume, mine) or _begins(other.volume, its)
+        crossed = _begins(one.volume, its) and _begins(other.volume, mine)
+        if crossed and not straight and one.compartment != other.compartment:
+            swapped[one.compartment, one.volume] = other.compartment
+            swapped[other.compartment, other.volume] = one.compartment
+    return swapped
+
+
+def _begins(volume: str, place: str) -> bool:
+    """Whether the one letter that a volume is called by begins the name of a place."""
+    letter = _VOLUME.sub("", volume).lower().replace("_", "")
+    return len(letter) == 1 and place.startswith(letter)
 
 
 def _concentrations(model: OdeModel) -> list[Concentration]:
