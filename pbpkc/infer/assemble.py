@@ -14,7 +14,8 @@ import numpy as np
 from pbpkc.experiment.data import Dataset, Subject
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.experiment.scenario import parameter_vector, sampling_times
-from pbpkc.infer.compiled_predictor import CompiledPredictor
+from pbpkc.infer.compiled_predictor import CompiledPredictor, enters_prediction
+from pbpkc.infer.kernel_predictor import KernelPredictor
 from pbpkc.infer.observations import Observations
 from pbpkc.infer.predictor import Failure
 from pbpkc.infer.problem import CurveGrid, FitObservable, FitProblem, FitSubject
@@ -22,12 +23,18 @@ from pbpkc.infer.transform import FittedParameter
 from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.model import Prior
 from pbpkc.language.units import parse_unit
+from pbpkc.native.failure import NoKernel
 from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.solve.kernel import rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions
 
 #: Relative tolerance of solves in a fit unless another is asked for. At 1e-8 the objective of a fit at 5 %
 #: noise carries an error of a few 1e-5 from the solver; at 1e-10 it is about 1e-6, for a quarter more time.
 FIT_RTOL = 1e-10
+
+#: ``auto`` takes the kernel where subjects x states x (1 + parameters) is at least this: for less, the
+#: reference has finished before the kernel is compiled.
+WORTH_COMPILING = 120
 
 #: Times of a prediction band between its ends, those of doses come on top.
 BAND_TIMES = 61
@@ -52,7 +59,7 @@ def assemble(
         Read for the same model. Individuals without an observation are left out (the data set's notes name
         them).
     solver : SolverOptions, optional
-        LSODA at rtol `FIT_RTOL` where not given.
+        Where not given, rtol `FIT_RTOL`, and the kernel where the fit is long enough to repay it.
     overrides : mapping of str to float, optional
         Canonical values that replace the spec's and the scenario's; a masked name keeps that value.
     starts : mapping of str to float, optional
@@ -93,11 +100,19 @@ def assemble(
         accepted = ", ".join(p.name for p in parameters)
         raise ValueError(f"starts names {', '.join(unknown)}; estimated are {accepted}")
     time_unit = parse_unit(compiled.manifest["time_unit"])
+    kind, reason = _predictor(compiled, np.array(columns, dtype=np.int64), seen, solver)
     return FitProblem(
         parameters=parameters,
         subjects=tuple(
             _subject(
-                compiled, dataset, subject, np.array(columns, dtype=np.int64), solver, overrides, variant
+                kind,
+                compiled,
+                dataset,
+                subject,
+                np.array(columns, dtype=np.int64),
+                solver,
+                overrides,
+                variant,
             )
             for subject in seen
         ),
@@ -112,12 +127,40 @@ def assemble(
             "data_sha256": dataset.sha256,
             "scenario": dataset.scenario,
             "solver": asdict(solver),
+            "solved_by": {"method": "kernel" if kind is KernelPredictor else "reference", "reason": reason},
             "set": overrides,
             **(provenance or {}),
         },
         time_unit=time_unit.text,
         time_factor=float(time_unit.factor),
     )
+
+
+def _predictor(
+    compiled: CompiledModel, columns: np.ndarray, subjects: Sequence[Subject], solver: SolverOptions
+) -> tuple[type[CompiledPredictor], str]:
+    """What predicts, and why.
+
+    Raises
+    ------
+    NoKernel
+        If the kernel was asked for by name and there is none.
+    """
+    if solver.method not in ("auto", "kernel"):
+        return CompiledPredictor, f"the method {solver.method} was asked for"
+    read = enters_prediction(compiled, columns)
+    for subject in subjects:
+        read = read | np.array([compiled.parameter_names[c] in subject.regimen.reads for c in columns])
+    work = len(subjects) * len(compiled.state_names) * (1 + len(columns))
+    if not read.any() or (solver.method == "auto" and work < WORTH_COMPILING):
+        return CompiledPredictor, "the fit is too short to repay compiling a kernel"
+    try:
+        rosenbrock_kernel(compiled.generated, tuple(columns[read].tolist()))
+    except NoKernel as error:
+        if solver.method == "kernel":
+            raise
+        return CompiledPredictor, error.reason
+    return KernelPredictor, "the model has a compiled kernel with derivatives"
 
 
 def _demand(compiled: CompiledModel, columns: list[int], subjects: list[Subject]) -> None:
@@ -171,6 +214,7 @@ def fitted_parameter(entry: Mapping[str, Any], starts: Mapping[str, float]) -> F
 
 
 def _subject(
+    kind: type[CompiledPredictor],
     compiled: CompiledModel,
     dataset: Dataset,
     subject: Subject,
@@ -181,7 +225,7 @@ def _subject(
 ) -> FitSubject:
     base = parameter_vector(compiled, dataset.overrides, subject.covariates, overrides)
     kinds = [entry["error"] for entry in compiled.manifest["observables"]]
-    predictor = CompiledPredictor(
+    predictor = kind(
         compiled, base, columns, subject.regimen, subject.time, subject.observable, subject.order, solver
     )
     bound = predictor.bound(base)

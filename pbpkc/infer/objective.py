@@ -18,6 +18,7 @@ from pbpkc.infer.likelihood import evaluate
 from pbpkc.infer.observations import Scoring
 from pbpkc.infer.optimise import Evaluation, SearchOptions, minimise
 from pbpkc.infer.predictor import Failure, Noise, Prediction, Predictor, SideBySide
+from pbpkc.infer.residual_scale import best_scale
 from pbpkc.infer.transform import ParameterSpace
 
 Array = NDArray[np.float64]
@@ -101,6 +102,8 @@ class Objective:
         """The point with the parameters of the error model at their best for fixed predictions."""
         free = self._noise_only
         space = self.space
+        if len(free) == 1 and (scaled_at := self._closed_form(point, prediction, int(free[0]))) is not None:
+            return scaled_at
 
         def inner(values: Array) -> Evaluation | Failure:
             full = point.copy()
@@ -115,6 +118,20 @@ class Objective:
             return point
         full = point.copy()
         full[free] = best.end.point
+        return full
+
+    def _closed_form(self, point: Array, prediction: Prediction, free: int) -> Array | None:
+        """The point with the one parameter of the error model at its best, if that has a closed form."""
+        space, parameter = self.space, self.space.parameters[free]
+        if parameter.prior is not None and (space.with_priors or parameter.counted):
+            return None
+        theta = space.to_natural(point)
+        best = best_scale(self.scoring, prediction, self.predictor.noise(theta), free, float(theta[free]))
+        if best is None:
+            return None
+        full = point.copy()
+        # Towards both sides the likelihood falls, so a bound is best where it lies outside.
+        full[free] = np.clip(parameter.to_scaled(best), space.lower[free], space.upper[free])
         return full
 
 
