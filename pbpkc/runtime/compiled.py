@@ -61,6 +61,11 @@ class CompiledModel(Layout):
         return load_numpy, (self.generated, self._unknowns or None)
 
     @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Unknown terms for which a function was given, so that their defaults do not hold."""
+        return tuple(self._unknowns)
+
+    @property
     def inexact_unknowns(self) -> tuple[str, ...]:
         """Unknown terms whose derivatives are finite differences, which a fit does not accept."""
         return tuple(name for name, term in self.module.unknowns.items() if not term.exact)

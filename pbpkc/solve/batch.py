@@ -55,6 +55,10 @@ class Subjects:
     workers : int
         Threads of a kernel, processes of the reference. The result is the same for any number.
     progress : callable (done, all), optional
+    of : int
+        How many there are in all where these are a part of them: ``auto`` decides by it.
+    checked : tuple of int, optional
+        Who is solved by the reference too, to verify a kernel; a small share of them if left out.
     """
 
     compiled: CompiledModel
@@ -65,6 +69,8 @@ class Subjects:
     states: bool = True
     workers: int = 1
     progress: Callable[[int, int], None] | None = None
+    of: int = 0
+    checked: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         """How many there are."""

@@ -68,11 +68,14 @@ def solve_batch(subjects: Subjects) -> Batch:
     method = subjects.options.method
     if method not in ("auto", "kernel"):
         return _by_reference(subjects, f"the method {method} was asked for", began)
-    if method == "auto" and len(subjects) < WORTH_COMPILING:
+    if method == "auto" and max(len(subjects), subjects.of) < WORTH_COMPILING:
         return _by_reference(
             subjects, f"fewer than {WORTH_COMPILING} runs do not repay compiling a kernel", began
         )
     try:
+        if subjects.compiled.stand_ins:
+            name = subjects.compiled.stand_ins[0]
+            raise NoKernel(f"a function of Python stands in for the unknown term '{name}'")
         ready = _ready(subjects)
         kernel = rosenbrock_kernel(subjects.compiled.generated)
     except (NoKernel, NotScheduled) as error:
@@ -139,12 +142,20 @@ def _ready(subjects: Subjects) -> _Ready:
     return _Ready(y0, schedule(runs, *sizes), which, np.array(atol))
 
 
+def sample_of(count: int, of: int) -> tuple[int, ...]:
+    """Which of `count` subjects are solved twice, evenly spread, where there are `of` in all."""
+    wanted = min(count, CHECKED_MOST, max(CHECKED_LEAST, int(CHECKED_SHARE * of)))
+    return tuple(np.unique(np.linspace(0, count - 1, wanted).astype(int)).tolist()) if wanted else ()
+
+
 def _verified(subjects: Subjects, found: KernelRuns) -> Verification:
     """Some subjects again, by the reference at a tighter tolerance."""
     options = subjects.options
     good = np.flatnonzero(found.status == 0)
-    count = min(len(good), CHECKED_MOST, max(CHECKED_LEAST, int(CHECKED_SHARE * len(subjects))))
-    chosen = good[np.unique(np.linspace(0, len(good) - 1, count).astype(int))] if count else good[:0]
+    if subjects.checked is None:
+        chosen = good[list(sample_of(len(good), len(subjects)))]
+    else:
+        chosen = good[np.isin(good, subjects.checked)]
     tight = replace(options, method="lsoda", rtol=max(TIGHTER * options.rtol, 1e-13))
     worst = np.nan
     for b in chosen.tolist():

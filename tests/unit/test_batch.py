@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 import pbpkc.solve.batch_solve as batch_solve
-from pbpkc.experiment.events import BoundRegimen
+from pbpkc.compiler.driver import compile_model
+from pbpkc.experiment.events import BoundRegimen, Event
 from pbpkc.jobs.loaded import load
 from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
+from pbpkc.language.resolve import resolve
+from pbpkc.language.source import SourceFile
+from pbpkc.language.syntax.parse import parse
 from pbpkc.native.failure import NoKernel
 from pbpkc.runtime.compiled import CompiledModel
+from pbpkc.runtime.load import load_numpy
 from pbpkc.solve.batch import Plan, Subjects
 from pbpkc.solve.batch_solve import solve_batch
 from pbpkc.solve.kernel import rosenbrock_kernel
@@ -132,3 +137,45 @@ def test_any_number_of_workers_gives_the_same_bytes() -> None:
         one = solve_batch(_subjects(count=20, method=method))
         two = solve_batch(replace(_subjects(count=20, method=method), workers=2))
         np.testing.assert_array_equal(one.observables, two.observables)
+
+
+def test_the_default_of_an_unknown_term_runs_in_the_kernel() -> None:
+    """Where a function stands in for the term, the kernel would compute something else."""
+    _needs_kernel()
+    text = (
+        "pbpk 1\nmodel guess\nspecies D { mw = 100 [g/mol] }\npool plasma { volume = 10 [L] }\nsink gone\n"
+        "param k = 0.1 [1/h]\nunknown cap (c [umol/L] in (0, 100) [umol/L], s [h] in (0, 9) [h]) -> [1]"
+        " { range (0, 1); default exp(-c / 50 [umol/L]) / (1 + s / 3 [h]) }\n"
+        "process out : plasma -> gone rate k * plasma.A * (cap(plasma.C, tad(D)) + cap(2 * plasma.C, 1 [h]))"
+        "\nobserve Cp = plasma.C in [mg/L]\n"
+        "scenario one { dose D 100 [mg] into plasma at 0 [h]; run 12 [h] }\n"
+    )
+    tree = parse(SourceFile("guess.pbpk", text))
+    generated = compile_model(resolve(tree)).generated
+    compiled = load_numpy(generated)
+    events = (Event(0.0, "bolus", 0, "D", 1000.0),)
+    plans = (Plan(BoundRegimen(events, smallest_dose={"D": 1000.0}), np.linspace(0.0, 12.0, 13)),)
+    p = np.tile(compiled.parameters(), (3, 1))
+    subjects = Subjects(compiled, p, plans, np.zeros(3, dtype=np.int64), SolverOptions(method="kernel"))
+    batch = solve_batch(subjects)
+    assert batch.record.method == "kernel"
+    assert batch.record.verification is not None
+    assert batch.record.verification.subjects == (0, 1, 2)
+    other = replace(subjects, compiled=load_numpy(generated, {"cap": lambda c, s: 0.0 * c + 0.5}))
+    with pytest.raises(NoKernel, match="stands in for the unknown term 'cap'"):
+        solve_batch(other)
+
+
+def test_parts_of_many_subjects_are_as_the_whole() -> None:
+    """The method is that of all, and who is verified can be said."""
+    _needs_kernel()
+    whole = _subjects(count=24)
+    first = replace(whole, p=whole.p[:5], plan_of=whole.plan_of[:5], of=24, checked=(1,))
+    batch = solve_batch(first)
+    assert batch.record.method == "kernel"
+    assert batch.record.verification is not None
+    assert batch.record.verification.subjects == (1,)
+    np.testing.assert_array_equal(batch.observables, solve_batch(whole).observables[: batch.rows[-1]])
+    nobody = solve_batch(replace(first, checked=()))
+    assert nobody.record.verification is not None
+    assert nobody.record.verification.subjects == ()

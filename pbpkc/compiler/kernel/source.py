@@ -58,9 +58,10 @@ class KernelSource:
 
     @cached_property
     def _program(self) -> KernelProgram:
+        from pbpkc.compiler.kernel.defaults import with_defaults
         from pbpkc.compiler.kernel.program import kernel_program
 
-        return kernel_program(self._analysed)
+        return kernel_program(with_defaults(self._analysed))
 
     def __reduce__(self) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText]]]:
         # Another process needs texts alone; it gets those that were written here, and the plain one.
