@@ -50,7 +50,7 @@ COMMANDS = {name: module for group in GROUPS.values() for name, module in group.
 #: First line of each subcommand's help, so that `pbpkc --help` imports none of them.
 SUMMARIES = {
     "check": "Prove balances, check units, code and expectations of a spec.",
-    "simulate": "Run scenarios with the reference solver.",
+    "simulate": "Run scenarios, for one person or a population.",
     "fit": "Estimate masked parameters from data, with what the data cannot tell.",
     "meta-train": "Train a fast model on the family of tasks that a spec describes (stage 1 of MI-PINN).",
     "population": "Draw virtual people from a population of a spec.",

@@ -59,7 +59,8 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes for a population; the result is the same for any number.",
+    help="Threads of a kernel, or processes of the reference, for a population; the result is the same for "
+    "any number.",
 )
 @settings
 @solver(rtol=1e-8, kernels=True)
@@ -88,7 +89,7 @@ def command(
     max_steps: int,
     format_: str,
 ) -> None:
-    """Run scenarios with the reference solver.
+    """Run scenarios.
 
     Masked parameters are at the medians of their priors, unknown terms at their defaults, unless --set or
     --unknown says otherwise. Without -o the table goes to standard output.

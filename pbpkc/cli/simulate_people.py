@@ -91,6 +91,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     from pbpkc.jobs.people_output import failures, nca_file, people_json, percentiles_json, write_people
     from pbpkc.jobs.simulate_people import simulate_people
     from pbpkc.language.options.settings import read_times
+    from pbpkc.solve.batch_solve import WORTH_COMPILING
     from pbpkc.solve.percentiles import percentiles_csv
 
     inputs = [run.people, *files_read(loaded.model)]
@@ -109,6 +110,9 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
             run.workers,
             run.states,
         )
+    for one in found.solved_by:
+        if one.method != "reference" or len(people) >= WORTH_COMPILING:
+            click.echo(one.text, err=True)
     _warn_first(found.notes)
     curves = found.percentiles(run.levels)
     figures = nca_of(found) if run.nca else {}

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,17 +77,12 @@ class People:
         """How many there are."""
         return len(self.ids)
 
-    def canonical(self) -> Iterator[tuple[str, dict[str, float]]]:
-        """Each person's id and values by name, canonical units."""
-        scale = [(float(unit.factor), float(unit.offset)) for unit in self.units]
-        for id, row in zip(self.ids, self.values.tolist(), strict=True):
-            yield (
-                id,
-                {
-                    name: value * factor + offset
-                    for name, value, (factor, offset) in zip(self.names, row, scale, strict=True)
-                },
-            )
+    def columns(self) -> dict[str, Array]:
+        """Each quantity of all people, shape (n,), canonical units."""
+        return {
+            name: column * float(unit.factor) + float(unit.offset)
+            for name, unit, column in zip(self.names, self.units, self.values.T, strict=True)
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas view: ``id`` and the quantities, each in its unit."""

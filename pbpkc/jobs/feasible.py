@@ -6,12 +6,16 @@ nothing for an organ that takes what others leave over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pbpkc.language.binding.magnitudes import ATTRIBUTE_RANGES
 from pbpkc.language.binding.scope import split_owner
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
+from pbpkc.language.evaluate_many import Many, evaluate_many
 from pbpkc.language.model import Model
 
 _Number = Callable[[str], float | None]
@@ -42,6 +46,66 @@ def infeasible(model: Model, values: Mapping[str, float], cause: str) -> list[Di
         *_flows(model, number, cause),
         *_attributes(model, number, values, cause),
     ]
+
+
+def doubtful(model: Model, values: Mapping[str, float | Many], count: int) -> NDArray[np.bool_]:
+    """Of whom `infeasible` may have something to say.
+
+    Parameters
+    ----------
+    model : Model
+    values : mapping of definition name to float or Many
+        What was set, canonical units.
+    count : int
+        How many people.
+
+    Returns
+    -------
+    ndarray of bool, shape (B,)
+        False where there is nothing to say for certain.
+    """
+    definitions = {name: d.expr for name, d in model.definitions.items()}
+    lookup = evaluate_definitions(definitions, values, value=evaluate_many)
+
+    def column(name: str) -> Many | None:
+        try:
+            found = lookup(name)
+        except (NotEvaluable, KeyError, ValueError, ArithmeticError):
+            return None
+        return found if isinstance(found, Many) else Many.of(np.full(count, float(found)))
+
+    doubt = np.zeros(count, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        for holds in _conditions(model, column, values):
+            doubt |= ~holds
+    return doubt
+
+
+def _conditions(
+    model: Model, column: Callable[[str], Many | None], values: Mapping[str, object]
+) -> Iterator[NDArray[np.bool_]]:
+    """What must hold of each person, or cannot be told before the run."""
+    for node in model.nodes.values():
+        whole = column(node.volume) if node.volume else None
+        blood = column(node.vascular) if node.vascular else None
+        if whole is not None:
+            yield (whole.values > 0) | whole.none
+        if whole is not None and blood is not None:
+            inside = (blood.values > 0) & (blood.values < whole.values)
+            yield inside | blood.none | whole.none
+    for name in dict.fromkeys(edge.circulation for edge in model.edges):
+        if (total := column(name)) is not None:
+            yield (total.values > 0) | total.none
+    for name in dict.fromkeys(edge.flow for edge in model.edges):
+        if (flow := column(name)) is not None:
+            yield (flow.values >= 0) | flow.none
+    for name in values:
+        owner, word = split_owner(name, model.species)
+        kind = word.split(".")[0]
+        if owner and kind in ATTRIBUTE_RANGES and (one := column(name)) is not None:
+            allowed = ATTRIBUTE_RANGES[kind]
+            low = one.values >= 0 if allowed.zero else one.values > 0
+            yield (low & (one.values <= allowed.high)) | one.none
 
 
 def _volumes(model: Model, number: _Number, values: Mapping[str, float], cause: str) -> Iterable[Diagnostic]:

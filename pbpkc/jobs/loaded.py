@@ -108,7 +108,7 @@ class LoadedModel(Spec):
         population: People | str | Path | None = None,
         workers: int = 1,
     ) -> Simulation:
-        """Run scenarios with the reference solver.
+        """Run scenarios.
 
         Parameters
         ----------
@@ -125,7 +125,8 @@ class LoadedModel(Spec):
             Run the scenarios for each of these people, as `population` gives them or writes them to a file.
             Who cannot be run is in `not_run` of the result, whose `percentiles` are over the others.
         workers : int
-            Processes for a population. The result is the same for any number.
+            For a population: threads of a kernel, processes of the reference. The result is the same for any
+            number.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pbpkc.experiment.people import People
 from pbpkc.experiment.whole_file import write_whole
-from pbpkc.jobs.simulate import Simulation
+from pbpkc.jobs.simulate import Simulation, SolvedBy
 from pbpkc.solve.output import runs_csv, versions
 from pbpkc.solve.percentiles import PercentileCurve, level_name, percentiles_csv
 
@@ -79,6 +79,7 @@ def people_json(
             "method": found.options.method,
             "rtol": found.options.rtol,
             "atol": None if atol is None else atol if isinstance(atol, float) else list(atol),
+            "scenarios": {one.scenario: _solved_by(one) for one in found.solved_by},
         },
         "columns": columns,
         "percentiles": {
@@ -87,6 +88,21 @@ def people_json(
         },
         "runs": {"whole": len(found.runs) - len(found.failures), "failed": len(failures(found))},
         "failures": failures(found),
+    }
+
+
+def _solved_by(one: SolvedBy) -> dict[str, Any]:
+    """The method of a scenario, why it was that one, and how it stood its verification."""
+    compared = one.worst == one.worst
+    return {
+        "method": one.method,
+        "reason": one.reason,
+        "verified": {
+            "ids": list(one.checked),
+            "worst_difference_in_rtol": one.worst if compared else None,
+            "accepted_difference_in_rtol": one.accepted if compared else None,
+        },
+        "retried_by_reference": list(one.retried),
     }
 
 

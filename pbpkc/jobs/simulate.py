@@ -1,7 +1,8 @@
-"""Run scenarios with the reference solver."""
+"""Run scenarios."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,12 +72,52 @@ class NotRun:
 
 
 @dataclass(frozen=True)
+class SolvedBy:
+    """How the people of a scenario were solved.
+
+    Parameters
+    ----------
+    scenario : str
+    method : str
+        ``kernel`` or ``reference``.
+    reason : str
+        Why it was that one.
+    checked : tuple of str
+        Ids of those who were solved by the reference too.
+    worst, accepted : float
+        The largest difference of their observables, in relative tolerances, and what is accepted of it; nan
+        where none was compared.
+    retried : tuple of str
+        Ids of those whom the kernel did not finish and the reference solved, or failed to.
+    """
+
+    scenario: str
+    method: str
+    reason: str
+    checked: tuple[str, ...] = ()
+    worst: float = math.nan
+    accepted: float = math.nan
+    retried: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The same in a sentence."""
+        compared = (
+            f"; {len(self.checked)} of them again by the reference, the largest difference is "
+            f"{self.worst:.3g} relative tolerances, accepted are {self.accepted:g}"
+            if self.checked and self.worst == self.worst
+            else ""
+        )
+        return f"{self.scenario}: the people are solved by the {self.method}, since {self.reason}{compared}"
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What `simulate` gives: one `Run` for each scenario, individual or person of a population.
 
     ``result.observables["Cp"]`` is the curve of an observable in the first run; `to_frame` holds all. `notes`
     say what a reader should know of the data files and the numbers; `not_run` holds the people of a
-    population whose bodies cannot be.
+    population whose bodies cannot be, `solved_by` how its people were solved.
     """
 
     model: Model
@@ -85,6 +126,7 @@ class Simulation:
     fingerprint: str
     notes: tuple[Diagnostic, ...] = ()
     not_run: tuple[NotRun, ...] = ()
+    solved_by: tuple[SolvedBy, ...] = ()
 
     @property
     def trajectory(self) -> Trajectory:

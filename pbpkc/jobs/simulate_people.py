@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbpkc.experiment.events import BoundRegimen, Event
 from pbpkc.experiment.people import People
-from pbpkc.experiment.scenario import DEFAULT_SAMPLES, experiment, find_scenario, sampling_times
-from pbpkc.jobs.feasible import infeasible
-from pbpkc.jobs.settings import with_values
+from pbpkc.experiment.scenario import DEFAULT_SAMPLES, find_scenario, sampling_times
+from pbpkc.jobs.cohort import Cohort, cohort
+from pbpkc.jobs.people_parts import Part, Solving, choice, solved
 from pbpkc.jobs.simulate import (
     NotRun,
     SimulatedRun,
     Simulation,
-    as_given,
-    bound_at,
     bound_scenario,
     not_numbers,
     written_scenarios,
@@ -27,43 +24,12 @@ from pbpkc.jobs.simulate import (
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.expression import names_in
-from pbpkc.language.model import Model
-from pbpkc.scale.processes import each_done
 from pbpkc.solve.options import SolverOptions
-from pbpkc.solve.reference import simulate as solve
-from pbpkc.solve.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from pbpkc.jobs.spec import Spec
-    from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]
-
-#: People that one process is given at a time: few enough for progress to be seen, many enough that sending
-#: the equations along costs nothing beside solving them.
-_CHUNK = 16
-
-
-@dataclass(frozen=True)
-class _Person:
-    """One person in one scenario, in numbers."""
-
-    scenario: str
-    id: str
-    compiled: CompiledModel
-    p: Array
-    bound: BoundRegimen
-    given: tuple[Event, ...]
-    times: Array
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a process is sent: people, and how they are solved."""
-
-    people: tuple[_Person, ...]
-    options: SolverOptions
-    states: bool
 
 
 def simulate_people(
@@ -95,7 +61,7 @@ def simulate_people(
     progress : callable, optional
         Told how many of how many runs are done.
     workers : int
-        Processes; the result is the same for any number.
+        Threads of a kernel, processes of the reference; the result is the same for any number.
     states : bool
         Whether the states are kept, which take most of the memory.
 
@@ -113,6 +79,49 @@ def simulate_people(
     """
     if workers < 1:
         raise ValueError(f"workers is {workers!r}; accepted is 1 or more")
+    prepared = prepare_people(loaded, people, scenarios, times, samples)
+    how = Solving(options, states, workers, sum(len(one) for one in prepared.cohorts))
+    choices = [choice(one, how) for one in prepared.cohorts]
+    runs: list[SimulatedRun] = []
+    retried: dict[str, list[int]] = {one.scenario: [] for one in prepared.cohorts}
+    for part in solved(choices, how, progress=progress):
+        runs += runs_of(part)
+        retried[part.cohort.scenario] += part.retried
+    notes = [*prepared.notes]
+    for run in runs:
+        notes.extend(not_numbers(run, loaded.model.time_unit))
+    return Simulation(
+        loaded.model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes), prepared.refused,
+        tuple(one.solved_by(retried[one.cohort.scenario]) for one in choices),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PreparedPeople:
+    """People in numbers.
+
+    Parameters
+    ----------
+    cohorts : tuple of Cohort
+        One a scenario; nobody is missing but those in `refused`.
+    refused : tuple of NotRun
+    notes : tuple of Diagnostic
+        What a reader should know.
+    """
+
+    cohorts: tuple[Cohort, ...]
+    refused: tuple[NotRun, ...]
+    notes: tuple[Diagnostic, ...]
+
+
+def prepare_people(
+    loaded: Spec,
+    people: People,
+    scenarios: Sequence[str] | None,
+    times: ArrayLike | None,
+    samples: int = DEFAULT_SAMPLES,
+) -> PreparedPeople:
+    """The people in numbers, scenario by scenario; parameters and what is raised as in `simulate_people`."""
     model, variants = loaded.model, Variants(loaded)
     names = written_scenarios(model, scenarios, times)
     for name in names:
@@ -120,7 +129,7 @@ def simulate_people(
             raise ValueError(
                 f"scenario '{name}' reads its people from a data file; name a written one for a population"
             )
-    prepared: list[_Person] = []
+    cohorts: list[Cohort] = []
     refused: list[NotRun] = []
     for name in names:
         grid = (
@@ -128,80 +137,23 @@ def simulate_people(
             if times is None
             else np.asarray(times, dtype=float)
         )
-        for id, values in people.canonical():
-            try:
-                prepared.append(_prepare(model, variants, name, id, values, grid))
-            except SpecError as error:
-                refused.append(NotRun(name, id, error.diagnostics))
-    if not prepared:
+        found, problems = cohort(model, variants, name, people, grid)
+        refused += problems
+        if found is not None and len(found):
+            cohorts.append(found)
+    if not cohorts:
         raise SpecError([problem for one in refused[:1] for problem in one.problems])
-    tasks = [_Task(tuple(prepared[i : i + _CHUNK]), options, states) for i in range(0, len(prepared), _CHUNK)]
-    found: dict[int, list[Trajectory]] = {}
-    done = 0
-    for index, solved in each_done(_solve, tasks, workers):
-        found[index] = solved
-        done += len(solved)
-        if progress is not None:
-            progress(done, len(prepared))
-    trajectories = [one for index in range(len(tasks)) for one in found[index]]
-    runs = tuple(
-        SimulatedRun(one.scenario, one.id, trajectory, one.bound.events, one.given)
-        for one, trajectory in zip(prepared, trajectories, strict=True)
-    )
-    notes = [*_notes(loaded, people, names)]
-    for run in runs:
-        notes.extend(not_numbers(run, model.time_unit))
-    return Simulation(model, runs, options, loaded.generated.fingerprint, tuple(notes), tuple(refused))
+    return PreparedPeople(tuple(cohorts), tuple(refused), tuple(_notes(loaded, people, names)))
 
 
-def _prepare(
-    model: Model, variants: Variants, name: str, id: str, values: Mapping[str, float], times: Array
-) -> _Person:
-    """A person in numbers.
-
-    Raises
-    ------
-    SpecError
-        If the values lie outside the bounds of covariates, or no body can be as they say.
-    """
-    problems = list(_outside(model, id, values))
-    if problems:
-        raise SpecError(problems)
-    own = with_values(model, values)
-    plan = experiment(own, name)
-    overrides = {**values, **plan.overrides}
-    problems = infeasible(model, overrides, f"person '{id}' in scenario '{name}'")
-    if problems:
-        raise SpecError(problems)
-    compiled, p, bound = bound_at(variants, plan.regimen, overrides, float(np.max(times)))
-    given = as_given(compiled, p, plan.regimen, overrides)
-    return _Person(name, id, compiled, p, bound, given, times)
-
-
-def _outside(model: Model, id: str, values: Mapping[str, float]) -> Iterator[Diagnostic]:
-    """Covariates outside their bounds."""
-    for name, value in values.items():
-        definition = model.definitions[name]
-        bounds, unit = definition.bounds, definition.unit
-        if bounds is None or bounds[0] <= value <= bounds[1]:
-            continue
-        shown, low, high = (f"{(x - float(unit.offset)) / float(unit.factor):g}" for x in (value, *bounds))
-        yield Diagnostic(
-            "out-of-bounds",
-            f"person '{id}': the covariate '{name}' is {shown} {unit}",
-            help=f"the spec allows ({low}, {high}) {unit}",
+def runs_of(part: Part) -> Iterator[SimulatedRun]:
+    """The people of a part, each with what was given."""
+    for b in range(len(part.batch)):
+        person = part.first + b
+        who = part.cohort
+        yield SimulatedRun(
+            who.scenario, who.ids[person], part.batch.trajectory(b), who.events(person), who.given(person)
         )
-
-
-def _solve(task: _Task) -> list[Trajectory]:
-    """The curves of the people of a task, in their order."""
-    found = []
-    for one in task.people:
-        curve = solve(one.compiled, one.p, one.bound, one.times, task.options)
-        if not task.states:
-            curve = replace(curve, y=np.empty((curve.time.size, 0)), state_names=())
-        found.append(curve)
-    return found
 
 
 def _notes(loaded: Spec, people: People, scenarios: Sequence[str]) -> Iterator[Diagnostic]:

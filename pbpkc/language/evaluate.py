@@ -168,7 +168,11 @@ def evaluate(
     op = expr.op
     if op == "if":
         return evaluate(expr.args[1] if evaluate(expr.args[0], lookup, call) else expr.args[2], lookup, call)
-    args = [evaluate(a, lookup, call) for a in expr.args]
+    return applied(op, [evaluate(a, lookup, call) for a in expr.args], call)
+
+
+def applied(op: str, args: list[Any], call: Callable[[str, list[Any]], Any] | None = None) -> Any:
+    """The value of an operator (but ``if``) on values; raises as `evaluate` does."""
     if op in _UNARY:
         return _UNARY[op](args[0])
     if op in _COMPARE:
@@ -209,6 +213,7 @@ def evaluate_definitions(
     definitions: Mapping[str, Expr],
     overrides: Mapping[str, Any],
     call: Callable[[str, list[Any]], Any] | None = None,
+    value: Callable[..., Any] = evaluate,
 ) -> Callable[[str], Any]:
     """A memoised lookup over definitions, some of them replaced by values.
 
@@ -218,6 +223,8 @@ def evaluate_definitions(
     overrides : mapping of name to float or Dual
     call : callable, optional
         As in `evaluate`.
+    value : callable (expr, lookup, call)
+        What evaluates a definition.
 
     Returns
     -------
@@ -232,8 +239,8 @@ def evaluate_definitions(
             # What cannot be computed may never be asked for, in the branch of an `if` that is not taken.
             for other in _read_before(name):
                 with suppress(ArithmeticError, ValueError, KeyError, RecursionError):
-                    values[other] = evaluate(definitions[other], lookup, call)
-            values[name] = evaluate(definitions[name], lookup, call)
+                    values[other] = value(definitions[other], lookup, call)
+            values[name] = value(definitions[name], lookup, call)
         return values[name]
 
     def _read_before(name: str) -> list[str]:

@@ -30,6 +30,8 @@ Places = NDArray[np.int64]
 #: From this many subjects on, `auto` takes a compiled kernel: below, compiling costs more than it saves.
 WORTH_COMPILING = 24
 
+TOO_FEW = f"fewer than {WORTH_COMPILING} runs do not repay compiling a kernel"
+
 #: Subjects of a run that are solved again by the reference: a share, at least and at most so many.
 CHECKED_SHARE, CHECKED_LEAST, CHECKED_MOST = 0.002, 3, 12
 
@@ -69,9 +71,7 @@ def solve_batch(subjects: Subjects) -> Batch:
     if method not in ("auto", "kernel"):
         return _by_reference(subjects, f"the method {method} was asked for", began)
     if method == "auto" and max(len(subjects), subjects.of) < WORTH_COMPILING:
-        return _by_reference(
-            subjects, f"fewer than {WORTH_COMPILING} runs do not repay compiling a kernel", began
-        )
+        return _by_reference(subjects, TOO_FEW, began)
     try:
         if subjects.compiled.stand_ins:
             name = subjects.compiled.stand_ins[0]

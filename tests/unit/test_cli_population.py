@@ -134,6 +134,7 @@ def test_other_units_of_the_same_kind_are_converted(tmp_path: Path) -> None:
     model = pbpkc.load(write(tmp_path, CROWD)).model
     path = write(tmp_path, "k,id,BW\n0.01,me,70000\n", "people.csv")
     write(tmp_path, '{"columns": {"BW": "g", "k": "1/min"}}', "people.csv.json")
-    assert dict(read_people(path, model).canonical()) == {
-        "me": {"k": pytest.approx(0.6), "BW": pytest.approx(70.0)}
-    }
+    found = read_people(path, model)
+    assert found.ids == ("me",)
+    columns = {name: column.tolist() for name, column in found.columns().items()}
+    assert columns == {"k": [pytest.approx(0.6)], "BW": [pytest.approx(70.0)]}

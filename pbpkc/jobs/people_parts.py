@@ -1,0 +1,181 @@
+"""Many people solved part by part, so that a long run needs the memory of one part and can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbpkc.jobs.cohort import Cohort
+from pbpkc.jobs.simulate import SolvedBy
+from pbpkc.solve.batch import Batch, BatchRecord, Subjects
+from pbpkc.solve.batch_solve import TOO_FEW, WORTH_COMPILING, sample_of, solve_batch
+from pbpkc.solve.options import SolverOptions
+
+Places = NDArray[np.int64]
+
+#: People of one part, at most: of a kernel, and of the reference, which takes a hundred times as long.
+TOGETHER, TOGETHER_SLOW = 1000, 200
+
+#: Numbers that the results of one part may have: 64 MB.
+MOST_NUMBERS = 8_000_000
+
+#: Told how many of how many runs are done.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Solving:
+    """How people are solved.
+
+    Parameters
+    ----------
+    options : SolverOptions
+    states : bool
+        Whether the states are kept.
+    workers : int
+        Threads of a kernel, processes of the reference; the result is the same for any number.
+    runs : int
+        How many there are in all scenarios, which ``auto`` decides by.
+    """
+
+    options: SolverOptions
+    states: bool
+    workers: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the people of a scenario are solved.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    options : SolverOptions
+        Of every part: a kernel that did not stand its verification is no longer among the methods.
+    record : BatchRecord
+        Of those who were solved first, twice where a kernel is verified.
+    size : int
+        People of a part; the same for any number of workers.
+    """
+
+    cohort: Cohort
+    options: SolverOptions
+    record: BatchRecord
+    size: int
+
+    def solved_by(self, retried: Sequence[int] = ()) -> SolvedBy:
+        """How it went; `retried` whom the kernel did not finish."""
+        ids, record = self.cohort.ids, self.record
+        found = SolvedBy(
+            self.cohort.scenario, record.method, record.reason, retried=tuple(ids[b] for b in retried)
+        )
+        if record.verification is None:
+            return found
+        checked = tuple(ids[b] for b in record.verification.subjects)
+        worst, accepted = record.verification.worst, record.verification.accepted
+        return replace(found, checked=checked, worst=worst, accepted=accepted)
+
+    def parts(self) -> range:
+        """The first person of each part."""
+        return range(0, len(self.cohort), self.size)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The people from `first` on of a cohort, solved."""
+
+    cohort: Cohort
+    first: int
+    batch: Batch
+
+    @property
+    def retried(self) -> list[int]:
+        """Whom a kernel did not finish, by their places in the cohort."""
+        return [self.first + b for b in self.batch.record.retried]
+
+
+def choice(cohort: Cohort, how: Solving) -> Choice:
+    """How the people of a scenario are solved, and how well that agrees with the reference."""
+    asked = how.options.method
+    if asked not in ("auto", "kernel"):
+        record = BatchRecord("reference", f"the method {asked} was asked for", None, (), 0.0)
+        return Choice(cohort, how.options, record, _size(cohort, how.states, TOGETHER_SLOW))
+    if asked == "auto" and how.runs < WORTH_COMPILING:
+        record = BatchRecord("reference", TOO_FEW, None, (), 0.0)
+        return Choice(cohort, replace(how.options, method="reference"), record, TOGETHER_SLOW)
+    chosen = sample_of(len(cohort), len(cohort))
+    some = subjects(cohort, np.array(chosen), how)
+    record = solve_batch(replace(some, states=False, checked=tuple(range(len(chosen))))).record
+    if record.verification is not None:
+        who = tuple(chosen[i] for i in record.verification.subjects)
+        record = replace(record, verification=replace(record.verification, subjects=who))
+    if record.method == "reference":
+        options = replace(how.options, method="reference")
+        return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER_SLOW))
+    return Choice(cohort, how.options, record, _size(cohort, how.states, TOGETHER))
+
+
+def _size(cohort: Cohort, states: bool, most: int) -> int:
+    columns = len(cohort.compiled.observable_names) + (len(cohort.compiled.state_names) if states else 0)
+    return max(1, min(most, MOST_NUMBERS // max(1, cohort.times.size * columns)))
+
+
+def subjects(cohort: Cohort, chosen: Places, how: Solving) -> Subjects:
+    """Some people of a cohort, to be solved."""
+    shared = len(cohort.plans) == 1
+    plans = cohort.plans if shared else tuple(cohort.plans[k] for k in cohort.plan_of[chosen].tolist())
+    plan_of = np.zeros(len(chosen), dtype=np.int64) if shared else np.arange(len(chosen), dtype=np.int64)
+    return Subjects(
+        cohort.compiled, cohort.p[chosen], plans, plan_of, how.options, how.states, how.workers, of=how.runs
+    )
+
+
+def solved(
+    choices: Sequence[Choice], how: Solving, skip: int = 0, progress: Progress | None = None
+) -> Iterator[Part]:
+    """Part after part, scenario by scenario, the people in their order.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+    how : Solving
+    skip : int
+        Parts at the beginning that are known already.
+    progress : callable, optional
+
+    Notes
+    -----
+    While a part is made use of, a kernel solves the next one beside it.
+    """
+    todo = [(one, first) for one in choices for first in one.parts()]
+    done = sum(min(one.size, len(one.cohort) - first) for one, first in todo[:skip])
+    everyone = sum(len(one.cohort) for one in choices)
+
+    def part(one: Choice, first: int, before: int) -> Part:
+        def tell(some: int, of: int) -> None:
+            if progress is not None:
+                progress(before + some, everyone)
+
+        chosen = np.arange(first, min(first + one.size, len(one.cohort)), dtype=np.int64)
+        some = subjects(one.cohort, chosen, replace(how, options=one.options))
+        return Part(one.cohort, first, solve_batch(replace(some, checked=(), progress=tell)))
+
+    with ThreadPoolExecutor(1) as beside:
+        waiting: Future[Part] | None = None
+        try:
+            for place, (one, first) in enumerate(todo[skip:], skip + 1):
+                found = part(one, first, done) if waiting is None else waiting.result()
+                waiting = None
+                done += len(found.batch)
+                # The reference holds Python's lock anyway, and in this thread Ctrl-C stops it at once.
+                if place < len(todo) and todo[place][0].record.method != "reference":
+                    waiting = beside.submit(part, *todo[place], done)
+                yield found
+        finally:
+            if waiting is not None:
+                waiting.cancel()
