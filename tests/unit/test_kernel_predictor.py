@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pbpkc.infer.assemble as assembling
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.kernel_predictor import KernelPredictor
 from pbpkc.infer.observations import Scoring
@@ -20,6 +20,9 @@ from pbpkc.jobs.individuals import individuals
 from pbpkc.jobs.loaded import load
 from pbpkc.native.failure import NoKernel
 from pbpkc.solve.options import SolverOptions
+
+# The package offers the function under the module's name.
+assembling = importlib.import_module("pbpkc.infer.assemble")
 
 SPEC = Path(__file__).parents[2] / "specs" / "theophylline_oral.pbpk"
 
