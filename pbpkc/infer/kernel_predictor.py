@@ -13,6 +13,7 @@ from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Prediction
 from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import absolute_tolerance
+from pbpkc.solve.passage import initial_states
 from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
 from pbpkc.solve.timeline import Segment, timeline
 
@@ -103,13 +104,11 @@ class KernelPredictor(CompiledPredictor):
     def _starts(self, p: Array, regimen: BoundRegimen) -> tuple[Array, Array]:
         """States at the start (B, S) and their derivatives (B, D, S)."""
         compiled, columns = self.compiled, self._solved.tolist()
-        with np.errstate(all="ignore"):
-            c = compiled.prepare(p)
-            y0 = np.array(np.broadcast_to(compiled.initial_state(p, c), (len(p), len(compiled.state_names))))
-            if columns and compiled.manifest["d_initial_dp"]["rows"]:
-                ds0 = np.array([compiled.d_initial_dp_dense(one, columns).T for one in p])
-            else:
-                ds0 = np.zeros((len(p), len(columns), y0.shape[1]))
+        y0 = initial_states(compiled, p)
+        if compiled.manifest["d_initial_dp"]["rows"]:
+            ds0 = np.array([compiled.d_initial_dp_dense(one, columns).T for one in p])
+        else:
+            ds0 = np.zeros((len(p), len(columns), y0.shape[1]))
         for start in regimen.starts:
             y0[:, start.state] = start.value
             ds0[:, :, start.state] = 0.0 if start.d_value is None else start.d_value

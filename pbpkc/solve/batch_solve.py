@@ -16,6 +16,7 @@ from pbpkc.scale.processes import each_done
 from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
 from pbpkc.solve.kernel import KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
+from pbpkc.solve.passage import initial_states
 from pbpkc.solve.reference import simulate
 from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
 from pbpkc.solve.timeline import timeline
@@ -132,9 +133,7 @@ def _ready(subjects: Subjects) -> _Ready:
         for plan, b in zip(used, whose, strict=True)
     ]  # fmt: skip
     atol = [absolute_tolerance(subjects.options, manifest["states"], x.regimen.smallest_dose) for x in used]
-    with np.errstate(all="ignore"):
-        start = compiled.initial_state(p, compiled.prepare(p))
-    y0 = np.array(np.broadcast_to(start, (len(p), sizes[0])))
+    y0 = initial_states(compiled, p)
     for k, plan in enumerate(plans):
         for given in plan.regimen.starts:
             y0[plan_of == k, given.state] = given.value

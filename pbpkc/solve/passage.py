@@ -162,6 +162,15 @@ def given_start(states: StateEquations, columns: tuple[int, ...]) -> Settled:
     return Settled(y, s)
 
 
+def initial_states(compiled: CompiledModel, p: Array) -> Array:
+    """The model's own initial values of subjects with parameters (B, P), shape (B, S)."""
+    # Where no parameter moves them, one subject's are everybody's.
+    some = p if compiled.manifest["d_initial_dp"]["rows"] else p[0]
+    with np.errstate(all="ignore"):
+        start = compiled.initial_state(some, compiled.prepare(some))
+    return np.array(np.broadcast_to(start, (len(p), len(compiled.state_names))), dtype=float)
+
+
 def sizes(p: Array, columns: tuple[int, ...]) -> Array:
     """The size of each of some parameters, 1 for one that is zero."""
     found = np.abs(p[list(columns)])

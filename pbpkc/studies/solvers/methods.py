@@ -41,7 +41,10 @@ _PEERS = "pbpkc.studies.solvers.peers"
 _PRODUCT = "pbpkc.studies.solvers.product"
 
 #: pbpkc's own. Another one is a module with `build` in the folder ``product``, and a line here.
-PRODUCT = (Method("reference", "pbpkc reference", f"{_PRODUCT}.reference", product=True),)
+PRODUCT = (
+    Method("reference", "pbpkc reference", f"{_PRODUCT}.reference", product=True),
+    Method("kernel", "pbpkc kernel", f"{_PRODUCT}.kernel", product=True, missing=compiler_missing),
+)
 
 #: The peers, the simplest first. Each is as strong as its users make it: analytic Jacobians where it takes
 #: one, the whole loop compiled where it can be, what depends on parameters alone computed once.
