@@ -47,9 +47,6 @@ class _Batch(ctypes.Structure):
     _fields_ = _FIELDS
 
 
-#: -O of the compiler: level 3 makes texts of this form no faster, and takes twice as long.
-OPTIMISE = 2
-
 FUNCTIONS = (
     Function("pbpkc_sizes", (ctypes.POINTER(ctypes.c_int64),)),
     Function("pbpkc_solve", (ctypes.POINTER(_Batch), ctypes.c_int64, ctypes.c_int64)),
@@ -126,7 +123,12 @@ def rosenbrock_kernel(generated: GeneratedModule, columns: tuple[int, ...] = ())
         raise NoKernel(f"the model has no kernel: {source.reason}")
     name = str(generated.manifest["model"])
     library = compiled_library(
-        source.text, name=name, functions=FUNCTIONS, defines={"LANES": lanes()}, optimise=OPTIMISE
+        source.text,
+        name=name,
+        functions=FUNCTIONS,
+        defines={"LANES": 1 if source.single else lanes()},
+        # Loops gain from level 3; straight-line code is no faster with it, and takes twice as long.
+        optimise=3 if source.single else 2,
     )
     return Kernel(library)
 

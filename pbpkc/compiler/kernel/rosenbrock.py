@@ -20,6 +20,13 @@ from pbpkc.resources import resource
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
 TEMPLATE_VERSION = 2
 
+#: Multiplications of one factorisation from which on it is done by loops with pivots, one subject at a time:
+#: straight-line code of more would be too long for the instruction cache, and for a compiler's patience.
+MOST_STRAIGHT = 6_000
+
+#: Operations of a text beyond which there is no kernel: compiling it would take minutes.
+MOST_OPERATIONS = 60_000
+
 _MOMENT = "V t, " + ", ".join(f"const V *restrict {name}" for name in ("y", "p", "u", "c"))
 
 
@@ -91,14 +98,15 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent |
         raise NoKernelForm("a rate reads time, of which the kernel has no derivatives")
     system = program.system
     lu = symbolic_lu(program.pattern, len(system.states))
+    pivoted = needs_pivots(program)
+    _demand_size(program)
     functions = (
         _coefficients(program),
         _function("rhs", "Right-hand side dy/dt, infusions included.", "f", program, program.rhs, _infusions),
         _function("jacobian", "Derivatives of dy/dt by states, by entry.", "jac", program, program.jacobian),
         *(_time_slope(program) if program.time_slope.results else ()),
         _function("observe", "Observables, each in its unit.", "o", program, program.observe),
-        _factor(program, lu),
-        _solve(lu),
+        *(() if pivoted else (_factor(program, lu), _solve(lu))),
         _wrong(program),
         *(_differentiated(program, tangent) if tangent is not None else ()),
     )
@@ -113,7 +121,9 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent |
         C=len(program.kept),
         O=len(system.outputs),
         NJ=len(program.pattern),
-        NE=len(lu.entries),
+        NE=len(system.states) * (len(system.states) + 1) if pivoted else len(lu.entries),
+        pivoted=pivoted,
+        pattern=program.pattern,
         functions=functions,
         a=STAGES,
         g=COUPLING,
@@ -124,6 +134,19 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent |
         timed=bool(program.time_slope.results),
         coefficients_change=program.coefficients_change,
     )
+
+
+def needs_pivots(program: KernelProgram) -> bool:
+    """Whether the factorisation fills in so much that loops with pivots, one subject a lane, are better."""
+    return symbolic_lu(program.pattern, len(program.system.states)).operations > MOST_STRAIGHT
+
+
+def _demand_size(program: KernelProgram) -> None:
+    parts = (program.coefficients, program.rhs, program.jacobian, program.observe)
+    expressions = [e for part in parts for e in (*(e for _, e in part.lines), *part.results.values())]
+    count = int(sum(sp.count_ops(e) for e in expressions))
+    if count > MOST_OPERATIONS:
+        raise NoKernelForm(f"its equations have {count} operations, and compiling them would take minutes")
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,13 @@ class KernelText:
     Parameters
     ----------
     text, reason : str
+    single : bool
+        Whether it takes one subject at a time: its matrix is factorised by loops with pivots.
     """
 
     text: str
     reason: str = ""
+    single: bool = False
 
 
 class KernelSource:
@@ -47,12 +50,13 @@ class KernelSource:
 
     def _rosenbrock(self, columns: tuple[int, ...]) -> KernelText:
         from pbpkc.compiler.kernel.program import NoKernelForm
-        from pbpkc.compiler.kernel.rosenbrock import rosenbrock_text
+        from pbpkc.compiler.kernel.rosenbrock import needs_pivots, rosenbrock_text
         from pbpkc.compiler.kernel.tangent import tangent
 
         try:
             along = tangent(self._program, columns) if columns else None
-            return KernelText(rosenbrock_text(self._program, self._fingerprint, along))
+            text = rosenbrock_text(self._program, self._fingerprint, along)
+            return KernelText(text, single=needs_pivots(self._program))
         except NoKernelForm as error:
             return KernelText("", error.reason)
 
