@@ -289,8 +289,10 @@ def _reference_run(
 
 def _residual(loaded: Spec, variants: Variants, runs: Runs, torch: bool) -> Iterable[CheckItem]:
     if without := _without_form(loaded):
-        for name in _written(loaded.model):
-            yield CheckItem("residual", name, "violated", f"the scenario cannot be run: {without}")
+        names = _written(loaded.model)
+        what = "the scenario" if len(names) == 1 else "these scenarios"
+        if names:
+            yield CheckItem("residual", ", ".join(names), "violated", f"{what} cannot be run: {without}")
         return
     stands_for = distinct_scenarios(loaded.model)
     for name in _written(loaded.model):
@@ -366,13 +368,14 @@ def _torch_residual(compiled: CompiledModel, p: NDArray[np.float64]) -> Residual
 
 def _expectations(loaded: Spec, variants: Variants) -> Iterable[CheckItem]:
     model = loaded.model
-    without = _without_form(loaded)
+    if model.checks and (without := _without_form(loaded)):
+        what = "1 expectation has" if len(model.checks) == 1 else f"{len(model.checks)} expectations have"
+        yield CheckItem("expectation", "", "violated", f"{what} no value: {without}")
+        return
     factors = {o.name: float(o.unit.factor) for o in model.observables}
     runs: dict[str, CurveFigures] = {}
 
     def figure(what: str, scenario: str, observable: str, arguments: list[float]) -> float:
-        if without:
-            raise ValueError(without)
         if scenario not in runs:
             if model.scenarios[scenario].data is not None:
                 raise ValueError(

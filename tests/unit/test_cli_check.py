@@ -184,7 +184,7 @@ def test_what_needs_no_values_is_proved_without_the_form_of_an_unknown_term(tmp_
         assert [status for status, _ in item(found, group)] == ["held"], group
     missing = "the unknown term 'g' has no default; write one, or give --unknown \"g = expression\""
     assert item(found, "residual") == [("violated", f"the scenario cannot be run: {missing}")]
-    assert item(found, "expectation") == [("violated", f"cmax(one.Ca) has no value: {missing}")]
+    assert item(found, "expectation") == [("violated", f"1 expectation has no value: {missing}")]
     shown = call("check", spec, "--no-torch")
     assert shown.code == 1 and shown.out.endswith("2 checks failed\n")
     assert call("check", spec, "--no-torch", "--unknown", "g = 1").code == 0
