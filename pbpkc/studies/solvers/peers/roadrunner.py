@@ -37,7 +37,9 @@ def build(problem: Problem) -> Built:
     # Evenly spaced from 0, which is the fastest way to ask for them.
     end, points = float(problem.times[-1]), len(problem.times) + 1
     # CVODE says of every event of every subject that the step before it was short.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
     def solve(p: Array) -> Array:
         constants, starts = prepare(p)
