@@ -10,9 +10,9 @@ from pbpkc.cli.options import SPEC, settings, warn
 from pbpkc.cli.places import as_folder, demand_apart, files_read
 
 #: What -o writes.
-FILES = ("model_numpy.py", "model_torch.py", "manifest.json")
+FILES = ("model_numpy.py", "model_torch.py", "kernel.c", "manifest.json")
 
-STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "latex", "manifest")
+STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "kernel", "latex", "manifest")
 
 
 @click.command("compile")
@@ -22,7 +22,7 @@ STAGES = ("tree", "model", "system", "analysed", "numpy", "torch", "latex", "man
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     callback=as_folder,
-    help="Folder for model_numpy.py, model_torch.py, manifest.json.",
+    help="Folder for model_numpy.py, model_torch.py, kernel.c, manifest.json.",
 )
 @click.option("--emit", type=click.Choice(STAGES), help="Print one stage instead.")
 @click.option("--timings", is_flag=True, help="Say how long each stage took.")
@@ -41,7 +41,7 @@ def command(
     """Write the generated numpy and torch modules, or print a stage.
 
     The same spec gives the same bytes. `build(unknowns)` of each module gives its Module; manifest.json
-    names states, parameters, inputs and observables in their order.
+    names states, parameters, inputs and observables in their order. kernel.c solves many subjects at once.
     """
     from pbpkc.cli.progress import status
     from pbpkc.jobs.compile import module_files, stage_text

@@ -17,8 +17,16 @@ def module_files(loaded: Spec) -> Mapping[str, str]:
     return {
         "model_numpy.py": generated.numpy_text,
         "model_torch.py": generated.torch_text,
+        "kernel.c": kernel_text(loaded),
         "manifest.json": manifest_text(loaded),
     }
+
+
+def kernel_text(loaded: Spec) -> str:
+    """The nonlinear kernel's C text, or a comment that says why there is none."""
+    assert loaded.generated.kernel is not None
+    written = loaded.generated.kernel.rosenbrock()
+    return written.text or f"/* {loaded.model.name} has no kernel: {written.reason} */\n"
 
 
 def manifest_text(loaded: Spec) -> str:
@@ -36,7 +44,8 @@ def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
     loaded : Spec or None
         Not needed for ``tree``.
     stage : str
-        ``tree``, ``model``, ``system``, ``analysed``, ``numpy``, ``torch``, ``latex`` or ``manifest``.
+        ``tree``, ``model``, ``system``, ``analysed``, ``numpy``, ``torch``, ``kernel``, ``latex`` or
+        ``manifest``.
 
     Raises
     ------
@@ -66,6 +75,8 @@ def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
             return loaded.generated.numpy_text
         case "torch":
             return loaded.generated.torch_text or ""
+        case "kernel":
+            return kernel_text(loaded)
         case "latex":
             from pbpkc.report.equations_latex import equations_latex
 
@@ -73,5 +84,6 @@ def stage_text(spec: str, loaded: Spec | None, stage: str) -> str:
         case "manifest":
             return manifest_text(loaded)
     raise ValueError(
-        f"stage is {stage!r}; accepted are tree, model, system, analysed, numpy, torch, latex, manifest"
+        f"stage is {stage!r}; accepted are tree, model, system, analysed, numpy, torch, kernel, latex, "
+        "manifest"
     )

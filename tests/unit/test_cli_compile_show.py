@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_case import TINY, UNKNOWN, call, write
 
-MODULES = ["manifest.json", "model_numpy.py", "model_torch.py"]
+MODULES = ["kernel.c", "manifest.json", "model_numpy.py", "model_torch.py"]
 
 
 def test_the_modules_are_written_and_the_same_every_time(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_the_modules_are_written_and_the_same_every_time(tmp_path: Path) -> None
         ("torch", "import"),
         ("latex", "\\documentclass"),
         ("manifest", '"fingerprint"'),
+        ("kernel", "static void rhs("),
     ],
 )
 def test_each_stage_is_text(stage: str, said: str, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_the_tree_is_a_spec_again(tmp_path: Path) -> None:
     assert call("compile", again, "--emit", "numpy").out == call("compile", spec, "--emit", "numpy").out
 
 
-@pytest.mark.parametrize("options", [(), ("--emit", "tree", "-o", "build"), ("--emit", "kernel")])
+@pytest.mark.parametrize("options", [(), ("--emit", "tree", "-o", "build"), ("--emit", "assembly")])
 def test_wrong_usage(options: tuple[str, ...], tmp_path: Path) -> None:
     ran = call("compile", write(tmp_path, TINY), *options, cwd=tmp_path)
     assert ran.code == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -181,7 +181,7 @@ def _template() -> jinja2.Template:
 
 def _comment(text: str) -> str:
     # A title is free text: it must not end the comment.
-    return re.sub(r"[^\w .,:;()%+=<>'-]", " ", " ".join(text.split()), flags=re.ASCII)
+    return re.sub(r"[^\w .,:;()\[\]/%+=<>'-]", " ", " ".join(text.split()), flags=re.ASCII)
 
 
 class _Names:
@@ -213,12 +213,15 @@ class _Names:
         return name
 
 
-def _body(names: _Names, program: Program, target: str) -> list[str]:
+def _body(names: _Names, program: Program, target: str, labels: Sequence[str] = ()) -> list[str]:
+    """Lines of a program; `labels` say in words what each entry of the target is."""
     lines = []
     for symbol, expr in program.lines:
         text = names.printer.text(expr)
         lines.append(f"const V {names.local(symbol)} = {text};")
-    lines += [f"{target}[{i}] = {names.printer.text(e)};" for i, e in program.results.items()]
+    for i, e in program.results.items():
+        label = f" /* {_comment(labels[i])} */" if labels else ""
+        lines.append(f"{target}[{i}] = {names.printer.text(e)};{label}")
     return lines
 
 
@@ -239,7 +242,13 @@ def _function(
     what: Program,
     more: Callable[[KernelProgram], Iterable[str]] = lambda program: (),
 ) -> CFunction:
-    lines = [*_body(_Names(program), what, target), *more(program)]
+    system = program.system
+    labels: Mapping[str, list[str]] = {
+        "f": [f"d {x.name} / dt" for x in system.states],
+        "jac": [f"d {system.states[i].name} / dt by {system.states[j].name}" for i, j in program.pattern],
+        "o": [f"{x.name} in {x.unit.text}" for x in system.outputs],
+    }
+    lines = [*_body(_Names(program), what, target, labels[target]), *more(program)]
     return CFunction(name, f"{_MOMENT}, V *restrict {target}", doc, tuple(lines))
 
 
