@@ -1,4 +1,4 @@
-"""The C text of a system's kernel, written when something first needs it."""
+"""The C texts of a system's kernels, written when something first needs them."""
 
 from __future__ import annotations
 
@@ -61,16 +61,31 @@ class KernelSource:
             return KernelText("", error.reason)
 
     @cached_property
+    def contour(self) -> KernelText:
+        """The linear kernel's."""
+        from pbpkc.compiler.contour.program import contour_program
+        from pbpkc.compiler.contour.text import contour_text
+        from pbpkc.compiler.kernel.defaults import with_defaults
+        from pbpkc.compiler.kernel.program import NoKernelForm
+
+        try:
+            return KernelText(contour_text(contour_program(with_defaults(self._analysed)), self._fingerprint))
+        except NoKernelForm as error:
+            return KernelText("", error.reason)
+
+    @cached_property
     def _program(self) -> KernelProgram:
         from pbpkc.compiler.kernel.defaults import with_defaults
         from pbpkc.compiler.kernel.program import kernel_program
 
         return kernel_program(with_defaults(self._analysed))
 
-    def __reduce__(self) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText]]]:
-        # Another process needs texts alone; it gets those that were written here, and the plain one.
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText], KernelText]]:
+        # Another process needs texts alone; it gets those that were written here, and the plain ones.
         self.rosenbrock()
-        return WrittenKernel, (dict(self._texts),)
+        return WrittenKernel, (dict(self._texts), self.contour)
 
 
 class WrittenKernel:
@@ -79,10 +94,12 @@ class WrittenKernel:
     Parameters
     ----------
     texts : mapping of tuple of int to KernelText
+    contour : KernelText
+        The linear kernel's.
     """
 
-    def __init__(self, texts: Mapping[tuple[int, ...], KernelText]) -> None:
-        self._texts = texts
+    def __init__(self, texts: Mapping[tuple[int, ...], KernelText], contour: KernelText) -> None:
+        self._texts, self.contour = texts, contour
 
     def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
         """The nonlinear kernel's, if it was written before the system was left behind."""

@@ -1,0 +1,1 @@
+"""AnalysedSystem -> C text of the linear kernel: transfer functions on a contour, over lanes of subjects."""
