@@ -62,6 +62,12 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
     help="Threads of a kernel, or processes of the reference, for a population; the result is the same for "
     "any number.",
 )
+@click.option(
+    "--resume/--fresh",
+    default=True,
+    show_default=True,
+    help="Go on from what a stopped run of the same command left in FILE.partial (a population with -o).",
+)
 @settings
 @solver(rtol=1e-8, kernels=True)
 @as_format
@@ -80,6 +86,7 @@ def command(
     population: Path | None,
     percentiles: str | None,
     workers: int,
+    resume: bool,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
     learn: tuple[str, ...],
@@ -147,6 +154,7 @@ def command(
             with_nca,
             levels,
             workers,
+            resume,
             format_,
         )
         ctx.exit(run_people(run, loaded, options, kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from pbpkc.cli.places import demand_apart, files_read
 
 if TYPE_CHECKING:
     from pbpkc.experiment.nca_table import NCATable
+    from pbpkc.experiment.people import People
     from pbpkc.jobs.loaded import LoadedModel
+    from pbpkc.jobs.people_stream import StreamedPeople
     from pbpkc.language.diagnostics import Diagnostic
     from pbpkc.solve.options import SolverOptions
 
@@ -38,6 +41,7 @@ class PeopleRun:
     nca: bool
     levels: tuple[float, ...]
     workers: int
+    resume: bool
     format: str
 
 
@@ -87,29 +91,75 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     """
     from pbpkc.cli.progress import bar
     from pbpkc.experiment.people_file import read_people
-    from pbpkc.jobs.nca import nca_of
-    from pbpkc.jobs.people_output import failures, nca_file, people_json, percentiles_json, write_people
-    from pbpkc.jobs.simulate_people import simulate_people
+    from pbpkc.jobs.people_output import partial_folder
+    from pbpkc.jobs.people_store import OtherRun, remove_partial
+    from pbpkc.jobs.people_stream import stream_people
+    from pbpkc.jobs.simulate_people import prepare_people
     from pbpkc.language.options.settings import read_times
-    from pbpkc.solve.batch_solve import WORTH_COMPILING
-    from pbpkc.solve.percentiles import percentiles_csv
 
     inputs = [run.people, *files_read(loaded.model)]
     demand_apart(outputs_of(run), inputs)
     people = read_people(run.people, loaded.model)
     at = read_times(loaded.model, run.times) if run.times is not None else None
-    with bar("simulating people") as tell:
-        found = simulate_people(
-            loaded,
-            people,
-            run.scenarios,
-            at,
-            options,
-            run.points,
-            lambda done, total: tell(done, total, ""),
-            run.workers,
-            run.states,
+    prepared = prepare_people(loaded, people, run.scenarios, at, run.points)
+    folder = None if run.output is None else partial_folder(run.output)
+    if folder is not None and not run.resume:
+        remove_partial(folder)
+    kept_people: list[StreamedPeople] = []
+    try:
+        with bar("simulating people") as tell:
+            found = stream_people(
+                loaded, prepared, options, run.states, run.workers, folder,
+                lambda done, total: tell(done, total, ""), partial(_begun, kept_people),
+            )  # fmt: skip
+        return _show(run, loaded, people, found, kept, inputs)
+    except OtherRun as other:
+        raise click.UsageError(
+            f"{other}; repeat that command to go on with it, name another output, or begin anew with --fresh"
+        ) from None
+    except KeyboardInterrupt:
+        for one in kept_people:
+            _tell_kept(one)
+        raise
+    finally:
+        for one in kept_people:
+            one.store.close()
+
+
+def _begun(kept: list[StreamedPeople], people: StreamedPeople) -> None:
+    kept.append(people)
+    if done := people.store.people:
+        click.echo(
+            f"goes on behind {done} of {len(people.runs)} runs that '{people.store.folder}' holds", err=True
         )
+
+
+def _tell_kept(people: StreamedPeople) -> None:
+    store = people.store
+    if store.folder is not None and store.finished:
+        click.echo(
+            f"{store.people} of {len(people.runs)} runs are kept in '{store.folder}'; "
+            "the same command goes on from there",
+            err=True,
+        )
+    elif store.folder is not None:
+        store.remove()
+
+
+def _show(
+    run: PeopleRun,
+    loaded: LoadedModel,
+    people: People,
+    found: StreamedPeople,
+    kept: Mapping[str, Any],
+    inputs: Sequence[str | Path],
+) -> int:
+    """Write and print what came out; gives the exit status."""
+    from pbpkc.jobs.nca import nca_of
+    from pbpkc.jobs.people_output import failures, nca_file, people_json, percentiles_json, write_people
+    from pbpkc.solve.batch_solve import WORTH_COMPILING
+    from pbpkc.solve.percentiles import percentiles_csv
+
     for one in found.solved_by:
         if one.method != "reference" or len(people) >= WORTH_COMPILING:
             click.echo(one.text, err=True)
@@ -123,7 +173,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     told = people_json(found, people, loaded.compiled, curves, run.states, kept)
     if run.output is not None:
         demand_apart([nca_file(run.output, name) for name in figures], inputs)
-        written = write_people(run.output, found, told, curves, run.states, figures)
+        written = write_people(run.output, found, told, curves, figures)
         click.echo("wrote " + ", ".join(map(str, written)), err=True)
     if run.plot is not None and curves:
         from pbpkc.report.plots import write_percentile_plot

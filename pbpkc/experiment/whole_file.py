@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def write_whole(files: Mapping[Path, str | bytes]) -> None:
+def write_whole(files: Mapping[Path, str | bytes | Path]) -> None:
     """Write files so that a reader sees the old files or the new ones, never a part of one.
 
     Parameters
     ----------
-    files : mapping of Path to str or bytes
-        Text is written as UTF-8 with the line ends it has.
+    files : mapping of Path to str, bytes or Path
+        Text is written as UTF-8 with the line ends it has; a Path is a finished file on the same disk, which
+        is renamed.
         All are written under temporary names first; only when every one is on disk are they renamed.
 
     Raises
@@ -26,9 +27,14 @@ def write_whole(files: Mapping[Path, str | bytes]) -> None:
         was to be written, not the temporary one.
     """
     written: list[tuple[str, Path]] = []
+    finished: list[tuple[Path, Path]] = []
     try:
         for path, text in files.items():
             with _named(path):
+                if isinstance(text, Path):
+                    os.chmod(text, _mode(path))
+                    finished.append((text, path))
+                    continue
                 handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
                 written.append((temporary, path))
                 with os.fdopen(handle, "wb") as file:
@@ -37,6 +43,9 @@ def write_whole(files: Mapping[Path, str | bytes]) -> None:
         for temporary, path in written:
             with _named(path):
                 os.replace(temporary, path)
+        for whole, path in finished:
+            with _named(path):
+                whole.replace(path)
     except BaseException:
         for temporary, _ in written:
             Path(temporary).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from pbpkc.experiment.nca import NCAOptions, nca, units
 from pbpkc.experiment.nca_file import volume_factor
 from pbpkc.experiment.nca_options import Route
 from pbpkc.experiment.nca_table import NCARow, NCATable
-from pbpkc.jobs.simulate import SimulatedRun, Simulation
+from pbpkc.jobs.simulate import SimulatedRun
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.expression import names_in
@@ -25,7 +26,19 @@ _OVER_FRACTION = (
 )
 
 
-def nca_of(simulation: Simulation, options: NCAOptions | None = None) -> Mapping[str, NCATable]:
+class Simulated(Protocol):
+    """Runs of a model, such as a `pbpkc.jobs.simulate.Simulation`."""
+
+    @property
+    def model(self) -> Model:
+        """What was run."""
+
+    @property
+    def runs(self) -> Sequence[SimulatedRun]:
+        """Each run."""
+
+
+def nca_of(simulation: Simulated, options: NCAOptions | None = None) -> Mapping[str, NCATable]:
     """The figures of every concentration of a simulation, by observable.
 
     The route is a bolus or an infusion when the dose goes into blood or a pool, extravascular when it goes
@@ -36,7 +49,7 @@ def nca_of(simulation: Simulation, options: NCAOptions | None = None) -> Mapping
 
     Parameters
     ----------
-    simulation : Simulation
+    simulation : Simulation, or anything else with runs
     options : NCAOptions, optional
         `route` and `infusion_duration` are set from the doses.
     """
@@ -49,7 +62,7 @@ def nca_of(simulation: Simulation, options: NCAOptions | None = None) -> Mapping
     return tables
 
 
-def _table(simulation: Simulation, observable: Observable, options: NCAOptions) -> NCATable:
+def _table(simulation: Simulated, observable: Observable, options: NCAOptions) -> NCATable:
     rows: list[NCARow] = []
     refused: list[Diagnostic] = []
     time = parse_unit("h")

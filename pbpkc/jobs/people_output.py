@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pbpkc.experiment.people import People
 from pbpkc.experiment.whole_file import write_whole
-from pbpkc.jobs.simulate import Simulation, SolvedBy
-from pbpkc.solve.output import runs_csv, versions
+from pbpkc.jobs.people_stream import StreamedPeople
+from pbpkc.jobs.simulate import SolvedBy
+from pbpkc.solve.output import versions
 from pbpkc.solve.percentiles import PercentileCurve, level_name, percentiles_csv
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 #: Version of the JSON file's own form.
 FORMAT = 1
+
+
+def partial_folder(path: Path) -> Path:
+    """FILE.partial, where a run that is not over keeps what it has."""
+    return path.with_name(f"{path.name}.partial")
 
 
 def output_files(path: Path) -> tuple[Path, Path, Path]:
@@ -33,7 +39,7 @@ def nca_file(path: Path, observable: str) -> Path:
 
 
 def people_json(
-    found: Simulation,
+    found: StreamedPeople,
     people: People,
     compiled: CompiledModel,
     curves: Sequence[PercentileCurve],
@@ -44,7 +50,7 @@ def people_json(
 
     Parameters
     ----------
-    found : Simulation
+    found : StreamedPeople
     people : People
     compiled : CompiledModel
         Tells the units.
@@ -86,7 +92,7 @@ def people_json(
             "levels": list(curves[0].levels) if curves else [],
             "observables": {name: units[name] for name in dict.fromkeys(c.observable for c in curves)},
         },
-        "runs": {"whole": len(found.runs) - len(found.failures), "failed": len(failures(found))},
+        "runs": {"whole": len(found.runs) - sum(map(len, found.failed)), "failed": len(failures(found))},
         "failures": failures(found),
     }
 
@@ -106,7 +112,7 @@ def _solved_by(one: SolvedBy) -> dict[str, Any]:
     }
 
 
-def failures(found: Simulation) -> list[dict[str, Any]]:
+def failures(found: StreamedPeople) -> list[dict[str, Any]]:
     """Who has no whole curve and why: those that could not be run, then those the solver did not finish."""
     refused = [
         {
@@ -120,37 +126,37 @@ def failures(found: Simulation) -> list[dict[str, Any]]:
     ]
     unfinished = [
         {
-            "scenario": run.scenario,
-            "id": run.id,
+            "scenario": one.cohort.scenario,
+            "id": one.cohort.ids[b],
             "code": "not-solved",
-            "reason": run.trajectory.outcome.reason,
-            "suggestion": run.trajectory.outcome.suggestion,
+            "reason": outcome.reason,
+            "suggestion": outcome.suggestion,
         }
-        for run in found.failures
+        for one, failed in zip(found.choices, found.failed, strict=True)
+        for b, outcome in failed.items()
     ]
     return [*refused, *unfinished]
 
 
 def write_people(
     path: Path,
-    found: Simulation,
+    found: StreamedPeople,
     told: Mapping[str, Any],
     curves: Sequence[PercentileCurve],
-    states: bool,
     figures: Mapping[str, NCATable],
 ) -> list[Path]:
     """Write the curves of the people, the percentiles, the figures of each person and the JSON file.
+
+    The folder of the unfinished run is gone then.
 
     Parameters
     ----------
     path : Path
         Of the curves; the others stand beside it.
-    found : Simulation
+    found : StreamedPeople
     told : mapping
         As `people_json` gives it.
     curves : sequence of PercentileCurve
-    states : bool
-        Add a column for every state.
     figures : mapping of observable to NCATable
 
     Returns
@@ -165,13 +171,14 @@ def write_people(
     """
     unit = found.model.time_unit
     table, beside, percentiles = output_files(path)
-    files: dict[Path, str | bytes] = {
-        table: runs_csv(found.runs, unit, states),
+    files: dict[Path, str | bytes | Path] = {
+        table: found.store.rows,
         beside: json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         percentiles: percentiles_csv(curves, unit),
         **{nca_file(path, name): figure.to_csv() for name, figure in figures.items()},
     }
     write_whole(files)
+    found.store.remove()
     return list(files)
 
 

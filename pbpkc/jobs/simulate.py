@@ -318,15 +318,20 @@ def not_numbers(run: SimulatedRun, unit: Unit) -> Iterator[Diagnostic]:
     for name, curve in zip(found.observable_names, found.observables.T, strict=True):
         wrong = ~np.isfinite(curve)
         if wrong.any():
-            first = found.time[int(np.argmax(wrong))] / float(unit.factor)
             where = f"{run.scenario} {run.id}".strip()
-            yield Diagnostic(
-                "not-a-number",
-                f"'{name}' of '{where}' is no number at {int(wrong.sum())} of {len(curve)} times, "
-                f"first at {first:.4g} {unit}",
-                help="look for a division by zero, or the logarithm of what is not positive",
-                severity="warning",
-            )
+            first = float(found.time[int(np.argmax(wrong))])
+            yield hole(name, where, int(wrong.sum()), len(curve), first, unit)
+
+
+def hole(name: str, where: str, count: int, of: int, first: float, unit: Unit) -> Diagnostic:
+    """An observable that has no value at some times, the first of them `first` (h)."""
+    return Diagnostic(
+        "not-a-number",
+        f"'{name}' of '{where}' is no number at {count} of {of} times, "
+        f"first at {first / float(unit.factor):.4g} {unit}",
+        help="look for a division by zero, or the logarithm of what is not positive",
+        severity="warning",
+    )
 
 
 def named(compiled: CompiledModel, p: Array) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,9 @@ from pbpkc.language.units import Unit
 from pbpkc.solve.output import Run
 
 Array = NDArray[np.float64]
+
+#: Numbers that are sorted at once: 32 MB.
+MOST_NUMBERS = 4_000_000
 
 #: The levels where none are said, in %.
 LEVELS = (5.0, 25.0, 50.0, 75.0, 95.0)
@@ -90,6 +93,53 @@ def percentile_curves(runs: Sequence[Run], levels: Sequence[float] = LEVELS) -> 
             table = np.stack([one.observables[:, place] for one in whole])
             found.append(_curve(scenario, name, chosen, time, table))
     return tuple(found)
+
+
+def percentiles_of_table(
+    scenario: str,
+    names: Sequence[str],
+    levels: Sequence[float],
+    time: Array,
+    table: Callable[[int, int], Array],
+    among: NDArray[np.bool_],
+) -> tuple[PercentileCurve, ...]:
+    """Percentiles of every observable of a scenario, a few times at once.
+
+    Parameters
+    ----------
+    scenario : str
+    names : sequence of str
+        Observables, shape (O,).
+    levels : sequence of float
+        In %, rising.
+    time : ndarray, shape (T,), h
+    table : callable (first, end)
+        The numbers at the times from `first` to `end`, shape (end - first, O, B).
+    among : ndarray of bool, shape (B,)
+        Whose numbers count.
+    """
+    chosen = checked_levels(levels)
+    if not among.any():
+        return ()
+    everyone = bool(among.all())
+    values = np.full((len(names), time.size, len(chosen)), math.nan)
+    count = np.zeros((len(names), time.size), dtype=np.int64)
+    at_once = max(1, MOST_NUMBERS // (len(names) * len(among)))
+    for first in range(0, time.size, at_once):
+        part = table(first, min(first + at_once, time.size))
+        part = part if everyone else part[:, :, among]
+        there = np.isfinite(part)
+        count[:, first : first + at_once] = there.sum(axis=2).T
+        if there.all():
+            found = np.percentile(part, chosen, axis=2)
+            values[:, first : first + at_once] = found.transpose(2, 1, 0)
+            continue
+        for i, o in np.ndindex(part.shape[:2]):
+            if there[i, o].any():
+                values[o, first + i] = np.percentile(part[i, o, there[i, o]], chosen)
+    return tuple(
+        PercentileCurve(scenario, name, chosen, time, count[o], values[o]) for o, name in enumerate(names)
+    )
 
 
 def _curve(scenario: str, name: str, levels: tuple[float, ...], time: Array, table: Array) -> PercentileCurve:

@@ -1,0 +1,206 @@
+"""Populations in parts: the same bytes as all at once, on from where a run was stopped, in little memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_case import TINY, call, write
+
+import pbpkc.jobs.people_parts as people_parts
+import pbpkc.jobs.people_store as people_store
+from pbpkc.jobs.loaded import load
+from pbpkc.jobs.nca import nca_of
+from pbpkc.jobs.people_parts import Part
+from pbpkc.jobs.people_store import PeopleStore
+from pbpkc.solve.output import runs_csv
+from pbpkc.solve.percentiles import percentiles_csv
+
+#: The second state has no end where r is large, and its logarithm none where it is small.
+HARD = """\
+pbpk 1
+model hard
+param r = 0.1 [1/h]
+state x = 1
+ode x = r * x^2
+observe level = x in [1]
+observe logarithm = ln(1.5 - x) in [1]
+scenario whole { run 3 [h] }
+scenario short { run 1 [h] }
+"""
+
+
+def _crowd(folder: Path, count: int, name: str = "people.csv") -> Path:
+    draw = np.random.default_rng(4)
+    rows = [f"p{i},{x!r},{y!r}" for i, (x, y) in enumerate(np.exp(draw.normal(0, 0.1, (count, 2))).tolist())]
+    rows = [f"{a},{70 * float(b)!r},{0.1 * float(c)!r}" for a, b, c in (row.split(",") for row in rows)]
+    write(folder, json.dumps({"columns": {"BW": "kg", "k": "1/h"}}), f"{name}.json")
+    return write(folder, "\n".join(["id,BW,k", *rows]) + "\n", name)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven people in a part."""
+    monkeypatch.setattr(people_parts, "TOGETHER", 7)
+    monkeypatch.setattr(people_parts, "TOGETHER_SLOW", 7)
+
+
+def _stop_before(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    """Ctrl-C where a part is to be kept."""
+    add, count = PeopleStore.add, iter(range(100))
+
+    def stopped(self: PeopleStore, one: Part) -> None:
+        if next(count) == part:
+            raise KeyboardInterrupt
+        add(self, one)
+
+    monkeypatch.setattr(PeopleStore, "add", stopped)
+
+
+def _files(folder: Path, out: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name.startswith(out.name)}
+
+
+@pytest.mark.parametrize("options", [(), ("--solver", "reference"), ("--states",)])
+def test_parts_give_the_bytes_of_all_at_once(
+    tmp_path: Path, small_parts: None, options: tuple[str, ...]
+) -> None:
+    """Rows, percentiles and figures are those of the runs that Python gives."""
+    spec, file, out = write(tmp_path, TINY), _crowd(tmp_path, 30), tmp_path / "out.csv"
+    ran = call("simulate", spec, "--population", file, "--points", "9", "--nca", "-o", out, *options)
+    assert ran.code == 0, ran.err
+    assert not (tmp_path / "out.csv.partial").exists()
+    model = load(spec)
+    solver = "reference" if "reference" in options else "auto"
+    found = model.simulate(times=np.linspace(0, 12, 9), population=file, solver=solver)
+    hour = model.model.time_unit
+    assert out.read_text() == runs_csv(found.runs, hour, "--states" in options)
+    assert (tmp_path / "out.csv.percentiles.csv").read_text() == percentiles_csv(found.percentiles(), hour)
+    assert (tmp_path / "out.csv.nca.Cp.csv").read_text() == nca_of(found)["Cp"].to_csv()
+    used = json.loads((tmp_path / "out.csv.json").read_text())["solver"]["scenarios"]
+    assert list(used) == ["one", "light", "slow"]
+    if solver == "reference":
+        assert used["one"]["reason"] == "the method reference was asked for"
+    elif used["one"]["method"] == "kernel":
+        assert used["one"]["verified"]["ids"] == ["p0", "p14", "p29"]
+        assert used["one"]["verified"]["worst_difference_in_rtol"] < 30.0
+        assert "one: the people are solved by the kernel" in ran.err
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the last line and the last rows are cut short."""
+    spec, file, out = write(tmp_path, TINY), _crowd(tmp_path, 30), tmp_path / "out.csv"
+    command = ["simulate", spec, "-s", "one", "-s", "slow", "--population", file, "--points", "9", "-o", out]
+    assert call(*command).code == 0
+    whole = _files(tmp_path, out)
+    for path in whole:
+        (tmp_path / path).unlink()
+    folder = tmp_path / "out.csv.partial"
+    for part in (3, 2):
+        with monkeypatch.context() as patch:
+            _stop_before(patch, part)
+            ran = call(*command)
+        assert ran.code == 130
+        assert "runs are kept in" in ran.err
+        assert not out.exists()
+    with (folder / "finished.jsonl").open("a") as journal:
+        journal.write("[0, 35, 7")
+    with (folder / "rows.csv").open("a") as rows:
+        rows.write("one,p30,0.0,1")
+    seen: list[int] = []
+    add = PeopleStore.add
+    monkeypatch.setattr(PeopleStore, "add", lambda self, part: (seen.append(part.first), add(self, part))[1])
+    ran = call(*command)
+    assert ran.code == 0
+    # 30 people of the first scenario in five parts, then those of the second.
+    assert f"goes on behind 30 of 60 runs that '{folder}' holds" in ran.err
+    assert seen == [0, 7, 14, 21, 28]
+    assert _files(tmp_path, out) == whole
+    assert not folder.exists()
+
+
+def test_the_beginning_of_another_run_is_left_alone(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other options are refused with what to do; --fresh begins anew; foreign files stay."""
+    spec, file, out = write(tmp_path, TINY), _crowd(tmp_path, 30), tmp_path / "out.csv"
+    command = ["simulate", spec, "-s", "one", "--population", file, "--points", "9", "-o", out]
+    with monkeypatch.context() as patch:
+        _stop_before(patch, 2)
+        assert call(*command).code == 130
+    folder = tmp_path / "out.csv.partial"
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    ran = call(*command, "--rtol", "1e-7")
+    assert ran.code == 2
+    assert "holds 14 finished runs of a command with other options or inputs" in " ".join(ran.err.split())
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    (folder / "mine.txt").write_text("a note")
+    ran = call(*command, "--rtol", "1e-7", "--fresh")
+    assert ran.code == 2
+    assert "holds files that no stopped run left there" in " ".join(ran.err.split())
+    assert [p.name for p in folder.iterdir()] == ["mine.txt"]
+    (folder / "mine.txt").unlink()
+    assert call(*command, "--rtol", "1e-7", "--fresh").code == 0
+    assert not folder.exists()
+
+
+def test_a_run_that_is_stopped_at_once_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No part is finished, so there is nothing to go on from."""
+    spec, file, out = write(tmp_path, TINY), _crowd(tmp_path, 5), tmp_path / "out.csv"
+    _stop_before(monkeypatch, 0)
+    assert call("simulate", spec, "--population", file, "-o", out).code == 130
+    assert not list(tmp_path.glob("out.csv*"))
+
+
+def test_failures_and_missing_numbers_are_told_in_parts_as_at_once(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who fails is no part of the percentiles, wherever the numbers are kept."""
+    spec = write(tmp_path, HARD)
+    write(tmp_path, json.dumps({"columns": {"r": "1/h"}}), "people.csv.json")
+    rates = [0.05 + 0.03 * i for i in range(30)]
+    rows = [f"{i},{r!r}" for i, r in enumerate(rates)]
+    file = write(tmp_path, "\n".join(["id,r", *rows]) + "\n", "people.csv")
+    options = ["simulate", spec, "--population", file, "--points", "7"]
+    ran = call(*options, "-o", tmp_path / "out.csv")
+    assert ran.code == 4
+    failed = [str(i) for i, r in enumerate(rates) if 1 / r < 3]
+    told = json.loads((tmp_path / "out.csv.json").read_text())
+    assert [(one["scenario"], one["id"]) for one in told["failures"]] == [("whole", id) for id in failed]
+    assert told["runs"] == {"whole": 60 - len(failed), "failed": len(failed)}
+    assert "'logarithm' of 'short " in ran.err
+    found = load(spec).simulate(population=file, times=None)
+    assert {run.id for run in found.failures} == set(failed)
+    found = load(spec).simulate("whole", population=file, times=np.linspace(0, 3, 7))
+    text = (tmp_path / "out.csv.percentiles.csv").read_text()
+    expected = percentiles_csv(found.percentiles(), found.model.time_unit).split("\n", 1)[1]
+    assert expected in text
+    monkeypatch.setattr(people_store, "MOST_IN_MEMORY", 0)
+    assert call(*options).out == text
+
+
+@pytest.mark.long
+def test_ten_million_rows_need_less_than_two_gigabytes(tmp_path: Path) -> None:
+    """Of a process of its own, with the rows on disk and percentiles of all."""
+    spec, file = write(tmp_path, TINY), _crowd(tmp_path, 50_000)
+    code = (
+        "import resource, sys\nfrom pbpkc.cli import main\nsys.argv = ['pbpkc', *sys.argv[1:]]\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert stop.code == 0, stop.code\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    arguments = ["simulate", spec, "-s", "one", "--population", file, "--points", "200", "--workers", "2"]
+    out = tmp_path / "out.csv"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "-o", str(out)], capture_output=True, check=True
+    )
+    with out.open("rb") as rows:
+        assert sum(1 for _ in rows) == 10_000_001
+    assert int(ran.stdout.split()[-1]) * 1024 < 2e9
