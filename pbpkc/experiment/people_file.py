@@ -6,11 +6,13 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pbpkc.experiment.csv_table import (
     Cell,
@@ -25,7 +27,10 @@ from pbpkc.experiment.people import People, beside_of, units_by_column
 from pbpkc.language.diagnostics import Diagnostic, Label, SpecError, similar
 from pbpkc.language.model import Model
 from pbpkc.language.scenario.populations import VARIABLE
+from pbpkc.language.source import SourceFile
 from pbpkc.language.units import Unit, UnitError, canonical_text, parse_unit
+
+Array = NDArray[np.float64]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -53,7 +58,9 @@ def read_people(path: str | Path, model: Model) -> People:
     """
     path = Path(path)
     content = _bytes(path)
-    table = read_table(decode(content, str(path)))
+    source = decode(content, str(path))
+    plain = _plain(source.text)
+    table = read_table(source if plain is None else SourceFile(source.name, plain.head))
     told = _beside(path, table, model)
     problems: list[Diagnostic] = []
     missing = require_column(table, "id", "a header")
@@ -73,7 +80,54 @@ def read_people(path: str | Path, model: Model) -> People:
                 help="add a column of a covariate or a parameter",
             )
         )
+    if plain is not None:
+        ids, values = plain.ids, plain.values
+    else:
+        ids, values, wrong = _people(table, places)
+        problems += wrong
+    if problems:
+        raise SpecError(cap(problems))
+    provenance = {key: value for key, value in told.items() if key not in ("format", "columns")}
+    provenance["sha256"] = hashlib.sha256(content).hexdigest()
+    names = tuple(table.names[place] for place in places)
+    return People(ids, names, tuple(units), values, provenance, str(path))
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """People of a text in which nothing is out of the ordinary: `head` is its first two lines."""
+
+    head: str
+    ids: tuple[str, ...]
+    values: Array
+
+
+def _plain(text: str) -> _Plain | None:
+    """The people of a text without quotes, comments and blanks, and with nothing wrong in it; else None.
+
+    Cells that know their place take most of the time of a large file and are of use only for messages.
+    """
+    if any(sign in text for sign in '"# \t'):
+        return None
+    lines = text.rstrip("\n").split("\n")
+    names = lines[0].split(",")
+    rows = [line.split(",") for line in lines[1:]]
+    if names.count("id") != 1 or not rows or any(len(row) != len(names) for row in rows):
+        return None
+    place = names.index("id")
+    ids = tuple(row.pop(place) for row in rows)
+    if len(set(ids)) != len(ids) or any(not id or id[0] in "=+-@" for id in ids):
+        return None
+    if not all(_NUMBER.fullmatch(cell) for row in rows for cell in row):
+        return None
+    values = np.array([list(map(float, row)) for row in rows])
+    return _Plain("\n".join(lines[:2]) + "\n", ids, values) if np.isfinite(values).all() else None
+
+
+def _people(table: Table, places: Sequence[int]) -> tuple[tuple[str, ...], Array, list[Diagnostic]]:
+    """Ids, numbers of the columns at `places`, and what is wrong with them."""
     id_place = table.names.index("id")
+    problems: list[Diagnostic] = []
     ids: dict[str, Cell] = {}
     rows: list[list[float]] = []
     for cells in table.rows:
@@ -85,12 +139,7 @@ def read_people(path: str | Path, model: Model) -> People:
                 problems.append(_no_number(cells[place], cells[id_place].text, table.names[place]))
             row.append(math.nan if value is None else value)
         rows.append(row)
-    if problems:
-        raise SpecError(cap(problems))
-    provenance = {key: value for key, value in told.items() if key not in ("format", "columns")}
-    provenance["sha256"] = hashlib.sha256(content).hexdigest()
-    names = tuple(table.names[place] for place in places)
-    return People(tuple(ids), names, tuple(units), np.array(rows), provenance, str(path))
+    return tuple(ids), np.array(rows), problems
 
 
 def _bytes(path: Path) -> bytes:

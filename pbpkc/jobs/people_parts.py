@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,21 +101,38 @@ class Part:
         return [self.first + b for b in self.batch.record.retried]
 
 
-def choice(cohort: Cohort, how: Solving) -> Choice:
-    """How the people of a scenario are solved, and how well that agrees with the reference."""
+def first_choice(cohort: Cohort, how: Solving) -> Choice:
+    """What solves the people of a scenario, before that is verified."""
     asked = how.options.method
     if asked not in ("auto", "kernel"):
         record = BatchRecord("reference", f"the method {asked} was asked for", None, (), 0.0)
         return Choice(cohort, how.options, record, _size(cohort, how.states, TOGETHER_SLOW))
     if asked == "auto" and how.runs < WORTH_COMPILING:
         record = BatchRecord("reference", TOO_FEW, None, (), 0.0)
-        return Choice(cohort, replace(how.options, method="reference"), record, TOGETHER_SLOW)
-    chosen = sample_of(len(cohort), len(cohort))
-    some = subjects(cohort, np.array(chosen), how)
+        options = replace(how.options, method="reference")
+        return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER_SLOW))
+    some = subjects(cohort, np.array(_sample(cohort)[:1]), how)
+    return _of_record(cohort, how, solve_batch(replace(some, states=False, checked=())).record)
+
+
+def verified(one: Choice, how: Solving) -> Choice:
+    """A choice after some people were solved by the reference too, or by it alone where they differ."""
+    if one.record.method == "reference":
+        return one
+    chosen = _sample(one.cohort)
+    some = subjects(one.cohort, np.array(chosen), replace(how, options=one.options))
     record = solve_batch(replace(some, states=False, checked=tuple(range(len(chosen))))).record
     if record.verification is not None:
         who = tuple(chosen[i] for i in record.verification.subjects)
         record = replace(record, verification=replace(record.verification, subjects=who))
+    return _of_record(one.cohort, how, record)
+
+
+def _sample(cohort: Cohort) -> tuple[int, ...]:
+    return sample_of(len(cohort), len(cohort))
+
+
+def _of_record(cohort: Cohort, how: Solving, record: BatchRecord) -> Choice:
     if record.method == "reference":
         options = replace(how.options, method="reference")
         return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER_SLOW))
@@ -125,6 +144,10 @@ def _size(cohort: Cohort, states: bool, most: int) -> int:
     return max(1, min(most, MOST_NUMBERS // max(1, cohort.times.size * columns)))
 
 
+#: Gives how many parts are known, and what takes each further one.
+Begin = Callable[[tuple[Choice, ...]], tuple[int, Callable[[Part], None]]]
+
+
 def subjects(cohort: Cohort, chosen: Places, how: Solving) -> Subjects:
     """Some people of a cohort, to be solved."""
     shared = len(cohort.plans) == 1
@@ -133,6 +156,74 @@ def subjects(cohort: Cohort, chosen: Places, how: Solving) -> Subjects:
     return Subjects(
         cohort.compiled, cohort.p[chosen], plans, plan_of, how.options, how.states, how.workers, of=how.runs
     )
+
+
+def solve_people(
+    cohorts: Sequence[Cohort], how: Solving, begin: Begin, progress: Progress | None = None
+) -> tuple[Choice, ...]:
+    """Solve everyone, part after part, while a sample is solved by the reference to verify a kernel.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+    how : Solving
+    begin : callable (choices)
+        Gives how many parts at the beginning are known already, and what takes each further part. Called once
+        more where a kernel does not stand its verification: then the reference solves everyone anew.
+    progress : callable, optional
+
+    Returns
+    -------
+    tuple of Choice
+        How each cohort was solved, with the verification.
+    """
+    choices = tuple(first_choice(one, how) for one in cohorts)
+    while True:
+        skip, take = begin(choices)
+        check = _Beside(partial(_all_verified, choices, how))
+        for part in solved(choices, how, skip, progress):
+            take(part)
+            if check.found is not None and not _alike(check.found, choices):
+                break
+        found = check.result()
+        if _alike(found, choices):
+            return found
+        choices = found
+
+
+def _all_verified(choices: Sequence[Choice], how: Solving) -> tuple[Choice, ...]:
+    return tuple(verified(one, how) for one in choices)
+
+
+def _alike(some: Sequence[Choice], others: Sequence[Choice]) -> bool:
+    """Whether they lead to the same numbers."""
+    return all(a.record.method == b.record.method for a, b in zip(some, others, strict=True))
+
+
+class _Beside(threading.Thread):
+    """Work beside this thread; when this one ends early, such as by Ctrl-C, nobody waits for it."""
+
+    def __init__(self, work: Callable[[], tuple[Choice, ...]]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.found: tuple[Choice, ...] | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Do it."""
+        try:
+            self.found = self._work()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> tuple[Choice, ...]:
+        """What was found, waited for; or raised there."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        assert self.found is not None
+        return self.found
 
 
 def solved(

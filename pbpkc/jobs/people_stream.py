@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from pbpkc.jobs.people_parts import Choice, Solving, choice, solved
+from pbpkc.jobs.people_parts import Choice, Part, Solving, solve_people
 from pbpkc.jobs.people_store import PeopleStore
 from pbpkc.jobs.simulate import NotRun, SimulatedRun, SolvedBy, hole
 from pbpkc.jobs.simulate_people import PreparedPeople
@@ -169,17 +169,26 @@ def stream_people(
     """
     cohorts = prepared.cohorts
     how = Solving(options, states, workers, sum(len(one) for one in cohorts))
-    choices = tuple(choice(one, how) for one in cohorts)
-    key = _key(loaded, choices, how)
-    store = PeopleStore(cohorts, float(loaded.model.time_unit.factor), states, folder, key)
-    people = StreamedPeople(
-        loaded.model, choices, options, loaded.generated.fingerprint, store, prepared.refused, prepared.notes
-    )
-    if begun is not None:
-        begun(people)
-    for part in solved(choices, how, skip=len(store.finished), progress=hear):
-        store.add(part)
-    return people
+    unit = float(loaded.model.time_unit.factor)
+    kept: list[StreamedPeople] = []
+
+    def begin(choices: tuple[Choice, ...]) -> tuple[int, Callable[[Part], None]]:
+        if kept:  # a kernel is not believed: nothing of it stays
+            kept[-1].store.remove()
+            kept[-1].store.close()
+        store = PeopleStore(cohorts, unit, states, folder, _key(loaded, choices, how))
+        kept.append(
+            StreamedPeople(
+                loaded.model, choices, options, loaded.generated.fingerprint, store, prepared.refused,
+                prepared.notes,
+            )
+        )  # fmt: skip
+        if begun is not None:
+            begun(kept[-1])
+        return len(store.finished), store.add
+
+    choices = solve_people(cohorts, how, begin, hear)
+    return replace(kept[-1], choices=choices)
 
 
 def _key(loaded: Spec, choices: Sequence[Choice], how: Solving) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pbpkc.experiment.people import People
 from pbpkc.experiment.scenario import DEFAULT_SAMPLES, find_scenario, sampling_times
 from pbpkc.jobs.cohort import Cohort, cohort
-from pbpkc.jobs.people_parts import Part, Solving, choice, solved
+from pbpkc.jobs.people_parts import Choice, Part, Solving, solve_people
 from pbpkc.jobs.simulate import (
     NotRun,
     SimulatedRun,
@@ -81,18 +81,25 @@ def simulate_people(
         raise ValueError(f"workers is {workers!r}; accepted is 1 or more")
     prepared = prepare_people(loaded, people, scenarios, times, samples)
     how = Solving(options, states, workers, sum(len(one) for one in prepared.cohorts))
-    choices = [choice(one, how) for one in prepared.cohorts]
     runs: list[SimulatedRun] = []
-    retried: dict[str, list[int]] = {one.scenario: [] for one in prepared.cohorts}
-    for part in solved(choices, how, progress=progress):
-        runs += runs_of(part)
-        retried[part.cohort.scenario] += part.retried
+    retried: dict[str, list[int]] = {}
+
+    def take(part: Part) -> None:
+        runs.extend(runs_of(part))
+        retried.setdefault(part.cohort.scenario, []).extend(part.retried)
+
+    def begin(choices: tuple[Choice, ...]) -> tuple[int, Callable[[Part], None]]:
+        runs.clear()
+        retried.clear()
+        return 0, take
+
+    choices = solve_people(prepared.cohorts, how, begin, progress)
     notes = [*prepared.notes]
     for run in runs:
         notes.extend(not_numbers(run, loaded.model.time_unit))
     return Simulation(
         loaded.model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes), prepared.refused,
-        tuple(one.solved_by(retried[one.cohort.scenario]) for one in choices),
+        tuple(one.solved_by(retried.get(one.cohort.scenario, ())) for one in choices),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,9 @@ CHECKED_FACTOR, CHECKED_FLOOR = 30.0, 1e-6
 #: The reference that a kernel is compared with is solved this much tighter.
 TIGHTER = 0.1
 
+
+#: ODEPACK keeps its state in one place for all threads.
+_ONE_AT_A_TIME = threading.Lock()
 
 #: Subjects that one process is given at a time.
 _CHUNK = 16
@@ -231,12 +235,14 @@ def _by_reference(subjects: Subjects, reason: str, began: float) -> Batch:
 def _alone(
     compiled: CompiledModel, options: SolverOptions, subjects: Sequence[tuple[Array, Plan]]
 ) -> list[Trajectory]:
-    return [
-        simulate(compiled, p, x.regimen, x.times, options, order=x.order)
-        if np.all(np.isfinite(p))
-        else _impossible(compiled, p, x, options)
-        for p, x in subjects
-    ]
+    found = []
+    for p, x in subjects:
+        if np.all(np.isfinite(p)):
+            with _ONE_AT_A_TIME:
+                found.append(simulate(compiled, p, x.regimen, x.times, options, order=x.order))
+        else:
+            found.append(_impossible(compiled, p, x, options))
+    return found
 
 
 def _impossible(compiled: CompiledModel, p: Array, plan: Plan, options: SolverOptions) -> Trajectory:

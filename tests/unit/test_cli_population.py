@@ -138,3 +138,21 @@ def test_other_units_of_the_same_kind_are_converted(tmp_path: Path) -> None:
     assert found.ids == ("me",)
     columns = {name: column.tolist() for name, column in found.columns().items()}
     assert columns == {"k": [pytest.approx(0.6)], "BW": [pytest.approx(70.0)]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BW,id,k\n70,a,0.1\n80.5,b,2e-1\n",
+        "BW,id,k\n70, a ,0.1\n80.5,b,2e-1\n",
+        '# people\nBW,id,k\n70,"a",0.1\n\n80.5,b,2e-1,\n',
+    ],
+)
+def test_a_file_is_read_the_same_in_haste_and_with_care(tmp_path: Path, text: str) -> None:
+    """Quotes, blanks and comments make no difference to the numbers."""
+    model = pbpkc.load(write(tmp_path, CROWD)).model
+    path = write(tmp_path, text, "people.csv")
+    write(tmp_path, '{"columns": {"BW": "kg", "k": "1/h"}}', "people.csv.json")
+    found = read_people(path, model)
+    assert (found.ids, found.names) == (("a", "b"), ("BW", "k"))
+    assert found.values.tolist() == [[70.0, 0.1], [80.5, 0.2]]

@@ -13,6 +13,7 @@ from cli_case import TINY, call, write
 
 import pbpkc.jobs.people_parts as people_parts
 import pbpkc.jobs.people_store as people_store
+import pbpkc.solve.batch_solve as batch_solve
 from pbpkc.jobs.loaded import load
 from pbpkc.jobs.nca import nca_of
 from pbpkc.jobs.people_parts import Part
@@ -28,7 +29,7 @@ param r = 0.1 [1/h]
 state x = 1
 ode x = r * x^2
 observe level = x in [1]
-observe logarithm = ln(1.5 - x) in [1]
+observe logarithm = ln(1.3 - x) in [1]
 scenario whole { run 3 [h] }
 scenario short { run 1 [h] }
 """
@@ -166,7 +167,7 @@ def test_failures_and_missing_numbers_are_told_in_parts_as_at_once(
     """Who fails is no part of the percentiles, wherever the numbers are kept."""
     spec = write(tmp_path, HARD)
     write(tmp_path, json.dumps({"columns": {"r": "1/h"}}), "people.csv.json")
-    rates = [0.05 + 0.03 * i for i in range(30)]
+    rates = [0.05 + 0.009 * i for i in range(26)] + [0.5, 0.6, 0.1, 0.2]  # with 0.5 and 0.6 x has no end
     rows = [f"{i},{r!r}" for i, r in enumerate(rates)]
     file = write(tmp_path, "\n".join(["id,r", *rows]) + "\n", "people.csv")
     options = ["simulate", spec, "--population", file, "--points", "7"]
@@ -176,15 +177,35 @@ def test_failures_and_missing_numbers_are_told_in_parts_as_at_once(
     told = json.loads((tmp_path / "out.csv.json").read_text())
     assert [(one["scenario"], one["id"]) for one in told["failures"]] == [("whole", id) for id in failed]
     assert told["runs"] == {"whole": 60 - len(failed), "failed": len(failed)}
-    assert "'logarithm' of 'short " in ran.err
-    found = load(spec).simulate(population=file, times=None)
-    assert {run.id for run in found.failures} == set(failed)
+    assert "'logarithm' of 'whole " in ran.err
     found = load(spec).simulate("whole", population=file, times=np.linspace(0, 3, 7))
     text = (tmp_path / "out.csv.percentiles.csv").read_text()
+    assert [run.id for run in found.failures] == failed
     expected = percentiles_csv(found.percentiles(), found.model.time_unit).split("\n", 1)[1]
     assert expected in text
     monkeypatch.setattr(people_store, "MOST_IN_MEMORY", 0)
     assert call(*options).out == text
+
+
+def test_a_kernel_that_is_not_believed_leaves_nothing(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everyone is solved by the reference then, those too whom the kernel had solved."""
+    spec, file = write(tmp_path, TINY), _crowd(tmp_path, 30)
+    command = ["simulate", spec, "-s", "one", "--population", file, "--points", "9", "-o"]
+    assert call(*command, tmp_path / "slow.csv", "--solver", "reference").code == 0
+    assert call(*command, tmp_path / "fast.csv").code == 0
+    used = json.loads((tmp_path / "fast.csv.json").read_text())["solver"]["scenarios"]["one"]
+    if used["method"] == "reference":
+        pytest.skip(used["reason"])
+    monkeypatch.setattr(batch_solve, "CHECKED_FACTOR", 1e-9)
+    assert call(*command, tmp_path / "out.csv").code == 0
+    used = json.loads((tmp_path / "out.csv.json").read_text())["solver"]["scenarios"]["one"]
+    assert used["method"] == "reference"
+    assert "differs from the reference" in used["reason"]
+    assert used["verified"]["worst_difference_in_rtol"] > 0.0
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "slow.csv").read_bytes()
+    assert (tmp_path / "out.csv").read_bytes() != (tmp_path / "fast.csv").read_bytes()
 
 
 @pytest.mark.long
