@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from pbpkc.solve.contour_plan import ContourPlan, plan
 from pbpkc.solve.kernel import AT_ONCE, KernelRuns
 from pbpkc.solve.linear_exact import exact_states
 from pbpkc.solve.linear_matrices import input_kinds, matrices, sector_of
-from pbpkc.solve.linear_stretches import AT_START, OFFSET, Stretch, stretches
+from pbpkc.solve.linear_stretches import AT_START, OFFSET, RunGroup, run_groups
 from pbpkc.solve.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ GOOD, NOT_PROVED, NOT_AGREED, NO_VALUE = 0, 1, 2, 3
 
 #: The fields of the C structure `Contour`, in its order.
 _FIELDS: tuple[tuple[str, Any], ...] = (
-    ("p", _DOUBLES), ("u", _DOUBLES), ("start", _DOUBLES), ("carried", _DOUBLES), ("member", _INTEGERS),
+    ("p", _DOUBLES), ("run", _INTEGERS), ("u", _DOUBLES), ("scale", _DOUBLES), ("start", _DOUBLES),
+    ("carried", _DOUBLES), ("member", _INTEGERS),
     ("shift", ctypes.c_double), ("nodes", ctypes.c_int64), ("z", _DOUBLES), ("columns", ctypes.c_int64),
     ("column", _INTEGERS), ("samples", ctypes.c_int64), ("checks", ctypes.c_int64), ("matrix", _DOUBLES),
     ("used", _INTEGERS), ("size", _DOUBLES), ("allowed", ctypes.c_double), ("whole", ctypes.c_int64),
@@ -148,6 +149,7 @@ class LinearKernel:
         self.proved_sectors = tuple(_sector_of_circuit(m) for m in circuits)
         self.sectors = tuple(min(self._own_sector(), s) for s in self.proved_sectors)
         self._plans: dict[Any, ContourPlan] = {}
+        self._groups: tuple[RunGroup, ...] = ()
         self._of: Schedule | None = None
 
     def solve(
@@ -204,21 +206,27 @@ class LinearKernel:
             way=np.full(count, NARROW, dtype=np.int64),
         )
         done = 0
-        for run in np.unique(which).tolist():
-            members = np.flatnonzero(which == run)
-            parts = stretches(schedule, run, self.kinds, self.states)
+        for group in self._groups_of(schedule):
+            members = np.flatnonzero(np.isin(which, group.runs))
             for first in range(0, len(members), AT_ONCE * threads):
                 part = members[first : first + AT_ONCE * threads]
+                done += len(part)
                 for way in self._ways(kept):
                     if part.size:
-                        job = _Job(self, runs, part, p, y0, schedule, run, parts, rtol, way, threads)
+                        job = _Job(self, runs, part, p, y0, schedule, which, group, rtol, way, threads)
                         part = job.follow(kept, observables)
-                if part.size:
-                    self._exactly(runs, part, p, y0, schedule, run, rtol)
-                done = min(count, done + AT_ONCE * threads)
+                for run in np.unique(which[part]).tolist():
+                    self._exactly(runs, part[which[part] == run], p, y0, schedule, run, rtol)
                 if progress is not None:
                     progress(done, count)
         return runs if states or not kept else replace(runs, states=None)
+
+    def _groups_of(self, schedule: Schedule) -> tuple[RunGroup, ...]:
+        """The runs of a schedule by form; kept, with their plans, while the same schedule is used again."""
+        if self._of is not schedule:
+            self._plans, self._of = {}, schedule
+            self._groups = run_groups(schedule, self.kinds, self.states)
+        return self._groups
 
     def _ways(self, whole: bool) -> tuple[int, ...]:
         narrow = self.sectors[whole] < self.proved_sectors[whole]
@@ -269,20 +277,18 @@ class LinearKernel:
         return found
 
     def plan_of(
-        self, stretch: Stretch, schedule: Schedule, part: tuple[int, int], absent: tuple[int, ...], way: int,
-        whole: bool, at_end: bool, rtol: float,
+        self, group: RunGroup, number: int, absent: tuple[int, ...], way: int, whole: bool, at_end: bool,
+        rtol: float,
     ) -> ContourPlan:  # fmt: skip
-        """The plan of a stretch; kept while the same schedule is used again."""
-        if self._of is not schedule:
-            self._plans, self._of = {}, schedule
-        full = (*part, absent, way, whole, at_end, rtol)
-        if full not in self._plans:
+        """The plan of a stretch."""
+        key = (int(group.runs[0]), number, absent, way, whole, at_end, rtol)
+        if key not in self._plans:
             sectors = self.sectors if way == NARROW else self.proved_sectors
-            self._plans[full] = plan(
-                stretch, sectors[whole], max(ERROR_SHARES[whole] * rtol, SMALLEST_ERROR),
+            self._plans[key] = plan(
+                group.form[number], sectors[whole], max(ERROR_SHARES[whole] * rtol, SMALLEST_ERROR),
                 self.states if whole else self.seen, self.block, absent, checked=way == NARROW, at_end=at_end,
             )  # fmt: skip
-        return self._plans[full]
+        return self._plans[key]
 
     def call(self, plan: ContourPlan, threads: int, members: Places, whole: bool,
              arrays: Mapping[str, NDArray[Any]]) -> None:  # fmt: skip
@@ -334,14 +340,14 @@ class LinearKernel:
 
 
 class _Job:
-    """Some subjects with one run of a schedule, on one kind of contour."""
+    """Some subjects whose runs have one form, on one kind of contour."""
 
     def __init__(
         self, kernel: LinearKernel, runs: LinearRuns, members: Places, p: Array, y0: Array,
-        schedule: Schedule, run: int, parts: Sequence[Stretch], rtol: float, way: int, threads: int,
+        schedule: Schedule, which: Places, group: RunGroup, rtol: float, way: int, threads: int,
     ) -> None:  # fmt: skip
         self.kernel, self.runs, self.members, self.p, self.y0 = kernel, runs, members, p, y0
-        self.schedule, self.run, self.parts = schedule, run, parts
+        self.schedule, self.which, self.group = schedule, which, group
         self.rtol, self.way, self.threads = rtol, way, threads
         self.verdict = np.full(len(p), GOOD, dtype=np.int64)
         self.one_row = np.arange(len(p), dtype=np.int64)
@@ -350,46 +356,43 @@ class _Job:
 
     def follow(self, states: bool, observables: bool) -> Places:
         """Compute what is wanted, and give back the subjects for which that was not to be believed."""
-        kernel, runs, schedule, members = self.kernel, self.runs, self.schedule, self.members
-        begin = schedule.samples[schedule.segments[self.run]]
-        for number, stretch in enumerate(self.parts):
-            row = runs.rows[:-1] + int(schedule.samples[self._segment(number)] - begin)
+        kernel, runs, members, form = self.kernel, self.runs, self.members, self.group.form
+        at = 0
+        for number, stretch in enumerate(form):
+            row = runs.rows[:-1] + at
             if states and runs.states is not None:
-                self._call(stretch, number, runs.states, row, whole=True)
+                self._call(number, runs.states, row, whole=True)
             if observables and not kernel.read_states and runs.observables is not None:
-                self._call(stretch, number, runs.observables, row, whole=False)
-            if number < len(self.parts) - 1 or states:
+                self._call(number, runs.observables, row, whole=False)
+            if number < len(form) - 1 or states:
                 # Each subject is read before it is written.
-                self._call(stretch, number, runs.last, self.one_row, whole=True, at_end=True)
+                self._call(number, runs.last, self.one_row, whole=True, at_end=True)
+            at += stretch.times.size
         good = self.worst == GOOD
         fine = members[good]
         if kernel.read_states and observables and runs.states is not None and runs.observables is not None:
-            places = runs.rows[fine][:, None] + np.arange(int(schedule.sample_counts()[self.run]))
-            runs.observables[places] = kernel.observed(runs.states[places], self.p[fine], schedule, self.run)
+            for run in np.unique(self.which[fine]).tolist():
+                own = fine[self.which[fine] == run]
+                places = runs.rows[own][:, None] + np.arange(at)
+                runs.observables[places] = kernel.observed(
+                    runs.states[places], self.p[own], self.schedule, run
+                )
         if not states:
             runs.last[members] = np.nan
         runs.status[fine], runs.way[fine], runs.steps[fine] = 0, self.way, self.nodes
-        runs.reached[fine] = schedule.t1[schedule.segments[self.run + 1] - 1]
+        runs.reached[fine] = form[-1].end
         left: Places = members[~good]
         return left
 
-    def _segment(self, number: int) -> int:
-        """The first segment of a stretch."""
-        first = int(self.schedule.segments[self.run])
-        return first if number == 0 else self.parts[number - 1].end_segment + 1
-
-    def _call(
-        self, stretch: Stretch, number: int, out: Array, row: Places, whole: bool, at_end: bool = False
-    ) -> None:
-        kernel = self.kernel
+    def _call(self, number: int, out: Array, row: Places, whole: bool, at_end: bool = False) -> None:
+        kernel, group = self.kernel, self.group
         empty = {AT_START: not self.y0.any(), OFFSET: not kernel.constant}
         absent = tuple(column for column, nothing in empty.items() if nothing)
-        plan = kernel.plan_of(
-            stretch, self.schedule, (self.run, number), absent, self.way, whole, at_end, self.rtol
-        )
+        plan = kernel.plan_of(group, number, absent, self.way, whole, at_end, self.rtol)
         arrays = {
-            "p": self.p, "u": stretch.u, "start": self.y0, "carried": self.runs.last, "row": row, "out": out,
-            "verdict": self.verdict,
+            "p": self.p, "run": group.place[self.which], "u": group.u[number],
+            "scale": np.ascontiguousarray(group.scale[number][:, list(plan.places)]), "start": self.y0,
+            "carried": self.runs.last, "row": row, "out": out, "verdict": self.verdict,
         }  # fmt: skip
         kernel.call(plan, self.threads, self.members, whole, arrays)
         self.nodes += len(plan.z)

@@ -44,7 +44,9 @@ class ContourPlan:
     z : ndarray, shape (N, 2), 1/h
     shift : float, 1/h
     columns : tuple of int
-        As `Entry.column`, each once.
+        As `Entry.column`; where two amounts enter a state, it has two.
+    places : tuple of int
+        Which of the columns of the stretch they are.
     matrix : ndarray, shape (blocks, columns, 2 N + 1, BLOCK)
     used : ndarray of int, shape (blocks, columns, 2)
     samples : int
@@ -53,7 +55,7 @@ class ContourPlan:
         Rows after the samples: differences between two contours that share no node, which vanish where the
         spectrum is in the sector.
     sizes : ndarray, shape (columns,)
-        How much enters by each column at most.
+        How much of its scale enters by each column at most.
     error : float
         Expected error, in parts of what enters.
     check_error : float
@@ -63,6 +65,7 @@ class ContourPlan:
     z: Array
     shift: float
     columns: tuple[int, ...]
+    places: tuple[int, ...]
     matrix: Array
     used: Places
     samples: int
@@ -128,7 +131,8 @@ def plan(
     positive = since[seen & (since > 0.0)]
     longest = float(positive.max()) if positive.size else 1.0
     shift = SHIFT / longest
-    columns = tuple(dict.fromkeys(e.column for e in entries if e.column not in absent))
+    places = tuple(q for q, column in enumerate(stretch.columns) if column not in absent)
+    columns = tuple(stretch.columns[q] for q in places)
     windows = _windows(np.unique(positive), sector, error, shift, states, len(times) * len(columns), checked)
     checks = _checks(windows, sector, error, shift) if checked and windows else []
     everything = [*windows, *checks]
@@ -138,12 +142,10 @@ def plan(
     for k, entry in enumerate(entries):
         if entry.column in absent:
             continue
-        _superpose(full[:count, columns.index(entry.column)], entry, since[:, k], seen[:, k], windows)
+        _superpose(full[:count, places.index(entry.place)], entry, since[:, k], seen[:, k], windows)
     # A rate is as much as has flowed in until the first sample.
     first = float(positive.min()) if positive.size else 0.0
-    sizes = np.array(
-        [max(abs(e.amount) * (first if e.lasts else 1.0) for e in entries if e.column == q) for q in columns]
-    )
+    sizes = np.array([max(first if e.lasts else 1.0 for e in entries if e.place == q) for q in places])
     for row, (one, other) in enumerate(zip(windows, checks, strict=True) if checks else (), start=count):
         time = np.array([one.begin])
         for q, size in enumerate(sizes.tolist()):
@@ -153,6 +155,7 @@ def plan(
         z=np.ascontiguousarray(np.column_stack((z.real, z.imag))),
         shift=shift,
         columns=columns,
+        places=places,
         matrix=_blocked(full, block),
         used=_used(full, block),
         samples=len(times),
@@ -222,11 +225,11 @@ def _superpose(
 ) -> None:
     """Add what an entry has become at the samples that see it, target (T, 2 N + 1)."""
     if not entry.lasts:
-        target[seen & (since == 0.0), -1] += entry.amount
+        target[seen & (since == 0.0), -1] += entry.sign
     for window in windows:
         inside = np.flatnonzero(seen & (since >= window.begin) & (since <= window.end))
         if inside.size:
-            _put(target, window, since[inside], entry.amount, entry.lasts, inside)
+            _put(target, window, since[inside], entry.sign, entry.lasts, inside)
 
 
 def _put(

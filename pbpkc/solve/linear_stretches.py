@@ -7,7 +7,8 @@ that the matrices read begins a new stretch, with the state at the end of the on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ class Entry:
         A state, or one of `AT_START`, `CARRIED`, `OFFSET`.
     amount : float
         In the state's unit, or (per h) the change of a rate; 1 for columns that are no state.
+    place : int
+        Its column among those of the stretch: amounts into a state that differ in sign alone share one.
     time : float, h
     lasts : bool
         Whether it is a rate that goes on.
@@ -45,6 +48,12 @@ class Entry:
     lasts: bool
     first: int
     last: int
+    place: int = 0
+
+    @property
+    def sign(self) -> float:
+        """The amount in parts of its column's scale."""
+        return -1.0 if self.amount < 0.0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -56,20 +65,55 @@ class Stretch:
     u : ndarray, shape (K,)
         Held inputs; zero elsewhere.
     entries : tuple of Entry
+    columns : tuple of int
+        Where each column enters, as `Entry.column`.
+    scale : ndarray, shape (Q,)
+        How much an entry of each column is.
     times : ndarray, shape (T,), h
         Samples.
     segments : ndarray of int, shape (T,)
-        The segment of each.
+        The segment of each; segments are counted from the beginning of the run.
     end : float, h
     end_segment : int
     """
 
     u: Array
     entries: tuple[Entry, ...]
+    columns: tuple[int, ...]
+    scale: Array
     times: Array
     segments: Places
     end: float
     end_segment: int
+
+    @property
+    def form(self) -> Hashable:
+        """All but amounts and held inputs: stretches of one form share their nodes and their matrix."""
+        entries = tuple((e.column, e.sign, e.time, e.lasts, e.first, e.last, e.place) for e in self.entries)
+        return (entries, self.times.tobytes(), self.segments.tobytes(), self.end, self.end_segment)
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Runs that differ in amounts and held inputs alone.
+
+    Parameters
+    ----------
+    runs : ndarray of int, shape (n,)
+    place : ndarray of int, shape (all runs of the schedule,)
+        Where each stands in `runs`; 0 for those of other groups.
+    form : tuple of Stretch
+        Those of the first.
+    scale : tuple of ndarray, shape (n, Q)
+        For each stretch.
+    u : tuple of ndarray, shape (n, K)
+    """
+
+    runs: Places
+    place: Places
+    form: tuple[Stretch, ...]
+    scale: tuple[Array, ...]
+    u: tuple[Array, ...]
 
 
 @dataclass(frozen=True)
@@ -86,6 +130,34 @@ class InputKinds:
 
     infused: tuple[tuple[int, int], ...]
     held: tuple[int, ...]
+
+
+def run_groups(schedule: Schedule, kinds: InputKinds, states: int) -> tuple[RunGroup, ...]:
+    """The runs of a schedule by their form, in order of the first of each.
+
+    Raises
+    ------
+    NotScheduled
+        As `stretches`.
+    """
+    found: dict[Hashable, list[tuple[int, tuple[Stretch, ...]]]] = {}
+    for run in range(schedule.runs):
+        parts = stretches(schedule, run, kinds, states)
+        found.setdefault(tuple(part.form for part in parts), []).append((run, parts))
+    groups = []
+    for members in found.values():
+        runs = np.array([run for run, _ in members], dtype=np.int64)
+        place = np.zeros(schedule.runs, dtype=np.int64)
+        place[runs] = np.arange(len(runs))
+        count = range(len(members[0][1]))
+        groups.append(
+            RunGroup(
+                runs, place, members[0][1],
+                tuple(np.array([parts[k].scale for _, parts in members]) for k in count),
+                tuple(np.array([parts[k].u for _, parts in members]) for k in count),
+            )
+        )  # fmt: skip
+    return tuple(groups)
 
 
 def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> tuple[Stretch, ...]:
@@ -110,57 +182,57 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
         raise NotScheduled("a coefficient changes while time runs")
     rates = np.zeros(states)
     found: list[Stretch] = []
-    begun = first
-    entries: list[Entry] = [
-        Entry(AT_START, 1.0, float(schedule.t0[first]), False, first, last),
-        Entry(OFFSET, 1.0, float(schedule.t0[first]), True, first, last),
+    begun, length = 0, last - first
+    entries = [
+        Entry(AT_START, 1.0, float(schedule.t0[first]), False, 0, length),
+        Entry(OFFSET, 1.0, float(schedule.t0[first]), True, 0, length),
     ]
-    for g in range(first, last):
-        time = float(schedule.t0[g])
-        if g > begun and not np.array_equal(schedule.u[g, held], schedule.u[begun, held]):
-            found.append(_stretch(schedule, begun, g, entries, held))
+    for g in range(length):
+        time, now_held = float(schedule.t0[first + g]), schedule.u[first + g, held]
+        if g > begun and not np.array_equal(now_held, schedule.u[first + begun, held]):
+            found.append(_stretch(schedule, first, begun, g, entries, held))
             begun, rates = g, np.zeros(states)
-            entries = [
-                Entry(CARRIED, 1.0, time, False, g, last),
-                Entry(OFFSET, 1.0, time, True, g, last),
-            ]
-        for j in range(int(schedule.jumps[g]), int(schedule.jumps[g + 1])):
+            entries = [Entry(CARRIED, 1.0, time, False, g, length), Entry(OFFSET, 1.0, time, True, g, length)]
+        for j in range(int(schedule.jumps[first + g]), int(schedule.jumps[first + g + 1])):
             kind, state = int(schedule.jump_kind[j]), int(schedule.jump_state[j])
             if kind == RESET:
-                entries = [_until(e, g) for e in entries]
-                entries.append(Entry(AT_START, 1.0, time, False, g, last))
-                entries.append(Entry(OFFSET, 1.0, time, True, g, last))
+                entries = [replace(e, last=min(e.last, g)) for e in entries]
+                entries.append(Entry(AT_START, 1.0, time, False, g, length))
+                entries.append(Entry(OFFSET, 1.0, time, True, g, length))
                 rates = np.zeros(states)
-            elif kind == RATE:
-                continue  # of derivatives alone
             elif kind == ADD:
-                entries.append(Entry(state, float(schedule.jump_value[j]), time, False, g, last))
-            else:
+                entries.append(Entry(state, float(schedule.jump_value[j]), time, False, g, length))
+            elif kind != RATE:  # which is of derivatives alone
                 raise NotScheduled("a state is put at a value")
-        now = np.zeros(states) if schedule.extra is None else schedule.extra[g].copy()
+        now = np.zeros(states) if schedule.extra is None else schedule.extra[first + g].copy()
         for k, state in kinds.infused:
-            now[state] += schedule.u[g, k]
+            now[state] += schedule.u[first + g, k]
         for state in np.flatnonzero(now != rates).tolist():
-            entries.append(Entry(state, float(now[state] - rates[state]), time, True, g, last))
+            entries.append(Entry(state, float(now[state] - rates[state]), time, True, g, length))
         rates = now
-    found.append(_stretch(schedule, begun, last, entries, held))
+    found.append(_stretch(schedule, first, begun, length, entries, held))
     return tuple(found)
 
 
-def _until(entry: Entry, segment: int) -> Entry:
-    last = min(entry.last, segment)
-    return Entry(entry.column, entry.amount, entry.time, entry.lasts, entry.first, last)
-
-
-def _stretch(schedule: Schedule, begun: int, end: int, entries: list[Entry], held: list[int]) -> Stretch:
+def _stretch(
+    schedule: Schedule, first: int, begun: int, end: int, entries: list[Entry], held: list[int]
+) -> Stretch:
     u = np.zeros(schedule.u.shape[1])
-    u[held] = schedule.u[begun, held]
-    counts = np.diff(schedule.samples[begun : end + 1])
+    u[held] = schedule.u[first + begun, held]
+    counts = np.diff(schedule.samples[first + begun : first + end + 1])
+    places: dict[tuple[int, float], int] = {}
+    kept = [
+        replace(e, place=places.setdefault((e.column, abs(e.amount)), len(places)))
+        for e in entries
+        if e.last > e.first
+    ]
     return Stretch(
         u=u,
-        entries=tuple(e for e in entries if e.last > e.first),
-        times=schedule.times[schedule.samples[begun] : schedule.samples[end]],
+        entries=tuple(kept),
+        columns=tuple(column for column, _ in places),
+        scale=np.array([amount for _, amount in places]),
+        times=schedule.times[schedule.samples[first + begun] : schedule.samples[first + end]],
         segments=np.repeat(np.arange(begun, end), counts),
-        end=float(schedule.t1[end - 1]),
+        end=float(schedule.t1[first + end - 1]),
         end_segment=end - 1,
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbpkc.experiment.bind import bind
+from pbpkc.experiment.scenario import experiment
 from pbpkc.jobs.loaded import LoadedModel, load
 from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
@@ -17,6 +19,7 @@ from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.solve import contour
 from pbpkc.solve.contour import EXACT, NARROW, PROVED, LinearKernel, LinearRuns, linear_kernel
 from pbpkc.solve.equations import StateEquations
+from pbpkc.solve.linear_stretches import run_groups
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.passage import Passage
 from pbpkc.solve.reference import simulate
@@ -237,3 +240,29 @@ def test_a_nonlinear_model_has_no_linear_kernel() -> None:
     )
     with pytest.raises(NoKernel, match="is not linear"):
         linear_kernel(compiled)
+
+
+def test_people_with_doses_and_kidneys_of_their_own() -> None:
+    """Doses by weight and a held input: runs that differ in those alone share their nodes."""
+    for name, scenario in (("two_compartment_infusion", "loading"), ("vancomycin_iv", "adjusted")):
+        loaded = _loaded(name)
+        case = Case(loaded, scenario, copies=6, spread=0.2)
+        names, inputs = case.compiled.parameter_names, case.compiled.manifest["inputs"]
+        bounds = [
+            bind(experiment(loaded.model, scenario).regimen, dict(zip(names, p.tolist(), strict=True)))
+            for p in case.people
+        ]
+        parts = [
+            timeline(bound, case.times, inputs, case.compiled.state_names, p=p)
+            for bound, p in zip(bounds, case.people, strict=True)
+        ]
+        own = schedule([(part, case.times) for part in parts], case.kernel.states, case.kernel.inputs)
+        found = case.kernel.solve(case.people, case.y0, own, np.arange(6), 1e-6)
+        assert found.observables is not None
+        # The dose by weight runs in at one rate, so it ends at a time of its own in each person.
+        groups = run_groups(own, case.kernel.kinds, case.kernel.states)
+        assert len(groups) == (6 if scenario == "loading" else 1)
+        for k, (bound, p) in enumerate(zip(bounds, case.people, strict=True)):
+            tight = simulate(case.compiled, p, bound, case.times, SolverOptions(rtol=1e-11))
+            part = slice(found.rows[k], found.rows[k + 1])
+            assert _worst(found.observables[part], tight.observables) < FACTOR * 1e-6
