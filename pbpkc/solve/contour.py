@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from pbpkc.solve.contour_plan import ContourPlan, plan
 from pbpkc.solve.kernel import AT_ONCE, KernelRuns
 from pbpkc.solve.linear_exact import exact_states
 from pbpkc.solve.linear_matrices import input_kinds, matrices, sector_of
+from pbpkc.solve.linear_steady import steady_states
 from pbpkc.solve.linear_stretches import AT_START, OFFSET, RunGroup, run_groups
 from pbpkc.solve.schedule import Schedule
 
@@ -61,8 +62,8 @@ GOOD, NOT_PROVED, NOT_AGREED, NO_VALUE = 0, 1, 2, 3
 
 #: The fields of the C structure `Contour`, in its order.
 _FIELDS: tuple[tuple[str, Any], ...] = (
-    ("p", _DOUBLES), ("run", _INTEGERS), ("u", _DOUBLES), ("scale", _DOUBLES), ("start", _DOUBLES),
-    ("carried", _DOUBLES), ("member", _INTEGERS),
+    ("p", _DOUBLES), ("run", _INTEGERS), ("u", _DOUBLES), ("scale", _DOUBLES),
+    ("given", ctypes.POINTER(_DOUBLES)), ("member", _INTEGERS),
     ("shift", ctypes.c_double), ("nodes", ctypes.c_int64), ("z", _DOUBLES), ("columns", ctypes.c_int64),
     ("column", _INTEGERS), ("samples", ctypes.c_int64), ("checks", ctypes.c_int64), ("matrix", _DOUBLES),
     ("used", _INTEGERS), ("size", _DOUBLES), ("allowed", ctypes.c_double), ("whole", ctypes.c_int64),
@@ -291,8 +292,12 @@ class LinearKernel:
         return self._plans[key]
 
     def call(self, plan: ContourPlan, threads: int, members: Places, whole: bool,
-             arrays: Mapping[str, NDArray[Any]]) -> None:  # fmt: skip
-        """Compiled code for some subjects; `arrays` hold what of the C structure is not in the plan."""
+             arrays: Mapping[str, NDArray[Any]], given: Sequence[Array]) -> None:  # fmt: skip
+        """Compiled code for some subjects.
+
+        `arrays` hold what of the C structure is not in the plan; `given` are whole states, each (B, S), from
+        the column `AT_START` downwards.
+        """
         contour = _Contour(
             shift=plan.shift, nodes=len(plan.z), columns=len(plan.columns), samples=plan.samples,
             checks=plan.checks, whole=int(whole), allowed=CHECK_FACTOR * (plan.check_error + plan.error),
@@ -306,6 +311,8 @@ class LinearKernel:
             "size": plan.sizes,
             "member": members,
         }
+        addresses = (_DOUBLES * len(given))(*(array.ctypes.data_as(_DOUBLES) for array in given))
+        contour.given = ctypes.cast(addresses, ctypes.POINTER(_DOUBLES))
         for name, kind in _FIELDS:
             array = arrays.get(name, of_plan.get(name))
             if array is not None:
@@ -353,6 +360,19 @@ class _Job:
         self.one_row = np.arange(len(p), dtype=np.int64)
         self.worst = np.full(len(members), GOOD, dtype=np.int64)
         self.nodes = 0
+        self.settled = self._settled()
+
+    def _settled(self) -> list[Array]:
+        """The steady states of doses, each (B, S)."""
+        found = [np.zeros(self.y0.shape) for _ in self.group.steady[0]]
+        for run in np.unique(self.which[self.members]).tolist() if found else ():
+            own = self.members[self.which[self.members] == run]
+            for target, reached in zip(found, self.group.steady[self.group.place[run]], strict=True):
+                with np.errstate(all="ignore"):
+                    target[own] = steady_states(
+                        self.kernel.compiled, self.kernel.kinds, self.p[own], self.y0[own], reached, self.rtol
+                    )
+        return found
 
     def follow(self, states: bool, observables: bool) -> Places:
         """Compute what is wanted, and give back the subjects for which that was not to be believed."""
@@ -391,10 +411,10 @@ class _Job:
         plan = kernel.plan_of(group, number, absent, self.way, whole, at_end, self.rtol)
         arrays = {
             "p": self.p, "run": group.place[self.which], "u": group.u[number],
-            "scale": np.ascontiguousarray(group.scale[number][:, list(plan.places)]), "start": self.y0,
-            "carried": self.runs.last, "row": row, "out": out, "verdict": self.verdict,
+            "scale": np.ascontiguousarray(group.scale[number][:, list(plan.places)]),
+            "row": row, "out": out, "verdict": self.verdict,
         }  # fmt: skip
-        kernel.call(plan, self.threads, self.members, whole, arrays)
+        kernel.call(plan, self.threads, self.members, whole, arrays, (self.y0, self.runs.last, *self.settled))
         self.nodes += len(plan.z)
         self.worst = np.maximum(self.worst, self.verdict[self.members])
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.solve.schedule import ADD, RATE, RESET, NotScheduled, Schedule
+from pbpkc.solve.schedule import ADD, RATE, RESET, STEADY, NotScheduled, Schedule, SteadyDoses
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-#: Columns that are no single state: the state at the beginning of the run, that at the end of the stretch
-#: before, and the constant part b of the equations.
-AT_START, CARRIED, OFFSET = -1, -2, -3
+#: Columns that are no single state: the constant part b of the equations, the state at the beginning of the
+#: run, that at the end of the stretch before, and (from `SETTLED` downwards) the steady states of the run.
+OFFSET, AT_START, CARRIED, SETTLED = -1, -2, -3, -4
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Entry:
     Parameters
     ----------
     column : int
-        A state, or one of `AT_START`, `CARRIED`, `OFFSET`.
+        A state, or one of those above.
     amount : float
         In the state's unit, or (per h) the change of a rate; 1 for columns that are no state.
     place : int
@@ -107,6 +107,8 @@ class RunGroup:
     scale : tuple of ndarray, shape (n, Q)
         For each stretch.
     u : tuple of ndarray, shape (n, K)
+    steady : tuple of tuple of SteadyDoses
+        The steady states of each run, in their order.
     """
 
     runs: Places
@@ -114,6 +116,7 @@ class RunGroup:
     form: tuple[Stretch, ...]
     scale: tuple[Array, ...]
     u: tuple[Array, ...]
+    steady: tuple[tuple[SteadyDoses, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,16 @@ def run_groups(schedule: Schedule, kinds: InputKinds, states: int) -> tuple[RunG
                 runs, place, members[0][1],
                 tuple(np.array([parts[k].scale for _, parts in members]) for k in count),
                 tuple(np.array([parts[k].u for _, parts in members]) for k in count),
+                tuple(_steady_of(schedule, run) for run, _ in members),
             )
         )  # fmt: skip
     return tuple(groups)
+
+
+def _steady_of(schedule: Schedule, run: int) -> tuple[SteadyDoses, ...]:
+    jumps = slice(*(int(schedule.jumps[schedule.segments[run + k]]) for k in (0, 1)))
+    places = schedule.jump_state[jumps][schedule.jump_kind[jumps] == STEADY]
+    return tuple(schedule.steady[k] for k in places.tolist())
 
 
 def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> tuple[Stretch, ...]:
@@ -182,7 +192,7 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
         raise NotScheduled("a coefficient changes while time runs")
     rates = np.zeros(states)
     found: list[Stretch] = []
-    begun, length = 0, last - first
+    begun, length, settled = 0, last - first, 0
     entries = [
         Entry(AT_START, 1.0, float(schedule.t0[first]), False, 0, length),
         Entry(OFFSET, 1.0, float(schedule.t0[first]), True, 0, length),
@@ -200,6 +210,13 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
                 entries.append(Entry(AT_START, 1.0, time, False, g, length))
                 entries.append(Entry(OFFSET, 1.0, time, True, g, length))
                 rates = np.zeros(states)
+            elif kind == STEADY:
+                if not schedule.steady[state].doses.adds:
+                    entries = [replace(e, last=min(e.last, g)) for e in entries]
+                    entries.append(Entry(OFFSET, 1.0, time, True, g, length))
+                    rates = np.zeros(states)
+                entries.append(Entry(SETTLED - settled, 1.0, time, False, g, length))
+                settled += 1
             elif kind == ADD:
                 entries.append(Entry(state, float(schedule.jump_value[j]), time, False, g, length))
             elif kind != RATE:  # which is of derivatives alone

@@ -1,7 +1,7 @@
 """What happens to many subjects, as flat arrays: segments, jumps and samples, for a compiled loop.
 
-Subjects that are dosed alike share a schedule. What a schedule cannot say (a steady state of doses, which is
-an equation to solve) is refused with a reason, and the caller takes the reference solver.
+Subjects that are dosed alike share a schedule. What a kernel cannot follow is refused with a reason, and the
+caller takes the reference solver.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pbpkc.experiment.events import Steady
 from pbpkc.solve.timeline import Segment
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 #: Kinds of jumps: an amount is added to a state; all states are as at the start; an infusion changes, which
-#: moves derivatives alone.
-ADD, RESET, RATE = 0, 1, 2
+#: moves derivatives alone; a steady state is reached.
+ADD, RESET, RATE, STEADY = 0, 1, 2, 3
 
 
 class NotScheduled(Exception):
@@ -28,6 +29,14 @@ class NotScheduled(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class SteadyDoses:
+    """Doses whose steady state is reached, and what is held then, u (K,)."""
+
+    doses: Steady
+    u: Array
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ class Schedule:
         Derivatives of amounts and of their times; `d_time` is None where no time moves.
     d_rate : ndarray, shape (G, D, S), or None
         Derivatives of the infusions into each state; None where none moves.
+    steady : tuple of SteadyDoses
+        What jumps of the kind `STEADY` refer to by their state.
     """
 
     segments: Places
@@ -72,6 +83,7 @@ class Schedule:
     d_value: Array | None = None
     d_time: Array | None = None
     d_rate: Array | None = None
+    steady: tuple[SteadyDoses, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -85,7 +97,11 @@ class Schedule:
 
 
 def schedule(
-    runs: Sequence[tuple[Sequence[Segment], Array]], states: int, inputs: int, directions: int = 0
+    runs: Sequence[tuple[Sequence[Segment], Array]],
+    states: int,
+    inputs: int,
+    directions: int = 0,
+    steady: bool = False,
 ) -> Schedule:
     """Runs as flat arrays.
 
@@ -97,11 +113,14 @@ def schedule(
         S and K.
     directions : int
         D: how many names the regimens were bound with. With 0 derivatives are left out.
+    steady : bool
+        Whether steady states of doses are written down, which the linear kernel alone takes.
 
     Raises
     ------
     NotScheduled
-        For a steady state of doses; with directions, where a clock, a held value or a reset moves.
+        For a steady state of doses where it is not; with directions, where a clock, a held value or a reset
+        moves.
     """
     segments, jumps, samples = [0], [0], [0]
     t0: list[float] = []
@@ -116,6 +135,7 @@ def schedule(
     d_values: list[Array] = []
     d_times: list[Array] = []
     d_rates: list[Array] = []
+    settled: list[SteadyDoses] = []
     for parts, sampled in runs:
         for part in parts:
             t0.append(part.t0)
@@ -126,9 +146,15 @@ def schedule(
             if directions and part.d_u is not None:
                 raise NotScheduled("a clock or a held value moves with a parameter")
             d_rates.append(_padded(part.d_rate, directions, states))
+            held = iter(part.held)
             for event in part.events:
-                if event.kind == "steady":
-                    raise NotScheduled("a dose is given at steady state")
+                if event.steady is not None:
+                    if directions or not steady:
+                        raise NotScheduled("a dose is given at steady state")
+                    kinds.append(STEADY)
+                    places.append(len(settled))
+                    values.append(0.0)
+                    settled.append(SteadyDoses(event.steady, next(held).u))
                 moves = directions and event.d_time is not None
                 if moves and event.kind in ("reset", "set"):
                     raise NotScheduled("the time of a reset or of a change moves with a parameter")
@@ -169,6 +195,7 @@ def schedule(
         d_value=np.array(d_values).reshape(len(kinds), directions) if directions else None,
         d_time=np.array(d_times) if any(np.any(d) for d in d_times) else None,
         d_rate=np.array(d_rates) if any(np.any(d) for d in d_rates) else None,
+        steady=tuple(settled),
     )
 
 

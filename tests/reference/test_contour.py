@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -51,9 +52,15 @@ class Case:
 
     def __init__(
         self, loaded: LoadedModel, scenario: str, times: np.ndarray | None = None, copies: int = 1,
-        spread: float = 0.0,
+        spread: float = 0.0, adds: bool = False,
     ) -> None:  # fmt: skip
         self.compiled, self.p, self.bound = bound_scenario(loaded.model, Variants(loaded), scenario)
+        if adds:
+            events = [
+                e if e.steady is None else replace(e, steady=replace(e.steady, adds=True))
+                for e in self.bound.events
+            ]
+            self.bound = replace(self.bound, events=tuple(events))
         compiled: CompiledModel = self.compiled
         try:
             self.kernel: LinearKernel = linear_kernel(compiled)
@@ -63,7 +70,7 @@ class Case:
         self.times = np.linspace(self.bound.begin, end, 41) if times is None else times
         inputs = compiled.manifest["inputs"]
         segments = timeline(self.bound, self.times, inputs, compiled.state_names, p=self.p)
-        self.plan = schedule([(segments, self.times)], self.kernel.states, self.kernel.inputs)
+        self.plan = schedule([(segments, self.times)], self.kernel.states, self.kernel.inputs, steady=True)
         options = SolverOptions()
         atol = absolute_tolerance(options, compiled.manifest["states"], self.bound.smallest_dose)
         start = Passage(StateEquations(compiled, self.p), self.bound, segments, options, atol).start.y
@@ -266,3 +273,39 @@ def test_people_with_doses_and_kidneys_of_their_own() -> None:
             tight = simulate(case.compiled, p, bound, case.times, SolverOptions(rtol=1e-11))
             part = slice(found.rows[k], found.rows[k + 1])
             assert _worst(found.observables[part], tight.observables) < FACTOR * 1e-6
+
+
+STEADY = """
+scenario interval {
+  dose D 100 [umol] into stomach every 12 [h] steady lag 0.25 [h]
+  dose D 50 [umol] into venous over 2 [h] every 12 [h] steady
+  run 36 [h]
+}
+scenario constant {
+  dose D 60 [umol] into venous over 12 [h] every 12 [h] steady
+  dose D 10 [umol] into stomach at 3 [h]
+  run 24 [h]
+}
+"""
+
+
+@pytest.mark.parametrize("scenario", ["interval", "constant", "added"])
+def test_steady_states_of_doses_in_closed_form(tmp_path: Path, scenario: str) -> None:
+    path = tmp_path / "body.pbpk"
+    path.write_text(body_text(body(33, False), "body") + STEADY, encoding="utf-8")
+    case = Case(load(path), "interval" if scenario == "added" else scenario, adds=scenario == "added")
+    found = case.solved(1e-6)
+    observables, states = case.tight()
+    assert found.status[0] == 0
+    assert found.way[0] == NARROW
+    assert _worst(found.observables, observables) < FACTOR * 1e-6
+    assert _worst(found.states, states) < FACTOR * 1e-6
+
+
+def test_doses_that_nothing_takes_away_have_no_steady_state() -> None:
+    """The subject has no numbers; the reference then says why."""
+    case = Case(_loaded("two_compartment_infusion"), "q12h_ss", copies=2)
+    case.people[1, case.compiled.parameter_index["cl"]] = 0.0
+    found = case.solved(1e-6)
+    assert found.status.tolist() == [0, 3]
+    assert _worst(found.observables[: found.rows[1]], case.tight()[0]) < FACTOR * 1e-6  # type: ignore[index]
