@@ -143,6 +143,7 @@ def _explain(error: Exception) -> int:
     from pbpkc.cli.system_errors import told
     from pbpkc.language.diagnostics import SpecError
     from pbpkc.language.options.option_text import OptionError
+    from pbpkc.native.failure import NoKernel
 
     if isinstance(error, SpecError):
         click.echo(str(error), err=True)
@@ -151,6 +152,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, OSError):
         click.echo(told(error), err=True)
         return 1
+    if isinstance(error, NoKernel):
+        click.echo(f"error: --solver kernel: {error.reason}; --solver auto takes what there is", err=True)
+        return 2
     if _is_about_arguments(error):
         click.echo(f"error: {error}", err=True)
         return 2

@@ -103,10 +103,10 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     at = read_times(loaded.model, run.times) if run.times is not None else None
     prepared = prepare_people(loaded, people, run.scenarios, at, run.points)
     folder = None if run.output is None else partial_folder(run.output)
-    if folder is not None and not run.resume:
-        remove_partial(folder)
     kept_people: list[StreamedPeople] = []
     try:
+        if folder is not None and not run.resume:
+            remove_partial(folder)
         with bar("simulating people") as tell:
             found = stream_people(
                 loaded, prepared, options, run.states, run.workers, folder,
@@ -114,9 +114,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
             )  # fmt: skip
         return _show(run, loaded, people, found, kept, inputs)
     except OtherRun as other:
-        raise click.UsageError(
-            f"{other}; repeat that command to go on with it, name another output, or begin anew with --fresh"
-        ) from None
+        raise click.UsageError(str(other)) from None
     except KeyboardInterrupt:
         for one in kept_people:
             _tell_kept(one)

@@ -8,11 +8,13 @@ goes when the run is done. Without an output there are only the numbers.
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -29,7 +31,7 @@ _KEY, _JOURNAL, _ROWS, _NUMBERS = "key.json", "finished.jsonl", "rows.csv", "num
 
 
 class OtherRun(Exception):
-    """The folder holds something else than the beginning of this run."""
+    """The folder holds something else than the beginning of this run; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class PeopleStore:
         key: str = "",
     ) -> None:
         self.cohorts, self.folder, self.finished = cohorts, folder, list[Finished]()
-        self._factor, self._states, self._temporary = factor, states, None
+        self._factor, self._states = factor, states
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._lock: IO[bytes] | None = None
         place = folder
         if folder is None:
             numbers = sum(_numbers(one) for one in cohorts)
@@ -153,25 +157,40 @@ class PeopleStore:
         self.finished.append(done)
 
     def close(self) -> None:
-        """Let go of what is only temporary."""
+        """Let go of the folder, and of what is only temporary."""
+        if self._lock is not None:
+            self._lock.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
     def remove(self) -> None:
         """Drop the folder; somebody else's files in it stay."""
+        if self._lock is not None:
+            self._lock.close()
         if self.folder is not None:
             remove_partial(self.folder)
 
     def _begin(self, folder: Path, key: str) -> None:
+        self._look_at(folder, key)
+        self._lock = _locked(folder / _KEY)
+
+    def _look_at(self, folder: Path, key: str) -> None:
         known = _known(folder)
         if known is not None and known != key:
             lines = _lines(folder)
             many = sum(part.count for part in lines)
-            raise OtherRun(f"'{folder}' holds {many} finished runs of a command with other options or inputs")
+            raise OtherRun(
+                f"'{folder}' holds {many} finished runs of a command with other options or inputs; repeat "
+                "that command to go on with it, name another output, or begin anew with --fresh"
+            )
         if known is None and folder.exists() and any(folder.iterdir()):
-            raise OtherRun(f"'{folder}' holds files that no stopped run left there")
-        if known == key and self._taken_over(folder):
-            return
+            raise OtherRun(
+                f"'{folder}' holds files that no stopped run left there; move them, or name another output"
+            )
+        if known == key:
+            _locked(folder / _KEY).close()  # before anything is cut
+            if self._taken_over(folder):
+                return
         remove_partial(folder)
         folder.mkdir(parents=True, exist_ok=True)
         compiled = self.cohorts[0].compiled
@@ -199,12 +218,44 @@ class PeopleStore:
 
 
 def remove_partial(folder: Path) -> None:
-    """Drop what a stopped run left; somebody else's files stay."""
+    """Drop what a stopped run left; somebody else's files stay.
+
+    Raises
+    ------
+    OtherRun
+        If that run is not stopped.
+    """
+    if (folder / _KEY).exists():
+        _locked(folder / _KEY).close()
     if folder.is_dir():
         for file in (*folder.glob(_NUMBERS), folder / _ROWS, folder / _JOURNAL, folder / _KEY):
             file.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """A file, held as long as it is open: two runs that write the same rows would spoil them.
+
+    Raises
+    ------
+    OtherRun
+        If another process holds it. The system lets go of it when a process dies.
+    """
+    file = path.open("rb")
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise OtherRun(
+                f"another run is writing '{path.parent}'; wait for it, or name another output"
+            ) from None
+        except OSError:
+            pass  # some network file systems have no locks
+    return file
 
 
 def _numbers(cohort: Cohort) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +153,47 @@ def test_the_beginning_of_another_run_is_left_alone(
     assert not folder.exists()
 
 
+def test_two_runs_do_not_write_the_same_rows(
+    tmp_path: Path, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one is refused, also where it would begin anew."""
+    if sys.platform == "win32":
+        pytest.skip("there are no locks of files")
+    spec, file, out = write(tmp_path, TINY), _crowd(tmp_path, 30), tmp_path / "out.csv"
+    command = ["simulate", spec, "-s", "one", "--population", file, "--points", "9", "-o", out]
+    add, said = PeopleStore.add, []
+
+    def other(self: PeopleStore, one: Part) -> None:
+        if one.first == 14 and not said:
+            said.append("")
+            for option in ("--resume", "--fresh"):
+                ran = call(*command, option)
+                said.append(f"{ran.code} {' '.join(ran.err.split())}")
+        add(self, one)
+
+    monkeypatch.setattr(PeopleStore, "add", other)
+    assert call(*command).code == 0
+    assert len(said) == 3
+    for text in said[1:]:
+        assert text.startswith("2 ")
+        assert "another run is writing" in text
+    assert len(out.read_text().splitlines()) == 1 + 30 * 9
+
+
+def test_a_kernel_that_cannot_do_it_is_refused(tmp_path: Path) -> None:
+    """Asked for by name; nothing is left."""
+    spec, file, out = write(tmp_path, HARD), tmp_path / "people.csv", tmp_path / "out.csv"
+    spec.write_text(spec.read_text() + "scenario rest { start after short; run 1 [h] }\n")
+    write(tmp_path, json.dumps({"columns": {"r": "1/h"}}), "people.csv.json")
+    write(tmp_path, "id,r\n1,0.1\n2,0.2\n", "people.csv")
+    command = ["simulate", spec, "-s", "rest", "--population", file, "-o", out]
+    ran = call(*command, "--solver", "kernel")
+    assert ran.code == 2
+    assert "error: --solver kernel: " in ran.err
+    assert not list(tmp_path.glob("out.csv*"))
+    assert call(*command).code == 0
+
+
 def test_a_run_that_is_stopped_at_once_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +249,32 @@ def test_a_kernel_that_is_not_believed_leaves_nothing(
     assert used["verified"]["worst_difference_in_rtol"] > 0.0
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "slow.csv").read_bytes()
     assert (tmp_path / "out.csv").read_bytes() != (tmp_path / "fast.csv").read_bytes()
+
+
+@pytest.mark.long
+def test_ctrl_c_and_the_same_command_again(tmp_path: Path) -> None:
+    """A real process, stopped by a signal."""
+    spec, file = write(tmp_path, TINY), _crowd(tmp_path, 30_000)
+    arguments = ["simulate", spec, "-s", "one", "--population", file, "--points", "100"]
+    journal = tmp_path / "out.csv.partial" / "finished.jsonl"
+    # What is started in the background by a shell does not hear Ctrl-C.
+    hears = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code = hears + "from pbpkc.cli import main\nmain()\n"
+    command = [sys.executable, "-c", code, *map(str, arguments), "-o", str(tmp_path / "out.csv")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while process.poll() is None and not (journal.exists() and len(journal.read_bytes().splitlines()) > 1):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    assert "runs are kept in" in said
+    assert not (tmp_path / "out.csv").exists()
+    ran = call(*arguments, "-o", tmp_path / "out.csv")
+    assert ran.code == 0
+    assert "goes on behind" in ran.err
+    assert call(*arguments, "-o", tmp_path / "whole.csv").code == 0
+    for end in ("", ".json", ".percentiles.csv"):
+        assert (tmp_path / f"out.csv{end}").read_bytes() == (tmp_path / f"whole.csv{end}").read_bytes()
 
 
 @pytest.mark.long
