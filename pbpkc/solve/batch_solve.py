@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from pbpkc.native.failure import NoKernel
 from pbpkc.scale.processes import each_done
 from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
-from pbpkc.solve.kernel import KernelRuns, rosenbrock_kernel
+from pbpkc.solve.batch_steady import one_interval, steady_starts
+from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.passage import initial_states
 from pbpkc.solve.reference import simulate
 from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
-from pbpkc.solve.timeline import timeline
+from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def solve_batch(subjects: Subjects) -> Batch:
             raise NoKernel(f"a function of Python stands in for the unknown term '{name}'")
         ready = _ready(subjects)
         kernel = rosenbrock_kernel(subjects.compiled.generated)
+        _settle(subjects, ready, kernel)
     except (NoKernel, NotScheduled) as error:
         if method == "kernel":
             raise NoKernel(error.reason) from None
@@ -105,12 +107,27 @@ def solve_batch(subjects: Subjects) -> Batch:
 
 @dataclass(frozen=True)
 class _Ready:
-    """Starts (B, S), schedules, which of them each subject has (B,), tolerances by schedule (runs, S)."""
+    """Starts (B, S), schedules, which of them each subject has (B,), tolerances by schedule (runs, S).
+
+    `intervals` maps a plan that begins at steady state to one interval of its doses.
+    """
 
     y0: Array
     schedule: Schedule
     which: Places
     atol: Array
+    intervals: Mapping[int, Schedule]
+
+
+def _settle(subjects: Subjects, ready: _Ready, kernel: Kernel) -> None:
+    """Put steady states in the place of starts: no numbers where there is none; the reference says why."""
+    for k, interval in ready.intervals.items():
+        who = np.flatnonzero(subjects.plan_of == k)
+        found = steady_starts(
+            kernel, subjects.compiled.manifest, subjects.p[who], ready.y0[who], interval,
+            subjects.options.rtol, ready.atol[k], subjects.options.max_steps, subjects.workers,
+        )  # fmt: skip
+        ready.y0[who] = np.where(found.found[:, None], found.y, np.nan)
 
 
 def _ready(subjects: Subjects) -> _Ready:
@@ -131,18 +148,25 @@ def _ready(subjects: Subjects) -> _Ready:
     own = any(item["kind"] == "held" for item in manifest["inputs"])
     whose = list(range(len(p))) if own else [int(np.argmax(plan_of == k)) for k in range(len(plans))]
     used = [subjects.plan(b) if own else plans[k] for k, b in enumerate(whose)]
-    runs = [
-        (timeline(plan.regimen, plan.times, manifest["inputs"], compiled.state_names, plan.order, p=p[b]),
-         plan.times)
-        for plan, b in zip(used, whose, strict=True)
-    ]  # fmt: skip
+    runs: list[tuple[Sequence[Segment], Array]] = []
+    intervals: dict[int, Schedule] = {}
+    for k, (plan, b) in enumerate(zip(used, whose, strict=True)):
+        inputs, names = manifest["inputs"], compiled.state_names
+        segments = timeline(plan.regimen, plan.times, inputs, names, plan.order, p=p[b])
+        steady = segments[0].events[0].steady if segments[0].events else None
+        if steady is not None:
+            if any(event.kind == "reset" for part in segments for event in part.events):
+                raise NotScheduled("a run begins in a steady state and is reset")
+            intervals[k] = one_interval(steady, manifest, names, p[b])
+            segments = (replace(segments[0], events=segments[0].events[1:]), *segments[1:])
+        runs.append((segments, plan.times))
     atol = [absolute_tolerance(subjects.options, manifest["states"], x.regimen.smallest_dose) for x in used]
     y0 = initial_states(compiled, p)
     for k, plan in enumerate(plans):
         for given in plan.regimen.starts:
             y0[plan_of == k, given.state] = given.value
     which = np.arange(len(p), dtype=np.int64) if own else plan_of
-    return _Ready(y0, schedule(runs, *sizes), which, np.array(atol))
+    return _Ready(y0, schedule(runs, *sizes), which, np.array(atol), intervals)
 
 
 def sample_of(count: int, of: int) -> tuple[int, ...]:

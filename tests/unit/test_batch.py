@@ -78,16 +78,29 @@ def test_few_runs_take_the_reference() -> None:
     assert "do not repay" in batch.record.reason
 
 
-def test_steady_doses_fall_back_with_the_reason() -> None:
-    """What the schedule cannot hold goes to the reference; asked for by name it is refused."""
-    batch = solve_batch(_subjects("vancomycin_iv", "steady", 30))
-    assert batch.record.method in ("kernel", "reference")
-    subjects = _subjects("antibody", "q3w_ss", 24)
+def test_steady_doses_begin_where_the_reference_finds_them_to_begin() -> None:
+    """A clock that the equations read, a lag, and a nonlinear elimination among them."""
+    _needs_kernel()
+    subjects = _subjects("paracetamol", "po_ss", 24)
+    fast = solve_batch(subjects)
+    assert fast.record.method == "kernel"
+    assert not fast.record.retried
+    some = replace(subjects, p=subjects.p[:3], plan_of=subjects.plan_of[:3])
+    slow = solve_batch(replace(some, options=replace(subjects.options, method="reference")))
+    for b in range(3):
+        one, other = fast.trajectory(b), slow.trajectory(b)
+        peak = np.abs(other.y).max(axis=0)
+        np.testing.assert_allclose(one.y, other.y, rtol=1e-5, atol=1e-8 * peak.max())
+
+
+def test_a_run_after_another_falls_back_with_the_reason() -> None:
+    """What the kernel does not do goes to the reference; asked for by name it is refused."""
+    subjects = _subjects("antibody", "stopped", 24)
     short = replace(subjects, plans=(replace(subjects.plans[0], times=np.array([0.0, 1.0])),))
     batch = solve_batch(short)
     assert batch.record.method == "reference"
-    assert "steady state" in batch.record.reason
-    with pytest.raises(NoKernel, match="steady state"):
+    assert "where another ends" in batch.record.reason
+    with pytest.raises(NoKernel, match="where another ends"):
         solve_batch(replace(short, options=replace(short.options, method="kernel")))
 
 
