@@ -99,7 +99,7 @@ FILES = (
 @click.option(
     "--report/--no-report", default=True, show_default=True, help="Write report.html and the plots."
 )
-@solver(rtol=1e-10, kernels=True)
+@solver(rtol=1e-10, kernels=("kernel",))
 @settings
 @as_format
 @click.pass_context

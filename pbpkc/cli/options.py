@@ -75,16 +75,16 @@ def settings(command: Command) -> Command:
     )(command)
 
 
-def solver(rtol: float, kernels: bool = False) -> Callable[[Command], Command]:
+def solver(rtol: float, kernels: tuple[str, ...] = ()) -> Callable[[Command], Command]:
     """``--solver --rtol --atol --max-steps``, with this relative tolerance if none is said.
 
-    With `kernels` compiled kernels are among the solvers, and ``auto`` chooses.
+    Where there are `kernels`, ``auto`` chooses among them and the reference.
     """
     methods = ["reference", "lsoda", "bdf", "radau"]
     text = "reference (LSODA), lsoda, bdf, radau: SciPy's integrators."
     if kernels:
-        methods = ["auto", "kernel", *methods]
-        text = f"auto: a compiled kernel where many runs repay it; kernel: in any case; {text}"
+        methods = ["auto", *kernels, *methods]
+        text = f"auto: a compiled kernel where it repays compiling; {', '.join(kernels)}: in any case; {text}"
     options = (
         click.option(
             "--solver",

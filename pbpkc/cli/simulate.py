@@ -69,7 +69,7 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
     help="Go on from what a stopped run of the same command left in FILE.partial (a population with -o).",
 )
 @settings
-@solver(rtol=1e-8, kernels=True)
+@solver(rtol=1e-8, kernels=("kernel", "linear"))
 @as_format
 @click.pass_context
 def command(

@@ -132,7 +132,7 @@ class BatchRecord:
     Parameters
     ----------
     method : str
-        ``kernel`` or ``reference``.
+        ``kernel``, ``linear`` or ``reference``.
     reason : str
         Why it was that one.
     verification : Verification or None

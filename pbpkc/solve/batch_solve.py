@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from pbpkc.native.failure import NoKernel
 from pbpkc.scale.processes import each_done
 from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
 from pbpkc.solve.batch_steady import one_interval, steady_starts
+from pbpkc.solve.contour import linear_kernel
 from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.passage import initial_states
@@ -59,8 +60,9 @@ def solve_batch(subjects: Subjects) -> Batch:
     Parameters
     ----------
     subjects : Subjects
-        The method of their options says what solves them: ``auto`` takes the compiled kernel where there are
-        many subjects and there is one, ``kernel`` takes it for any number, all others are the reference.
+        The method of their options says what solves them: ``auto`` takes a compiled kernel where there are
+        many subjects and there is one, ``kernel`` and ``linear`` take theirs for any number, all others are
+        the reference.
 
     Returns
     -------
@@ -70,39 +72,78 @@ def solve_batch(subjects: Subjects) -> Batch:
     Raises
     ------
     NoKernel
-        If the method is ``kernel`` and there is none, or it cannot do what is asked.
+        If the method is ``kernel`` or ``linear`` and there is none, or it cannot do what is asked.
     """
     began = time.process_time()
     method = subjects.options.method
-    if method not in ("auto", "kernel"):
+    if method not in ("auto", "kernel", "linear"):
         return _by_reference(subjects, f"the method {method} was asked for", began)
     if method == "auto" and max(len(subjects), subjects.of) < WORTH_COMPILING:
         return _by_reference(subjects, TOO_FEW, began)
     try:
-        if subjects.compiled.stand_ins:
-            name = subjects.compiled.stand_ins[0]
-            raise NoKernel(f"a function of Python stands in for the unknown term '{name}'")
-        ready = _ready(subjects)
-        kernel = rosenbrock_kernel(subjects.compiled.generated)
-        _settle(subjects, ready, kernel)
+        runs = _by_kernels(subjects)
     except (NoKernel, NotScheduled) as error:
-        if method == "kernel":
+        if method != "auto":
             raise NoKernel(error.reason) from None
         return _by_reference(subjects, error.reason, began)
+    verification = _verified(subjects, runs.found)
+    if not verification.holds:
+        reason = (
+            f"the {runs.method} kernel differs from the reference by {verification.worst:.3g} relative "
+            f"tolerances, accepted are {verification.accepted:g}"
+        )
+        batch = _by_reference(subjects, reason, began)
+        return replace(batch, record=replace(batch.record, verification=verification))
+    return _whole(subjects, runs, verification, began)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """What a kernel found, which one, and why that one."""
+
+    found: KernelRuns
+    ready: _Ready
+    method: Literal["kernel", "linear"]
+    reason: str
+
+
+def _by_kernels(subjects: Subjects) -> _Runs:
+    """The linear kernel where the equations allow it and observables are enough, else the nonlinear one.
+
+    Raises
+    ------
+    NoKernel, NotScheduled
+        If none can do it, with the reason of the last that was tried.
+    """
+    method = subjects.options.method
+    if subjects.compiled.stand_ins:
+        name = subjects.compiled.stand_ins[0]
+        raise NoKernel(f"a function of Python stands in for the unknown term '{name}'")
+    # All states of a linear system cost it as much as stepping through time.
+    if method == "linear" or (method == "auto" and not subjects.states):
+        try:
+            return _by_linear(subjects)
+        except (NoKernel, NotScheduled):
+            if method == "linear":
+                raise
+    ready = _ready(subjects)
+    kernel = rosenbrock_kernel(subjects.compiled.generated)
+    _settle(subjects, ready, kernel)
     found = kernel.solve(
         subjects.p, ready.y0, ready.schedule, ready.which, subjects.options.rtol, ready.atol,
         subjects.options.max_steps, states=subjects.states, threads=subjects.workers,
         progress=subjects.progress,
     )  # fmt: skip
-    verification = _verified(subjects, found)
-    if not verification.holds:
-        reason = (
-            f"the kernel differs from the reference by {verification.worst:.3g} relative tolerances, "
-            f"accepted are {verification.accepted:g}"
-        )
-        batch = _by_reference(subjects, reason, began)
-        return replace(batch, record=replace(batch.record, verification=verification))
-    return _whole(subjects, found, ready, verification, began)
+    return _Runs(found, ready, "kernel", "the model has a compiled kernel")
+
+
+def _by_linear(subjects: Subjects) -> _Runs:
+    ready = _ready(subjects, linear=True)
+    found = linear_kernel(subjects.compiled).solve(
+        subjects.p, ready.y0, ready.schedule, ready.which, subjects.options.rtol, states=subjects.states,
+        threads=subjects.workers, progress=subjects.progress,
+    )  # fmt: skip
+    return _Runs(found, ready, "linear", "the equations are linear between events")
 
 
 @dataclass(frozen=True)
@@ -130,8 +171,8 @@ def _settle(subjects: Subjects, ready: _Ready, kernel: Kernel) -> None:
         ready.y0[who] = np.where(found.found[:, None], found.y, np.nan)
 
 
-def _ready(subjects: Subjects) -> _Ready:
-    """What a kernel takes.
+def _ready(subjects: Subjects, linear: bool = False) -> _Ready:
+    """What a kernel takes; the linear one finds steady states of doses by itself.
 
     Raises
     ------
@@ -154,7 +195,7 @@ def _ready(subjects: Subjects) -> _Ready:
         inputs, names = manifest["inputs"], compiled.state_names
         segments = timeline(plan.regimen, plan.times, inputs, names, plan.order, p=p[b])
         steady = segments[0].events[0].steady if segments[0].events else None
-        if steady is not None:
+        if steady is not None and not linear:
             if any(event.kind == "reset" for part in segments for event in part.events):
                 raise NotScheduled("a run begins in a steady state and is reset")
             intervals[k] = one_interval(steady, manifest, names, p[b])
@@ -166,7 +207,7 @@ def _ready(subjects: Subjects) -> _Ready:
         for given in plan.regimen.starts:
             y0[plan_of == k, given.state] = given.value
     which = np.arange(len(p), dtype=np.int64) if own else plan_of
-    return _Ready(y0, schedule(runs, *sizes), which, np.array(atol), intervals)
+    return _Ready(y0, schedule(runs, *sizes, steady=linear), which, np.array(atol), intervals)
 
 
 def sample_of(count: int, of: int) -> tuple[int, ...]:
@@ -202,17 +243,16 @@ def _verified(subjects: Subjects, found: KernelRuns) -> Verification:
     return Verification(tuple(chosen.tolist()), float(worst), CHECKED_FACTOR)
 
 
-def _whole(
-    subjects: Subjects, found: KernelRuns, ready: _Ready, verification: Verification, began: float
-) -> Batch:
+def _whole(subjects: Subjects, runs: _Runs, verification: Verification, began: float) -> Batch:
     """The kernel's results, what it did not finish by the reference."""
+    found, ready = runs.found, runs.ready
     assert found.observables is not None
     seconds = (time.process_time() - began) / len(subjects)
     segments = np.diff(ready.schedule.segments)[ready.which]
     atol = [tuple(row.tolist()) for row in ready.atol]
     counts = (ready.which, found.steps, found.rejected, segments)
     solvers = [
-        SolverRecord("kernel", subjects.options.rtol, atol[run], steps, 8 * (steps + refused),
+        SolverRecord(runs.method, subjects.options.rtol, atol[run], steps, 8 * (steps + refused),
                      steps + refused, count, seconds)
         for run, steps, refused, count in zip(*(x.tolist() for x in counts), strict=True)
     ]  # fmt: skip
@@ -225,9 +265,7 @@ def _whole(
         if found.states is not None:
             found.states[part] = run.y
         outcomes[b], solvers[b] = run.outcome, run.solver
-    record = BatchRecord(
-        "kernel", "the model has a compiled kernel", verification, tuple(failed), time.process_time() - began
-    )
+    record = BatchRecord(runs.method, runs.reason, verification, tuple(failed), time.process_time() - began)
     return subjects.batch(found.states, found.observables, outcomes, solvers, record)
 
 

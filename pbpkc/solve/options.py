@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Method = Literal["auto", "kernel", "reference", "lsoda", "bdf", "radau"]
+Method = Literal["auto", "kernel", "linear", "reference", "lsoda", "bdf", "radau"]
 
 #: Integrators of the reference solver.
 Integrator = Literal["lsoda", "bdf", "radau"]
@@ -29,8 +29,9 @@ class SolverOptions:
 
     Parameters
     ----------
-    method : {"auto", "kernel", "reference", "lsoda", "bdf", "radau"}
-        ``auto``: a compiled kernel where many runs repay it; ``kernel``: in any case; ``reference``: LSODA.
+    method : {"auto", "kernel", "linear", "reference", "lsoda", "bdf", "radau"}
+        ``auto``: a compiled kernel where many runs repay it; ``kernel``, ``linear``: the nonlinear or the
+        linear one in any case; ``reference``: LSODA.
     rtol : float
         Relative tolerance of one step, in [1e-14, 1e-1].
     atol : float, sequence of float, or None

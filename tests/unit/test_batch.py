@@ -71,6 +71,23 @@ def test_kernel_and_reference_give_the_same_curves() -> None:
         assert one.outcome.ok
 
 
+def test_auto_takes_the_linear_kernel_where_observables_are_enough() -> None:
+    """And the three ways agree."""
+    _needs_kernel()
+    subjects = replace(_subjects("theophylline_adult", "po", 24), states=False)
+    auto = solve_batch(subjects)
+    assert auto.record.method == "linear"
+    assert auto.record.verification is not None
+    assert auto.record.verification.worst < 30.0
+    for method in ("kernel", "reference"):
+        other = solve_batch(replace(subjects, options=replace(subjects.options, method=method)))  # type: ignore[arg-type]
+        assert other.record.method == method
+        peak = np.abs(other.observables).max(axis=0)
+        np.testing.assert_allclose(auto.observables, other.observables, rtol=3e-6, atol=1e-9 * peak.max())
+    with pytest.raises(NoKernel, match="no linear kernel"):
+        solve_batch(_subjects("paracetamol_oral", "po", 24, method="linear"))
+
+
 def test_few_runs_take_the_reference() -> None:
     """Compiling costs more than a handful of runs."""
     batch = solve_batch(_subjects(count=4))

@@ -217,7 +217,7 @@ def test_what_does_not_fit_is_refused() -> None:
     model = one_compartment()
     p = model.parameters()
     for wrong, words in (
-        (lambda: SolverOptions("euler"), "accepted are auto, kernel, reference, lsoda, bdf, radau"),  # type: ignore[arg-type]
+        (lambda: SolverOptions("euler"), "accepted are auto, kernel, linear, reference, lsoda, bdf, radau"),  # type: ignore[arg-type]
         (lambda: SolverOptions(rtol=1e-20), "1e-14 to 1e-1"),
         (lambda: SolverOptions(atol=0.0), "above zero"),
         (lambda: SolverOptions(max_steps=0), "at least 1"),
