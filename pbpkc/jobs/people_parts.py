@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pbpkc.jobs.cohort import Cohort
 from pbpkc.jobs.simulate import SolvedBy
+from pbpkc.native.failure import NoKernel
 from pbpkc.solve.batch import Batch, BatchRecord, Subjects
 from pbpkc.solve.batch_solve import TOO_FEW, WORTH_COMPILING, sample_of, solve_batch
 from pbpkc.solve.options import SolverOptions
@@ -104,7 +105,7 @@ class Part:
 def first_choice(cohort: Cohort, how: Solving) -> Choice:
     """What solves the people of a scenario, before that is verified."""
     asked = how.options.method
-    if asked not in ("auto", "kernel"):
+    if asked not in ("auto", "kernel", "linear"):
         record = BatchRecord("reference", f"the method {asked} was asked for", None, (), 0.0)
         return Choice(cohort, how.options, record, _size(cohort, how.states, TOGETHER_SLOW))
     if asked == "auto" and how.runs < WORTH_COMPILING:
@@ -112,7 +113,7 @@ def first_choice(cohort: Cohort, how: Solving) -> Choice:
         options = replace(how.options, method="reference")
         return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER_SLOW))
     some = subjects(cohort, np.array(_sample(cohort)[:1]), how)
-    return _of_record(cohort, how, solve_batch(replace(some, states=False, checked=())).record)
+    return _of_record(cohort, how, solve_batch(replace(some, checked=())).record)
 
 
 def verified(one: Choice, how: Solving) -> Choice:
@@ -121,7 +122,7 @@ def verified(one: Choice, how: Solving) -> Choice:
         return one
     chosen = _sample(one.cohort)
     some = subjects(one.cohort, np.array(chosen), replace(how, options=one.options))
-    record = solve_batch(replace(some, states=False, checked=tuple(range(len(chosen))))).record
+    record = solve_batch(replace(some, checked=tuple(range(len(chosen))))).record
     if record.verification is not None:
         who = tuple(chosen[i] for i in record.verification.subjects)
         record = replace(record, verification=replace(record.verification, subjects=who))
@@ -136,7 +137,9 @@ def _of_record(cohort: Cohort, how: Solving, record: BatchRecord) -> Choice:
     if record.method == "reference":
         options = replace(how.options, method="reference")
         return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER_SLOW))
-    return Choice(cohort, how.options, record, _size(cohort, how.states, TOGETHER))
+    # The method that was taken, and not another one for another part.
+    options = replace(how.options, method=record.method)  # type: ignore[arg-type]
+    return Choice(cohort, options, record, _size(cohort, how.states, TOGETHER))
 
 
 def _size(cohort: Cohort, states: bool, most: int) -> int:
@@ -253,8 +256,14 @@ def solved(
                 progress(before + some, everyone)
 
         chosen = np.arange(first, min(first + one.size, len(one.cohort)), dtype=np.int64)
-        some = subjects(one.cohort, chosen, replace(how, options=one.options))
-        return Part(one.cohort, first, solve_batch(replace(some, checked=(), progress=tell)))
+        some = replace(subjects(one.cohort, chosen, how), checked=(), progress=tell)
+        try:
+            batch = solve_batch(replace(some, options=one.options))
+        except NoKernel:
+            if how.options.method != "auto":
+                raise
+            batch = solve_batch(some)
+        return Part(one.cohort, first, batch)
 
     with ThreadPoolExecutor(1) as beside:
         waiting: Future[Part] | None = None

@@ -71,6 +71,9 @@ class NotRun:
     problems: tuple[Diagnostic, ...]
 
 
+_KERNELS = {"kernel": "nonlinear", "linear": "linear"}
+
+
 @dataclass(frozen=True)
 class SolvedBy:
     """How the people of a scenario were solved.
@@ -79,7 +82,7 @@ class SolvedBy:
     ----------
     scenario : str
     method : str
-        ``kernel`` or ``reference``.
+        ``kernel``, ``linear`` or ``reference``.
     reason : str
         Why it was that one.
     checked : tuple of str
@@ -108,7 +111,8 @@ class SolvedBy:
             if self.checked and self.worst == self.worst
             else ""
         )
-        return f"{self.scenario}: the people are solved by the {self.method}, since {self.reason}{compared}"
+        solver = "the reference" if self.method == "reference" else f"the {_KERNELS[self.method]} kernel"
+        return f"{self.scenario}: the people are solved by {solver}, since {self.reason}{compared}"
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ CHECKED_SHARE, CHECKED_LEAST, CHECKED_MOST = 0.002, 3, 12
 #: `CHECKED_FLOOR` of its curve's peak. Both have errors: the tests hold the kernel's own within 10.
 CHECKED_FACTOR, CHECKED_FLOOR = 30.0, 1e-6
 
-#: The reference that a kernel is compared with is solved this much tighter.
-TIGHTER = 0.1
+#: The reference that a kernel is compared with is solved this much tighter; where they differ by more than is
+#: accepted, again and tighter still.
+TIGHTER, TIGHTEST = 0.1, 0.001
 
 
 #: ODEPACK keeps its state in one place for all threads.
@@ -218,29 +219,38 @@ def sample_of(count: int, of: int) -> tuple[int, ...]:
 
 def _verified(subjects: Subjects, found: KernelRuns) -> Verification:
     """Some subjects again, by the reference at a tighter tolerance."""
-    options = subjects.options
     good = np.flatnonzero(found.status == 0)
     if subjects.checked is None:
         chosen = good[list(sample_of(len(good), len(subjects)))]
     else:
         chosen = good[np.isin(good, subjects.checked)]
-    tight = replace(options, method="lsoda", rtol=max(TIGHTER * options.rtol, 1e-13))
     worst = np.nan
     for b in chosen.tolist():
-        run = _alone(subjects.compiled, tight, [(subjects.p[b], subjects.plan(b))])[0]
-        if not run.outcome.ok or not run.observables.size:
-            continue
-        assert found.observables is not None
-        own = found.observables[found.rows[b] : found.rows[b + 1]]
-        size = np.abs(run.observables)
-        peak = np.nanmax(size, axis=0, initial=0.0)
-        share = np.abs(own - run.observables) / (np.maximum(size, CHECKED_FLOOR * peak) + 1e-300)
-        share[:, peak == 0.0] = 0.0
-        differs = np.nanmax(share, initial=0.0) / options.rtol
-        if np.any(np.isfinite(own) != np.isfinite(run.observables)):
-            differs = np.inf
+        differs = _difference(subjects, found, b, TIGHTER)
+        # The reference errs too, at late times by many of its own tolerances: one that is not clearly better
+        # condemns no kernel.
+        if differs > CHECKED_FACTOR:
+            differs = _difference(subjects, found, b, TIGHTEST)
         worst = np.fmax(worst, differs)
     return Verification(tuple(chosen.tolist()), float(worst), CHECKED_FACTOR)
+
+
+def _difference(subjects: Subjects, found: KernelRuns, b: int, tighter: float) -> float:
+    """Of one subject from the reference, in relative tolerances; nan where that has no numbers."""
+    rtol = subjects.options.rtol
+    tight = replace(subjects.options, method="lsoda", rtol=max(tighter * rtol, 1e-13))
+    run = _alone(subjects.compiled, tight, [(subjects.p[b], subjects.plan(b))])[0]
+    if not run.outcome.ok or not run.observables.size:
+        return np.nan
+    assert found.observables is not None
+    own = found.observables[found.rows[b] : found.rows[b + 1]]
+    if np.any(np.isfinite(own) != np.isfinite(run.observables)):
+        return np.inf
+    size = np.abs(run.observables)
+    peak = np.nanmax(size, axis=0, initial=0.0)
+    share = np.abs(own - run.observables) / (np.maximum(size, CHECKED_FLOOR * peak) + 1e-300)
+    share[:, peak == 0.0] = 0.0
+    return float(np.nanmax(share, initial=0.0) / rtol)
 
 
 def _whole(subjects: Subjects, runs: _Runs, verification: Verification, began: float) -> Batch:

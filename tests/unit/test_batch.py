@@ -209,3 +209,15 @@ def test_parts_of_many_subjects_are_as_the_whole() -> None:
     nobody = solve_batch(replace(first, checked=()))
     assert nobody.record.verification is not None
     assert nobody.record.verification.subjects == ()
+
+
+def test_a_rough_reference_condemns_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they differ the reference is solved again, tighter."""
+    _needs_kernel()
+    monkeypatch.setattr(batch_solve, "TIGHTER", 1e3)
+    batch = solve_batch(_subjects())
+    assert batch.record.method != "reference"
+    assert batch.record.verification is not None
+    assert batch.record.verification.worst < 30.0
+    monkeypatch.setattr(batch_solve, "TIGHTEST", 1e3)
+    assert solve_batch(_subjects()).record.method == "reference"
