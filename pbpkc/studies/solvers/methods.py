@@ -44,6 +44,7 @@ _PRODUCT = "pbpkc.studies.solvers.product"
 PRODUCT = (
     Method("reference", "pbpkc reference", f"{_PRODUCT}.reference", product=True),
     Method("kernel", "pbpkc kernel", f"{_PRODUCT}.kernel", product=True, missing=compiler_missing),
+    Method("linear", "pbpkc linear kernel", f"{_PRODUCT}.linear", product=True, missing=compiler_missing),
 )
 
 #: The peers, the simplest first. Each is as strong as its users make it: analytic Jacobians where it takes
