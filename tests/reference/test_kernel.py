@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pbpkc.solve.kernel as kernels
 from pbpkc.jobs.loaded import LoadedModel, load
 from pbpkc.jobs.simulate import bound_scenario
 from pbpkc.jobs.variants import Variants
@@ -94,3 +95,16 @@ def test_steady_state_doses_are_refused() -> None:
     """A schedule says what it cannot hold."""
     with pytest.raises(NotScheduled, match="steady state"):
         _solved("antibody", "q3w_ss", 1e-6)
+
+
+def test_any_number_of_lanes_gives_the_same_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One, two, four and eight: processors without the widest instructions compute the same."""
+    curves = []
+    for lanes in (1, 2, 4, 8):
+        monkeypatch.setattr(kernels, "lanes", lambda lanes=lanes: lanes)
+        found = _solved("theophylline_oral", "single", 1e-8, copies=9)[0]
+        assert np.all(found.status == 0)
+        assert found.observables is not None
+        curves.append(found.observables)
+    for other in curves[1:]:
+        np.testing.assert_allclose(other, curves[0], rtol=1e-7)
