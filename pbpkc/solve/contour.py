@@ -30,7 +30,7 @@ from pbpkc.solve.linear_exact import exact_states
 from pbpkc.solve.linear_matrices import input_kinds, matrices, sector_of
 from pbpkc.solve.linear_steady import steady_states
 from pbpkc.solve.linear_stretches import AT_START, OFFSET, RunGroup, run_groups
-from pbpkc.solve.schedule import Schedule
+from pbpkc.solve.schedule import NotScheduled, Schedule
 
 if TYPE_CHECKING:
     from pbpkc.runtime.compiled import CompiledModel
@@ -51,6 +51,9 @@ CHECK_FACTOR = 3.0
 #: The sector of the first try: that of the model's own parameters times the factor, plus the margin.
 _SECTOR_FACTOR, _SECTOR_MARGIN = 1.1, math.radians(1.0)
 
+#: Status of a subject whose derivatives were asked for, and whose spectrum is not proved to lie in a sector.
+UNPROVED = 5
+
 #: How a subject was computed.
 NARROW, PROVED, EXACT = 0, 1, 2
 
@@ -67,7 +70,8 @@ _FIELDS: tuple[tuple[str, Any], ...] = (
     ("shift", ctypes.c_double), ("nodes", ctypes.c_int64), ("z", _DOUBLES), ("columns", ctypes.c_int64),
     ("column", _INTEGERS), ("samples", ctypes.c_int64), ("checks", ctypes.c_int64), ("matrix", _DOUBLES),
     ("used", _INTEGERS), ("size", _DOUBLES), ("allowed", ctypes.c_double), ("whole", ctypes.c_int64),
-    ("row", _INTEGERS), ("out", _DOUBLES), ("verdict", _INTEGERS),
+    ("row", _INTEGERS), ("out", _DOUBLES), ("d_scale", _DOUBLES), ("d_given", ctypes.POINTER(_DOUBLES)),
+    ("d_out", _DOUBLES), ("verdict", _INTEGERS),
 )  # fmt: skip
 
 
@@ -95,8 +99,14 @@ class LinearRuns(KernelRuns):
     way: Places
 
 
-def linear_kernel(compiled: CompiledModel) -> LinearKernel:
+def linear_kernel(compiled: CompiledModel, columns: tuple[int, ...] = ()) -> LinearKernel:
     """The compiled linear kernel of a model, from this user's cache where it is there.
+
+    Parameters
+    ----------
+    compiled : CompiledModel
+    columns : tuple of int
+        Parameters that it gives derivatives of the observables by.
 
     Raises
     ------
@@ -106,7 +116,7 @@ def linear_kernel(compiled: CompiledModel) -> LinearKernel:
     generated = compiled.generated
     if generated.kernel is None:
         raise NoKernel("the model came without the text of a kernel")
-    source = generated.kernel.contour
+    source = generated.kernel.contour(columns)
     if not source.text:
         raise NoKernel(f"the model has no linear kernel: {source.reason}")
     library = compiled_library(
@@ -132,10 +142,10 @@ class LinearKernel:
     """
 
     def __init__(self, compiled: CompiledModel, library: ctypes.CDLL) -> None:
-        sizes = (ctypes.c_int64 * 13)()
+        sizes = (ctypes.c_int64 * 14)()
         library.pbpkc_sizes(sizes)
-        (abi, self.lanes, self.states, self.parameters, self.inputs, self.rows, self.seen, linear, offsets,
-         *circuits, self.block, size) = list(sizes)  # fmt: skip
+        (abi, self.lanes, self.states, self.parameters, self.inputs, self.rows, self.seen, self.directions,
+         linear, offsets, *circuits, self.block, size) = list(sizes)  # fmt: skip
         if abi != ABI or size != ctypes.sizeof(_Contour):
             raise ValueError(f"the kernel has interface {abi}, {size} bytes; this program has {ABI}")
         places = (ctypes.c_int64 * (self.states + max(self.rows, 1)))()
@@ -164,6 +174,7 @@ class LinearKernel:
         observables: bool = True,
         threads: int = 1,
         progress: Callable[[int, int], None] | None = None,
+        ds0: Array | None = None,
     ) -> LinearRuns:
         """Solve B subjects.
 
@@ -182,12 +193,18 @@ class LinearKernel:
         threads : int
             The result is the same for any number.
         progress : callable (done, all), optional
+        ds0 : ndarray, shape (B, D, S), optional
+            Derivatives of `y0`; needed where the kernel has directions. Then a subject without a proof is not
+            solved: its status says so.
 
         Raises
         ------
         NotScheduled
-            If something happens that a linear kernel cannot follow.
+            If something happens that a linear kernel cannot follow; with directions, where held inputs
+            change, times move with a parameter, a steady state is reached, or an observable is not linear.
         """
+        if self.directions:
+            self._demand_differentiable(schedule, ds0)
         p = np.ascontiguousarray(p, dtype=float)
         y0 = np.ascontiguousarray(y0, dtype=float)
         which = np.ascontiguousarray(which, dtype=np.int64)
@@ -204,6 +221,9 @@ class LinearKernel:
             np.full(count, -1, dtype=np.int64),
             np.zeros(count, dtype=np.int64),
             np.zeros(count, dtype=np.int64),
+            d_observables=np.full((rows[-1], self.directions, self.observables), np.nan)
+            if self.directions
+            else None,
             way=np.full(count, NARROW, dtype=np.int64),
         )
         done = 0
@@ -214,13 +234,26 @@ class LinearKernel:
                 done += len(part)
                 for way in self._ways(kept):
                     if part.size:
-                        job = _Job(self, runs, part, p, y0, schedule, which, group, rtol, way, threads)
+                        job = _Job(self, runs, part, p, y0, schedule, which, group, rtol, way, threads, ds0)
                         part = job.follow(kept, observables)
+                if self.directions:
+                    runs.status[part] = UNPROVED
+                    continue
                 for run in np.unique(which[part]).tolist():
                     self._exactly(runs, part[which[part] == run], p, y0, schedule, run, rtol)
                 if progress is not None:
                     progress(done, count)
         return runs if states or not kept else replace(runs, states=None)
+
+    def _demand_differentiable(self, schedule: Schedule, ds0: Array | None) -> None:
+        if ds0 is None or schedule.d_value is None:
+            raise ValueError("the kernel has directions; ds0 and the derivatives of the schedule are missing")
+        if self.read_states:
+            raise NotScheduled("an observable is not linear in the states")
+        if schedule.d_time is not None:
+            raise NotScheduled("the time of a dose moves with a parameter")
+        if any(len(group.form) > 1 or group.steady[0] for group in self._groups_of(schedule)):
+            raise NotScheduled("derivatives are not carried over a change of a held input or a steady state")
 
     def _groups_of(self, schedule: Schedule) -> tuple[RunGroup, ...]:
         """The runs of a schedule by form; kept, with their plans, while the same schedule is used again."""
@@ -292,11 +325,12 @@ class LinearKernel:
         return self._plans[key]
 
     def call(self, plan: ContourPlan, threads: int, members: Places, whole: bool,
-             arrays: Mapping[str, NDArray[Any]], given: Sequence[Array]) -> None:  # fmt: skip
+             arrays: Mapping[str, NDArray[Any]], given: Sequence[Array],
+             d_given: Sequence[Array] = ()) -> None:  # fmt: skip
         """Compiled code for some subjects.
 
         `arrays` hold what of the C structure is not in the plan; `given` are whole states, each (B, S), from
-        the column `AT_START` downwards.
+        the column `AT_START` downwards; `d_given` are their derivatives, each (B, D, S).
         """
         contour = _Contour(
             shift=plan.shift, nodes=len(plan.z), columns=len(plan.columns), samples=plan.samples,
@@ -311,8 +345,7 @@ class LinearKernel:
             "size": plan.sizes,
             "member": members,
         }
-        addresses = (_DOUBLES * len(given))(*(array.ctypes.data_as(_DOUBLES) for array in given))
-        contour.given = ctypes.cast(addresses, ctypes.POINTER(_DOUBLES))
+        contour.given, contour.d_given = _addresses(given), _addresses(d_given)
         for name, kind in _FIELDS:
             array = arrays.get(name, of_plan.get(name))
             if array is not None:
@@ -352,8 +385,10 @@ class _Job:
     def __init__(
         self, kernel: LinearKernel, runs: LinearRuns, members: Places, p: Array, y0: Array,
         schedule: Schedule, which: Places, group: RunGroup, rtol: float, way: int, threads: int,
+        ds0: Array | None,
     ) -> None:  # fmt: skip
         self.kernel, self.runs, self.members, self.p, self.y0 = kernel, runs, members, p, y0
+        self.ds0 = None if ds0 is None else np.ascontiguousarray(ds0, dtype=float)
         self.schedule, self.which, self.group = schedule, which, group
         self.rtol, self.way, self.threads = rtol, way, threads
         self.verdict = np.full(len(p), GOOD, dtype=np.int64)
@@ -414,9 +449,21 @@ class _Job:
             "scale": np.ascontiguousarray(group.scale[number][:, list(plan.places)]),
             "row": row, "out": out, "verdict": self.verdict,
         }  # fmt: skip
-        kernel.call(plan, self.threads, self.members, whole, arrays, (self.y0, self.runs.last, *self.settled))
+        d_given: tuple[Array, ...] = ()
+        if kernel.directions and not whole and self.ds0 is not None and self.runs.d_observables is not None:
+            slopes = group.d_scale[number]
+            arrays["d_scale"] = np.ascontiguousarray(slopes[:, :, list(plan.places)])
+            arrays["d_out"] = self.runs.d_observables
+            d_given = (self.ds0, self.ds0)
+        given = (self.y0, self.runs.last, *self.settled)
+        kernel.call(plan, self.threads, self.members, whole, arrays, given, d_given)
         self.nodes += len(plan.z)
         self.worst = np.maximum(self.worst, self.verdict[self.members])
+
+
+def _addresses(arrays: Sequence[Array]) -> Any:
+    """Where some arrays begin, as C takes it."""
+    return (_DOUBLES * max(1, len(arrays)))(*(array.ctypes.data_as(_DOUBLES) for array in arrays))
 
 
 def _sector_of_circuit(states: int) -> float:

@@ -99,6 +99,8 @@ REASONS: dict[int, tuple[str, str]] = {
         "look for a division by zero, or for a rate that explodes"),
     4: ("the linear equations of a step could not be solved accurately",
         "try the reference solver (--solver reference)"),
+    5: ("a flow of the linear equations is negative, or more comes out than goes in",
+        "look at the values of this subject, or try the reference solver (--solver reference)"),
 }  # fmt: skip
 
 

@@ -35,6 +35,8 @@ class Entry:
         In the state's unit, or (per h) the change of a rate; 1 for columns that are no state.
     place : int
         Its column among those of the stretch: amounts into a state that differ in sign alone share one.
+    d_amount : tuple of float
+        Derivatives of the amount, D of them; empty where they vanish.
     time : float, h
     lasts : bool
         Whether it is a rate that goes on.
@@ -49,11 +51,17 @@ class Entry:
     first: int
     last: int
     place: int = 0
+    d_amount: tuple[float, ...] = ()
 
     @property
     def sign(self) -> float:
         """The amount in parts of its column's scale."""
         return -1.0 if self.amount < 0.0 else 1.0
+
+    @property
+    def d_scale(self) -> tuple[float, ...]:
+        """Derivatives of its column's scale."""
+        return tuple(self.sign * slope for slope in self.d_amount)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Stretch:
         Where each column enters, as `Entry.column`.
     scale : ndarray, shape (Q,)
         How much an entry of each column is.
+    d_scale : ndarray, shape (D, Q)
+        Its derivatives.
     times : ndarray, shape (T,), h
         Samples.
     segments : ndarray of int, shape (T,)
@@ -81,6 +91,7 @@ class Stretch:
     entries: tuple[Entry, ...]
     columns: tuple[int, ...]
     scale: Array
+    d_scale: Array
     times: Array
     segments: Places
     end: float
@@ -107,6 +118,8 @@ class RunGroup:
     scale : tuple of ndarray, shape (n, Q)
         For each stretch.
     u : tuple of ndarray, shape (n, K)
+    d_scale : tuple of ndarray, shape (n, D, Q)
+        Derivatives of `scale`; D is 0 where the schedule has none.
     steady : tuple of tuple of SteadyDoses
         The steady states of each run, in their order.
     """
@@ -116,6 +129,7 @@ class RunGroup:
     form: tuple[Stretch, ...]
     scale: tuple[Array, ...]
     u: tuple[Array, ...]
+    d_scale: tuple[Array, ...]
     steady: tuple[tuple[SteadyDoses, ...], ...]
 
 
@@ -158,10 +172,17 @@ def run_groups(schedule: Schedule, kinds: InputKinds, states: int) -> tuple[RunG
                 runs, place, members[0][1],
                 tuple(np.array([parts[k].scale for _, parts in members]) for k in count),
                 tuple(np.array([parts[k].u for _, parts in members]) for k in count),
+                tuple(np.array([parts[k].d_scale for _, parts in members]) for k in count),
                 tuple(_steady_of(schedule, run) for run, _ in members),
             )
         )  # fmt: skip
     return tuple(groups)
+
+
+def _some(derivatives: Array) -> tuple[float, ...]:
+    """Derivatives, none where all vanish."""
+    found = tuple(derivatives.tolist())
+    return found if any(found) else ()
 
 
 def _steady_of(schedule: Schedule, run: int) -> tuple[SteadyDoses, ...]:
@@ -193,6 +214,7 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
     rates = np.zeros(states)
     found: list[Stretch] = []
     begun, length, settled = 0, last - first, 0
+    none = d_rates = np.zeros((0 if schedule.d_rate is None else schedule.d_rate.shape[1], states))
     entries = [
         Entry(AT_START, 1.0, float(schedule.t0[first]), False, 0, length),
         Entry(OFFSET, 1.0, float(schedule.t0[first]), True, 0, length),
@@ -201,7 +223,7 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
         time, now_held = float(schedule.t0[first + g]), schedule.u[first + g, held]
         if g > begun and not np.array_equal(now_held, schedule.u[first + begun, held]):
             found.append(_stretch(schedule, first, begun, g, entries, held))
-            begun, rates = g, np.zeros(states)
+            begun, rates, d_rates = g, np.zeros(states), none
             entries = [Entry(CARRIED, 1.0, time, False, g, length), Entry(OFFSET, 1.0, time, True, g, length)]
         for j in range(int(schedule.jumps[first + g]), int(schedule.jumps[first + g + 1])):
             kind, state = int(schedule.jump_kind[j]), int(schedule.jump_state[j])
@@ -209,24 +231,31 @@ def stretches(schedule: Schedule, run: int, kinds: InputKinds, states: int) -> t
                 entries = [replace(e, last=min(e.last, g)) for e in entries]
                 entries.append(Entry(AT_START, 1.0, time, False, g, length))
                 entries.append(Entry(OFFSET, 1.0, time, True, g, length))
-                rates = np.zeros(states)
+                rates, d_rates = np.zeros(states), none
             elif kind == STEADY:
                 if not schedule.steady[state].doses.adds:
                     entries = [replace(e, last=min(e.last, g)) for e in entries]
                     entries.append(Entry(OFFSET, 1.0, time, True, g, length))
-                    rates = np.zeros(states)
+                    rates, d_rates = np.zeros(states), none
                 entries.append(Entry(SETTLED - settled, 1.0, time, False, g, length))
                 settled += 1
             elif kind == ADD:
-                entries.append(Entry(state, float(schedule.jump_value[j]), time, False, g, length))
+                amount = float(schedule.jump_value[j])
+                slopes = () if schedule.d_value is None else _some(schedule.d_value[j])
+                entries.append(Entry(state, amount, time, False, g, length, d_amount=slopes))
             elif kind != RATE:  # which is of derivatives alone
                 raise NotScheduled("a state is put at a value")
         now = np.zeros(states) if schedule.extra is None else schedule.extra[first + g].copy()
         for k, state in kinds.infused:
             now[state] += schedule.u[first + g, k]
-        for state in np.flatnonzero(now != rates).tolist():
-            entries.append(Entry(state, float(now[state] - rates[state]), time, True, g, length))
-        rates = now
+        d_now = none if schedule.d_rate is None else schedule.d_rate[first + g]
+        for state in np.flatnonzero((now != rates) | np.any(d_now != d_rates, axis=0)).tolist():
+            slopes = tuple((d_now[:, state] - d_rates[:, state]).tolist())
+            amount = float(now[state] - rates[state])
+            entries.append(
+                Entry(state, amount, time, True, g, length, d_amount=slopes if any(slopes) else ())
+            )
+        rates, d_rates = now, d_now
     found.append(_stretch(schedule, first, begun, length, entries, held))
     return tuple(found)
 
@@ -237,17 +266,20 @@ def _stretch(
     u = np.zeros(schedule.u.shape[1])
     u[held] = schedule.u[first + begun, held]
     counts = np.diff(schedule.samples[first + begun : first + end + 1])
-    places: dict[tuple[int, float], int] = {}
+    places: dict[tuple[int, float, tuple[float, ...]], int] = {}
     kept = [
-        replace(e, place=places.setdefault((e.column, abs(e.amount)), len(places)))
+        replace(e, place=places.setdefault((e.column, abs(e.amount), e.d_scale), len(places)))
         for e in entries
         if e.last > e.first
     ]
+    directions = 0 if schedule.d_value is None else schedule.d_value.shape[1]
+    d_scale = np.array([slopes or (0.0,) * directions for _, _, slopes in places])
     return Stretch(
         u=u,
         entries=tuple(kept),
-        columns=tuple(column for column, _ in places),
-        scale=np.array([amount for _, amount in places]),
+        columns=tuple(column for column, _, _ in places),
+        scale=np.array([amount for _, amount, _ in places]),
+        d_scale=d_scale.reshape(len(places), directions).T,
         times=schedule.times[schedule.samples[first + begun] : schedule.samples[first + end]],
         segments=np.repeat(np.arange(begun, end), counts),
         end=float(schedule.t1[first + end - 1]),

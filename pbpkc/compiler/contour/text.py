@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import jinja2
@@ -10,7 +11,9 @@ import sympy as sp
 
 from pbpkc.compiler.contour.elimination import Elimination, Value
 from pbpkc.compiler.contour.program import ContourProgram
+from pbpkc.compiler.contour.slopes import slope_functions, slopes
 from pbpkc.compiler.kernel.c_printing import CPrinter
+from pbpkc.compiler.kernel.program import Program
 from pbpkc.compiler.kernel.rosenbrock import CFunction
 from pbpkc.compiler.kernel.sparse_lu import Entry, symbolic_lu
 from pbpkc.compiler.manifest import versions
@@ -22,7 +25,7 @@ TEMPLATE_VERSION = 1
 _Z = Value("zr", "zi")
 
 
-def contour_text(program: ContourProgram, fingerprint: str) -> str:
+def contour_text(program: ContourProgram, fingerprint: str, columns: Sequence[int] = ()) -> str:
     """The C text of a kernel.
 
     Parameters
@@ -30,6 +33,8 @@ def contour_text(program: ContourProgram, fingerprint: str) -> str:
     program : ContourProgram
     fingerprint : str
         Of the system, for the header.
+    columns : sequence of int
+        Parameters that r is differentiated by.
 
     Returns
     -------
@@ -37,16 +42,25 @@ def contour_text(program: ContourProgram, fingerprint: str) -> str:
         The same input gives the same bytes.
     """
     system = program.system
+    changed = slopes(program, columns)
     every = tuple(range(len(system.states)))
     factor, solve, stored = _whole(program)
+    both_at, solve_seen, seen_stored = _both(program)
     functions = (
-        _coefficients(program),
+        _coefficients(
+            program, program.coefficients, "coefficients", "c", "Entries of -A, b, C and d, for each subject."
+        ),
         _stable("stable_rows", program, program.seen),
         _stable("stable_states", program, every),
         *_rows_at(program),
         factor,
         solve,
+        *((both_at, solve_seen) if columns else ()),
     )
+    directions = []
+    for d, one in enumerate(changed):
+        own = _coefficients(program, one, f"d_coefficients_{d}", "dc", "Their derivatives.")
+        directions += [own, *slope_functions(program, d, one)]
     first = len(program.matrix)
     return _template().render(
         title=_comment(f"{system.name}: {system.title}"),
@@ -60,6 +74,7 @@ def contour_text(program: ContourProgram, fingerprint: str) -> str:
         R=program.rows,
         SEEN=len(program.seen),
         STORED=stored,
+        SEEN_STORED=seen_stored,
         circuit=program.circuit,
         whole_circuit=program.whole_circuit,
         linear_observables=not program.read_states,
@@ -71,7 +86,8 @@ def contour_text(program: ContourProgram, fingerprint: str) -> str:
             (r, first + len(program.offsets) + len(program.readings) + n)
             for n, r in enumerate(program.constants)
         ],
-        functions=functions,
+        functions=(*functions, *directions),
+        D=len(columns),
     )
 
 
@@ -97,14 +113,14 @@ def _numbered(entries: tuple[Entry, ...], first: int) -> list[tuple[int, int, in
     return [(i, j, first + n) for n, (i, j) in enumerate(entries)]
 
 
-def _coefficients(program: ContourProgram) -> CFunction:
+def _coefficients(program: ContourProgram, what: Program, called: str, target: str, doc: str) -> CFunction:
     system = program.system
     names: dict[sp.Symbol, str] = {p.symbol: f"p[{k}]" for k, p in enumerate(system.parameters)}
     names |= {u.symbol: f"u[{k}]" for k, u in enumerate(system.inputs)}
     printer = CPrinter(names)
     taken: set[str] = set()
     lines = []
-    for symbol, expr in program.coefficients.lines:
+    for symbol, expr in what.lines:
         text = printer.text(expr)
         # The prefix keeps a name of the spec apart from all words of C.
         wanted = "m_" + re.sub(r"\W+", "_", symbol.name, flags=re.ASCII)
@@ -115,13 +131,9 @@ def _coefficients(program: ContourProgram) -> CFunction:
         taken.add(name)
         printer.name(symbol, name)
         lines.append(f"const V {name} = {text};")
-    lines += [f"c[{n}] = {printer.text(e)};" for n, e in program.coefficients.results.items()]
-    return CFunction(
-        "coefficients",
-        "const V *restrict p, const V *restrict u, V *restrict c",
-        "Entries of -A, b, C and d, once for each subject.",
-        tuple(lines),
-    )
+    lines += [f"{target}[{n}] = {printer.text(e)};" for n, e in what.results.items()]
+    arguments = f"const V *restrict p, const V *restrict u, V *restrict {target}"
+    return CFunction(called, arguments, doc, tuple(lines))
 
 
 def _elimination(program: ContourProgram, states: tuple[int, ...]) -> Elimination:
@@ -140,14 +152,8 @@ def _rows_at(program: ContourProgram) -> tuple[CFunction, CFunction]:
     elimination = _elimination(program, program.seen)
     lines = elimination.factor(_Z)
     size = len(program.seen)
-    place = {i: k for k, i in enumerate(program.seen)}
-    first = len(program.matrix) + len(program.offsets)
     for row in range(program.rows):
-        right = {
-            place[j]: f"c[{first + n}]"
-            for n, (r, j) in enumerate(program.readings)
-            if r == row and j in place
-        }
+        right = _right(program, row)
         lines += elimination.transposed(f"x{row}", right, [f"xr[{row * size + k}]" for k in range(size)],
                                         [f"xi[{row * size + k}]" for k in range(size)], "wanted")  # fmt: skip
     doc = (
@@ -161,6 +167,40 @@ def _rows_at(program: ContourProgram) -> tuple[CFunction, CFunction]:
             tuple(elimination.needs("wanted")),
         ),
     )  # fmt: skip
+
+
+def _both(program: ContourProgram) -> tuple[CFunction, CFunction, int]:
+    """C (z I - A)^-1 with the factors, and solutions with these."""
+    elimination = _elimination(program, program.seen)
+    lines = elimination.factor(_Z)
+    size = len(program.seen)
+    for row in range(program.rows):
+        own = range(row * size, (row + 1) * size)
+        lines += elimination.transposed(
+            f"x{row}", _right(program, row), [f"wr[{k}]" for k in own], [f"wi[{k}]" for k in own]
+        )
+    kept = elimination.stored("l")
+    lines += kept
+    more, x = elimination.solution("x", [Value(f"xr[{k}]", f"xi[{k}]") for k in range(size)])
+    more += [f"xr[{k}] = {x[k].re}; xi[{k}] = {x[k].im or 'ALL(0.0)'};" for k in range(size)]
+    return (
+        CFunction(
+            "both_at", "V zr, V zi, const V *restrict c, V *restrict wr, V *restrict wi, V *restrict l",
+            "C (z I - A)^-1, and the factors.", tuple(lines),
+        ),
+        CFunction(
+            "solve_seen", "const V *restrict l, V *restrict xr, V *restrict xi",
+            "(z I - A)^-1 x in place, of the states that r depends on.", tuple(more),
+        ),
+        len(kept),
+    )  # fmt: skip
+
+
+def _right(program: ContourProgram, row: int) -> dict[int, str]:
+    """A row of C, by the place of the state."""
+    place = {i: k for k, i in enumerate(program.seen)}
+    first = len(program.matrix) + len(program.offsets)
+    return {place[j]: f"c[{n}]" for n, (r, j) in enumerate(program.readings, first) if r == row}
 
 
 def _whole(program: ContourProgram) -> tuple[CFunction, CFunction, int]:

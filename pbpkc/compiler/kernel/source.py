@@ -41,6 +41,7 @@ class KernelSource:
     def __init__(self, analysed: AnalysedSystem, fingerprint: str) -> None:
         self._analysed, self._fingerprint = analysed, fingerprint
         self._texts: dict[tuple[int, ...], KernelText] = {}
+        self._contours: dict[tuple[int, ...], KernelText] = {}
 
     def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
         """The nonlinear kernel's, with derivatives by some parameters."""
@@ -60,16 +61,21 @@ class KernelSource:
         except NoKernelForm as error:
             return KernelText("", error.reason)
 
-    @cached_property
-    def contour(self) -> KernelText:
-        """The linear kernel's."""
+    def contour(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The linear kernel's, with derivatives by some parameters."""
+        if columns not in self._contours:
+            self._contours[columns] = self._contour(columns)
+        return self._contours[columns]
+
+    def _contour(self, columns: tuple[int, ...]) -> KernelText:
         from pbpkc.compiler.contour.program import contour_program
         from pbpkc.compiler.contour.text import contour_text
         from pbpkc.compiler.kernel.defaults import with_defaults
         from pbpkc.compiler.kernel.program import NoKernelForm
 
         try:
-            return KernelText(contour_text(contour_program(with_defaults(self._analysed)), self._fingerprint))
+            program = contour_program(with_defaults(self._analysed))
+            return KernelText(contour_text(program, self._fingerprint, columns))
         except NoKernelForm as error:
             return KernelText("", error.reason)
 
@@ -82,10 +88,11 @@ class KernelSource:
 
     def __reduce__(
         self,
-    ) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText], KernelText]]:
+    ) -> tuple[Callable[..., WrittenKernel], tuple[Mapping[tuple[int, ...], KernelText], ...]]:
         # Another process needs texts alone; it gets those that were written here, and the plain ones.
         self.rosenbrock()
-        return WrittenKernel, (dict(self._texts), self.contour)
+        self.contour()
+        return WrittenKernel, (dict(self._texts), dict(self._contours))
 
 
 class WrittenKernel:
@@ -93,16 +100,22 @@ class WrittenKernel:
 
     Parameters
     ----------
-    texts : mapping of tuple of int to KernelText
-    contour : KernelText
-        The linear kernel's.
+    texts, contours : mapping of tuple of int to KernelText
+        Of the nonlinear and of the linear kernel.
     """
 
-    def __init__(self, texts: Mapping[tuple[int, ...], KernelText], contour: KernelText) -> None:
-        self._texts, self.contour = texts, contour
+    def __init__(
+        self, texts: Mapping[tuple[int, ...], KernelText], contours: Mapping[tuple[int, ...], KernelText]
+    ) -> None:
+        self._texts, self._contours = texts, contours
 
     def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
         """The nonlinear kernel's, if it was written before the system was left behind."""
-        return self._texts.get(columns) or KernelText(
-            "", "its text with these derivatives was not sent along"
-        )
+        return self._texts.get(columns) or KernelText("", _NOT_SENT)
+
+    def contour(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The linear kernel's, if it was written before the system was left behind."""
+        return self._contours.get(columns) or KernelText("", _NOT_SENT)
+
+
+_NOT_SENT = "its text with these derivatives was not sent along"

@@ -79,7 +79,7 @@ def tangent(program: KernelProgram, columns: Sequence[int]) -> Tangent:
     directions = []
     for column in columns:
         own = {system.parameters[column].symbol: sp.Integer(1)}
-        once = _along(program.coefficients, own, gradients, names)
+        once = along(program.coefficients, own, gradients, names)
         kept = {k: names.new(f"d_{program.kept[k].name}") for k in once.results}
         seeds = {**own, **{program.kept[k]: symbol for k, symbol in kept.items()}}
         with_states = {**seeds, **states}
@@ -88,16 +88,16 @@ def tangent(program: KernelProgram, columns: Sequence[int]) -> Tangent:
                 column,
                 kept,
                 once,
-                _along(program.rhs, with_states, gradients, names),
-                _along(program.jacobian, with_states, gradients, names),
-                _along(program.observe, with_states, gradients, names),
+                along(program.rhs, with_states, gradients, names),
+                along(program.jacobian, with_states, gradients, names),
+                along(program.observe, with_states, gradients, names),
             )
         )
     return Tangent(moved, tuple(directions))
 
 
-def _along(program: Program, seeds: Seeds, gradients: Gradients, names: Names) -> Program:
-    """The derivative of a program's results, those that are not zero; its own lines come first."""
+def along(program: Program, seeds: Seeds, gradients: Gradients, names: Names) -> Program:
+    """The derivatives of a program's results, those that are not zero; its own lines come first."""
     known: dict[sp.Symbol, sp.Expr] = dict(seeds)
     lines: list[Line] = list(program.lines)
     for symbol, expr in program.lines:
