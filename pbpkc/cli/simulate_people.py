@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Failures, notes and warnings that are printed; all failures stand in the JSON file.
 _MOST_TOLD = 10
 
+#: Values of a person that are printed with a failure.
+_MOST_VALUES = 6
+
 
 @dataclass(frozen=True)
 class PeopleRun:
@@ -154,7 +157,7 @@ def _show(
 ) -> int:
     """Write and print what came out; gives the exit status."""
     from pbpkc.jobs.nca import nca_of
-    from pbpkc.jobs.people_output import failures, nca_file, people_json, percentiles_json, write_people
+    from pbpkc.jobs.people_output import nca_file, people_json, percentiles_json, write_people
     from pbpkc.solve.batch_solve import WORTH_COMPILING
     from pbpkc.solve.percentiles import percentiles_csv
 
@@ -189,8 +192,8 @@ def _show(
         click.echo("".join(_summary(name, table) for name, table in figures.items()), nl=False)
         if run.output is None and run.plot is None and not run.nca:
             click.echo(percentiles_csv(curves, unit), nl=False)
-    failed = failures(found)
-    _tell_failures(failed, len(people))
+    failed = told["failures"]
+    _tell_failures(failed, people)
     return 3 if not told["runs"]["whole"] else 4 if failed else 0
 
 
@@ -222,13 +225,21 @@ def _warn_first(diagnostics: Sequence[Diagnostic]) -> None:
         click.echo(f"note: {len(once) - _MOST_TOLD} more of the kind are not shown\n", err=True)
 
 
-def _tell_failures(failed: Sequence[Mapping[str, Any]], people: int) -> None:
+def _tell_failures(failed: Sequence[Mapping[str, Any]], people: People) -> None:
     if not failed:
         return
     who = len({one["id"] for one in failed})
-    click.echo(f"{who} of {people} people failed, the others are delivered:", err=True)
+    click.echo(f"{who} of {len(people)} people failed, the others are delivered:", err=True)
     for one in failed[:_MOST_TOLD]:
         help = f" ({one['suggestion']})" if one["suggestion"] else ""
-        click.echo(f"  {one['scenario']}, id {one['id']}: {one['reason']}{help}", err=True)
+        values = [
+            f"{name} = {one['values'][name]:.4g}" + ("" if unit.text == "1" else f" {unit.text}")
+            for name, unit in list(zip(people.names, people.units, strict=True))[:_MOST_VALUES]
+        ]
+        more = ", ..." if len(people.names) > _MOST_VALUES else ""
+        click.echo(
+            f"  {one['scenario']}, id {one['id']}: {one['reason']}{help}; of {', '.join(values)}{more}",
+            err=True,
+        )
     if len(failed) > _MOST_TOLD:
         click.echo(f"  and {len(failed) - _MOST_TOLD} more, which stand in the JSON output", err=True)

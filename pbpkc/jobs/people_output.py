@@ -67,6 +67,7 @@ def people_json(
         columns |= {s["name"]: s["unit"] for s in manifest["states"]}
     drawn = {key: value for key, value in people.provenance.items() if key != "sha256"}
     atol = found.options.atol
+    failed = failures(found, people)
     return {
         "format": FORMAT,
         "model": manifest.get("model"),
@@ -92,8 +93,8 @@ def people_json(
             "levels": list(curves[0].levels) if curves else [],
             "observables": {name: units[name] for name in dict.fromkeys(c.observable for c in curves)},
         },
-        "runs": {"whole": len(found.runs) - sum(map(len, found.failed)), "failed": len(failures(found))},
-        "failures": failures(found),
+        "runs": {"whole": len(found.runs) - sum(map(len, found.failed)), "failed": len(failed)},
+        "failures": failed,
     }
 
 
@@ -112,8 +113,11 @@ def _solved_by(one: SolvedBy) -> dict[str, Any]:
     }
 
 
-def failures(found: StreamedPeople) -> list[dict[str, Any]]:
-    """Who has no whole curve and why: those that could not be run, then those the solver did not finish."""
+def failures(found: StreamedPeople, people: People) -> list[dict[str, Any]]:
+    """Who has no whole curve and why: those that could not be run, then those the solver did not finish.
+
+    The values of each, in the units of the file, stand beside.
+    """
     refused = [
         {
             "scenario": one.scenario,
@@ -135,7 +139,12 @@ def failures(found: StreamedPeople) -> list[dict[str, Any]]:
         for one, failed in zip(found.choices, found.failed, strict=True)
         for b, outcome in failed.items()
     ]
-    return [*refused, *unfinished]
+    failed: list[dict[str, Any]] = [*refused, *unfinished]
+    place = {id: n for n, id in enumerate(people.ids)} if failed else {}
+    for one in failed:
+        row = people.values[place[str(one["id"])]]
+        one["values"] = dict(zip(people.names, row.tolist(), strict=True))
+    return failed
 
 
 def write_people(

@@ -207,6 +207,7 @@ def test_a_body_that_cannot_be_is_listed_and_the_others_are_delivered(tmp_path: 
     assert "2 of 4 people failed" in ran.err
     assert "id 2: person '2' in scenario 'iv': the volume left for 'rest' is -7 L" in ran.err
     assert "id 3: person '3': the covariate 'BW' is 20 [kg]" in ran.err
+    assert "; of BW = 20 kg, liver.volume = 1 L" in ran.err
     assert {row["id"] for row in rows(out.read_text())} == {"1", "4"}
     assert {row["n"] for row in rows((tmp_path / "out.csv.percentiles.csv").read_text())} == {"2"}
     told = json.loads((tmp_path / "out.csv.json").read_text())
@@ -214,6 +215,7 @@ def test_a_body_that_cannot_be_is_listed_and_the_others_are_delivered(tmp_path: 
         ("2", "negative-remainder"),
         ("3", "out-of-bounds"),
     ]
+    assert told["failures"][0]["values"] == {"BW": 70.0, "liver.volume": 40.0}
 
 
 def test_nobody_who_can_be_run_is_an_error(tmp_path: Path) -> None:
