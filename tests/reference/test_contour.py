@@ -207,6 +207,19 @@ scenario go {{ dose X 10 [umol] into a0 at 0 [h]; run 24 [h] }}
 """
 
 
+def test_any_number_of_lanes_gives_the_same(whole_body: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also more than a register of this machine holds."""
+    expected: np.ndarray | None = None
+    for count in (1, 2, 4, 8):
+        monkeypatch.setattr(contour, "lanes", lambda count=count: count)
+        case = Case(whole_body, "doses", np.linspace(0.0, 72.0, 12), copies=11, spread=0.3)
+        assert case.kernel.lanes == count
+        found = case.solved(1e-6).observables
+        assert found is not None
+        expected = found if expected is None else expected
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_a_spectrum_outside_of_the_first_sector_is_found_and_computed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
