@@ -34,7 +34,7 @@ FIT_RTOL = 1e-10
 
 #: ``auto`` takes the kernel where subjects x states x (1 + parameters) is at least this: for less, the
 #: reference has finished before the kernel is compiled.
-WORTH_COMPILING = 120
+WORTH_COMPILING = 60
 
 #: Times of a prediction band between its ends, those of doses come on top.
 BAND_TIMES = 61
