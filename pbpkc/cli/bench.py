@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from pbpkc.cli.bench_cluster import command as cluster
 from pbpkc.cli.bench_solvers import command as solvers
 from pbpkc.cli.options import as_format, command_line, print_json
 from pbpkc.cli.places import as_folder
@@ -34,6 +35,7 @@ def command() -> None:
     """Compare methods on tasks whose truth is known; count the faults that `check` finds."""
 
 
+command.add_command(cluster)
 command.add_command(solvers)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from pbpkc.cli.cluster_options import cluster_options, demand_one_place
 from pbpkc.cli.options import SPEC, as_format, print_json, settings, solver, warn
 from pbpkc.cli.places import demand_apart, files_read, in_folder
 
@@ -68,6 +69,7 @@ from pbpkc.cli.places import demand_apart, files_read, in_folder
     show_default=True,
     help="Go on from what a stopped run of the same command left in FILE.partial (a population with -o).",
 )
+@cluster_options
 @settings
 @solver(rtol=1e-8, kernels=("kernel", "linear"))
 @as_format
@@ -87,6 +89,8 @@ def command(
     percentiles: str | None,
     workers: int,
     resume: bool,
+    cluster: str | None,
+    cluster_wait: float | None,
     set_: tuple[str, ...],
     unknown: tuple[str, ...],
     learn: tuple[str, ...],
@@ -120,6 +124,9 @@ def command(
         raise click.UsageError("--log is the scale of the plot: give --plot FILE with it")
     if population is None and (percentiles is not None or workers > 1):
         raise click.UsageError("--percentiles and --workers are for people: give --population FILE with them")
+    if population is None and (cluster, cluster_wait) != (None, None):
+        raise click.UsageError("--cluster is for people: give --population FILE with it")
+    demand_one_place(cluster, cluster_wait, workers)
     levels = read_levels(percentiles or "5, 25, 50, 75, 95")
     outputs = [output, output.with_name(f"{output.name}.json")] if output is not None else []
     outputs += [plot] if plot is not None else []
@@ -155,6 +162,8 @@ def command(
             levels,
             workers,
             resume,
+            cluster,
+            cluster_wait,
             format_,
         )
         ctx.exit(run_people(run, loaded, options, kept))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from pbpkc.cli.cluster_options import pool_of
 from pbpkc.cli.options import print_json, warn
 from pbpkc.cli.places import demand_apart, files_read
 
@@ -45,6 +46,8 @@ class PeopleRun:
     levels: tuple[float, ...]
     workers: int
     resume: bool
+    cluster: str | None
+    cluster_wait: float | None
     format: str
 
 
@@ -99,6 +102,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     from pbpkc.jobs.people_stream import stream_people
     from pbpkc.jobs.simulate_people import prepare_people
     from pbpkc.language.options.settings import read_times
+    from pbpkc.scale.cluster_worker import ClusterError
 
     inputs = [run.people, *files_read(loaded.model)]
     demand_apart(outputs_of(run), inputs)
@@ -110,15 +114,15 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     try:
         if folder is not None and not run.resume:
             remove_partial(folder)
-        with bar("simulating people") as tell:
+        with pool_of(run.cluster, run.cluster_wait) as pool, bar("simulating people") as tell:
             found = stream_people(
                 loaded, prepared, options, run.states, run.workers, folder,
-                lambda done, total: tell(done, total, ""), partial(_begun, kept_people),
+                lambda done, total: tell(done, total, ""), partial(_begun, kept_people), pool,
             )  # fmt: skip
         return _show(run, loaded, people, found, kept, inputs)
     except OtherRun as other:
         raise click.UsageError(str(other)) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ClusterError):
         for one in kept_people:
             _tell_kept(one)
         raise

@@ -19,7 +19,7 @@ from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.resolve import resolve
 from pbpkc.language.syntax.parse import parse, read_source
 from pbpkc.resources import resource
-from pbpkc.scale.processes import each_done
+from pbpkc.scale.processes import Processes
 from pbpkc.studies.mutations import Mutation, mutations
 
 #: Faults of each kind in each file, in the full study and in the short one.
@@ -136,7 +136,7 @@ def mutation_study(
             if case.file == case.main:
                 alarms += [(case.file, text) for text in _baseline(folder, case.main).alarms]
         found: dict[int, Verdict] = {}
-        for index, verdict in each_done(_judge, [(folder, task) for task in tasks], workers):
+        for index, verdict in Processes(workers).each_done(_judge, [(folder, task) for task in tasks]):
             found[index] = verdict
             if progress is not None:
                 progress(len(found), len(tasks), tasks[index].case.file)

@@ -150,6 +150,9 @@ def _size(cohort: Cohort, states: bool, most: int) -> int:
 #: Gives how many parts are known, and what takes each further one.
 Begin = Callable[[tuple[Choice, ...]], tuple[int, Callable[[Part], None]]]
 
+#: As `solved`.
+EachPart = Callable[["Sequence[Choice]", Solving, int, "Progress | None"], "Iterator[Part]"]
+
 
 def subjects(cohort: Cohort, chosen: Places, how: Solving) -> Subjects:
     """Some people of a cohort, to be solved."""
@@ -162,7 +165,11 @@ def subjects(cohort: Cohort, chosen: Places, how: Solving) -> Subjects:
 
 
 def solve_people(
-    cohorts: Sequence[Cohort], how: Solving, begin: Begin, progress: Progress | None = None
+    cohorts: Sequence[Cohort],
+    how: Solving,
+    begin: Begin,
+    progress: Progress | None = None,
+    each_part: EachPart | None = None,
 ) -> tuple[Choice, ...]:
     """Solve everyone, part after part, while a sample is solved by the reference to verify a kernel.
 
@@ -174,6 +181,8 @@ def solve_people(
         Gives how many parts at the beginning are known already, and what takes each further part. Called once
         more where a kernel does not stand its verification: then the reference solves everyone anew.
     progress : callable, optional
+    each_part : callable, optional
+        In place of `solved`, for parts that are solved elsewhere.
 
     Returns
     -------
@@ -184,7 +193,7 @@ def solve_people(
     while True:
         skip, take = begin(choices)
         check = _Beside(partial(_all_verified, choices, how))
-        for part in solved(choices, how, skip, progress):
+        for part in (each_part or solved)(choices, how, skip, progress):
             take(part)
             if check.found is not None and not _alike(check.found, choices):
                 break

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from pbpkc.jobs.people_parts import Choice, Part, Solving, solve_people
+from pbpkc.jobs.people_pool import parts_by
 from pbpkc.jobs.people_store import PeopleStore
 from pbpkc.jobs.simulate import NotRun, SimulatedRun, SolvedBy, hole
 from pbpkc.jobs.simulate_people import PreparedPeople
 from pbpkc.language.diagnostics import Diagnostic
 from pbpkc.language.model import Model
+from pbpkc.scale.pool import Pool
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.output import versions
 from pbpkc.solve.percentiles import PercentileCurve, percentiles_of_table
@@ -142,6 +144,7 @@ def stream_people(
     folder: Path | None = None,
     hear: Callable[[int, int], None] | None = None,
     begun: Callable[[StreamedPeople], None] | None = None,
+    pool: Pool | None = None,
 ) -> StreamedPeople:
     """Run people and keep what is found in a store.
 
@@ -159,6 +162,8 @@ def stream_people(
     hear : callable (done, all), optional
     begun : callable, optional
         Told what was taken over, before anything more is solved.
+    pool : Pool, optional
+        Where the parts are solved, if not here.
 
     Raises
     ------
@@ -187,7 +192,7 @@ def stream_people(
             begun(kept[-1])
         return len(store.finished), store.add
 
-    choices = solve_people(cohorts, how, begin, hear)
+    choices = solve_people(cohorts, how, begin, hear, parts_by(pool))
     return replace(kept[-1], choices=choices)
 
 

@@ -13,6 +13,7 @@ from pbpkc.experiment.people import People
 from pbpkc.experiment.scenario import DEFAULT_SAMPLES, find_scenario, sampling_times
 from pbpkc.jobs.cohort import Cohort, cohort
 from pbpkc.jobs.people_parts import Choice, Part, Solving, solve_people
+from pbpkc.jobs.people_pool import parts_by
 from pbpkc.jobs.simulate import (
     NotRun,
     SimulatedRun,
@@ -24,6 +25,7 @@ from pbpkc.jobs.simulate import (
 from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, SpecError
 from pbpkc.language.expression import names_in
+from pbpkc.scale.pool import Pool
 from pbpkc.solve.options import SolverOptions
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def simulate_people(
     progress: Callable[[int, int], None] | None = None,
     workers: int = 1,
     states: bool = True,
+    pool: Pool | None = None,
 ) -> Simulation:
     """Run written scenarios for each of the people.
 
@@ -64,6 +67,8 @@ def simulate_people(
         Threads of a kernel, processes of the reference; the result is the same for any number.
     states : bool
         Whether the states are kept, which take most of the memory.
+    pool : Pool, optional
+        Where the people are solved, if not here.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def simulate_people(
         retried.clear()
         return 0, take
 
-    choices = solve_people(prepared.cohorts, how, begin, progress)
+    choices = solve_people(prepared.cohorts, how, begin, progress, parts_by(pool))
     notes = [*prepared.notes]
     for run in runs:
         notes.extend(not_numbers(run, loaded.model.time_unit))

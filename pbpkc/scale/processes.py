@@ -4,61 +4,64 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import dataclass
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+from pbpkc.scale.pool import Result, Task, Tasks
 
 
-def each_done(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int
-) -> Iterator[tuple[int, Result]]:
-    """Results as they are finished, each with the index of its task.
+@dataclass(frozen=True)
+class Processes:
+    """Processes of this machine.
 
     Parameters
     ----------
-    function : callable
-        Of a module, so that a process can be told its name; its result depends on the task alone.
-    tasks : sequence
     workers : int
         With 1, or a single task, everything is done in this process and in order.
-
-    Raises
-    ------
-    Exception
-        Whatever `function` raises.
 
     Notes
     -----
     Where no further process can be had, or a task cannot be sent to one, this process does the work.
     """
-    workers = min(workers, len(tasks))
-    if workers < 2 or not _can_be_sent(function, tasks):
-        for index, task in enumerate(tasks):
-            yield index, function(task)
-        return
-    done: set[int] = set()
-    with suppress(OSError, BrokenProcessPool):
-        for index, result in _elsewhere(function, tasks, workers):
-            done.add(index)
-            yield index, result
-    for index, task in enumerate(tasks):
-        if index not in done:
-            yield index, function(task)
+
+    workers: int
+
+    def each_done(
+        self, function: Callable[[Task], Result], tasks: Tasks[Task]
+    ) -> Iterator[tuple[int, Result]]:
+        """Results as they are finished; see `pbpkc.scale.pool.Pool`."""
+        workers = min(self.workers, len(tasks))
+        done: set[int] = set()
+        if workers > 1 and _can_be_sent(function, tasks):
+            with suppress(OSError, BrokenProcessPool):
+                for index, result in elsewhere(function, tasks, workers):
+                    done.add(index)
+                    yield index, result
+        for index in range(len(tasks)):
+            if index not in done:
+                yield index, function(tasks[index])
 
 
-def _elsewhere(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+def elsewhere(
+    function: Callable[[Task], Result], tasks: Tasks[Task], workers: int
 ) -> Iterator[tuple[int, Result]]:
+    """Results as they are finished by other processes, for whoever wants to know where there are none.
+
+    Raises
+    ------
+    OSError, BrokenProcessPool
+        If there is no process to be had.
+    Exception
+        Whatever `function` raises.
+    """
     # A started interpreter knows nothing of this one's threads; a forked copy of a process that has loaded
     # numerical libraries may hang in them.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: dict[Future[Result], int] = {
-            pool.submit(function, task): index for index, task in enumerate(tasks)
+            pool.submit(function, tasks[index]): index for index in range(len(tasks))
         }
         try:
             for future in as_completed(waiting):
@@ -67,7 +70,7 @@ def _elsewhere(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _can_be_sent(function: Callable[[Task], Result], tasks: Sequence[Task]) -> bool:
+def _can_be_sent(function: Callable[[Task], Result], tasks: Tasks[Task]) -> bool:
     # A pool can hang for ever on what it cannot send (its feeding thread dies with work still queued), so
     # that is tried first. Tasks of one kind are alike in this.
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.native.failure import NoKernel
-from pbpkc.scale.processes import each_done
+from pbpkc.scale.processes import Processes
 from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
 from pbpkc.solve.batch_steady import one_interval, steady_starts
 from pbpkc.solve.contour import linear_kernel
@@ -290,7 +290,7 @@ def _by_reference(subjects: Subjects, reason: str, began: float) -> Batch:
     ]
     found: dict[int, tuple[Outcome, SolverRecord]] = {}
     work = partial(_alone, subjects.compiled, subjects.options)
-    for index, runs in each_done(work, tasks, subjects.workers):
+    for index, runs in Processes(subjects.workers).each_done(work, tasks):
         for b, run in enumerate(runs, index * _CHUNK):
             part = slice(rows[b], rows[b + 1])
             observables[part] = run.observables

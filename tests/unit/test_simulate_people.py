@@ -14,7 +14,7 @@ from cli_case import BODY, TINY, call, study, write
 
 import pbpkc
 from pbpkc.report.percentile_plot import legend_text
-from pbpkc.scale.processes import each_done
+from pbpkc.scale.processes import Processes
 from pbpkc.solve.percentiles import percentile_curves
 
 CROWD = TINY + "population adults { BW ~ normal(cv = 15 [%]); k ~ lognormal(cv = 30 [%]) }\n"
@@ -289,4 +289,4 @@ def test_the_line_below_the_bands_says_what_they_are() -> None:
 
 
 def test_what_cannot_be_sent_to_a_process_is_done_here() -> None:
-    assert sorted(each_done(lambda x: x * x, [1, 2, 3], workers=2)) == [(0, 1), (1, 4), (2, 9)]
+    assert sorted(Processes(2).each_done(lambda x: x * x, [1, 2, 3])) == [(0, 1), (1, 4), (2, 9)]
