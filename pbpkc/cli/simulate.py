@@ -100,7 +100,7 @@ def command(
     max_steps: int,
     format_: str,
 ) -> None:
-    """Run scenarios.
+    """Run scenarios, for one person or a population.
 
     Masked parameters are at the medians of their priors, unknown terms at their defaults, unless --set or
     --unknown says otherwise. Without -o the table goes to standard output.
