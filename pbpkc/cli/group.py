@@ -153,7 +153,10 @@ def _explain(error: Exception) -> int:
         click.echo(told(error), err=True)
         return 1
     if isinstance(error, NoKernel):
-        click.echo(f"error: --solver kernel: {error.reason}; --solver auto takes what there is", err=True)
+        click.echo(
+            f"error: no compiled kernel does this: {error.reason}; --solver auto takes what there is",
+            err=True,
+        )
         return 2
     if _is_about_arguments(error):
         click.echo(f"error: {error}", err=True)

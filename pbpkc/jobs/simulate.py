@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,10 +27,11 @@ from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, raise_if_errors
 from pbpkc.language.model import Model
 from pbpkc.language.units import Unit
+from pbpkc.solve.batch import Plan, Subjects
+from pbpkc.solve.batch_solve import solve_batch
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.output import Run
 from pbpkc.solve.percentiles import LEVELS, PercentileCurve, percentile_curves
-from pbpkc.solve.reference import simulate as solve
 from pbpkc.solve.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -203,27 +203,19 @@ def simulate(
     model = loaded.model
     names = written_scenarios(model, scenarios, times)
     variants = Variants(loaded)
-    work: list[Callable[[], SimulatedRun]] = []
+    prepared: list[_Prepared] = []
     notes: list[Diagnostic] = []
     for name in names:
         if find_scenario(model, name).data is None:
             plan = planned(model, name)
-            work.append(
-                partial(_run, variants, name, "", plan.regimen, plan.overrides, times, options, samples)
-            )
+            prepared.append(_prepare(variants, name, "", plan.regimen, plan.overrides, times, samples))
         else:
             dataset = individuals(loaded, name, scored=False)
             notes.extend(dataset.notes)
             for one in dataset.subjects:
                 overrides = {**dataset.overrides, **one.covariates}
-                work.append(
-                    partial(_run, variants, name, one.id, one.regimen, overrides, times, options, samples)
-                )
-    runs = []
-    for done, job in enumerate(work):
-        runs.append(job())
-        if progress is not None:
-            progress(done + 1, len(work))
+                prepared.append(_prepare(variants, name, one.id, one.regimen, overrides, times, samples))
+    runs = _solved(prepared, options, progress)
     for run in runs:
         notes.extend(not_numbers(run, model.time_unit))
     return Simulation(model, tuple(runs), options, loaded.generated.fingerprint, tuple(notes))
@@ -289,21 +281,68 @@ def bound_at(
     return compiled, p, bind(regimen, {**named(compiled, p), **overrides}, until=until)
 
 
-def _run(
+@dataclass(frozen=True)
+class _Prepared:
+    """One run in numbers."""
+
+    scenario: str
+    id: str
+    compiled: CompiledModel
+    p: Array
+    plan: Plan
+    given: tuple[Event, ...]
+
+
+def _prepare(
     variants: Variants,
     scenario: str,
     id: str,
     regimen: Regimen,
     overrides: Mapping[str, float],
     times: ArrayLike | None,
-    options: SolverOptions,
     samples: int,
-) -> SimulatedRun:
+) -> _Prepared:
     last = -np.inf if times is None else float(np.max(times))
     compiled, p, bound = bound_at(variants, regimen, overrides, last)
     at = sampling_times(bound, samples) if times is None else np.asarray(times, dtype=float)
-    given = as_given(compiled, p, regimen, overrides)
-    return SimulatedRun(scenario, id, solve(compiled, p, bound, at, options), bound.events, given)
+    return _Prepared(scenario, id, compiled, p, Plan(bound, at), as_given(compiled, p, regimen, overrides))
+
+
+def _solved(
+    prepared: Sequence[_Prepared], options: SolverOptions, progress: Callable[[int, int], None] | None
+) -> list[SimulatedRun]:
+    """All runs; those of one form of the model together.
+
+    Raises
+    ------
+    NoKernel
+        If a kernel was asked for by name that cannot do it.
+    """
+    groups: dict[int, list[int]] = {}
+    for k, one in enumerate(prepared):
+        groups.setdefault(id(one.compiled), []).append(k)
+    curves: dict[int, Trajectory] = {}
+    for members in groups.values():
+        so_far = len(curves)
+        batch = solve_batch(
+            Subjects(
+                prepared[members[0]].compiled,
+                np.array([prepared[k].p for k in members]),
+                tuple(prepared[k].plan for k in members),
+                np.arange(len(members), dtype=np.int64),
+                options,
+                progress=None if progress is None else _offset(progress, so_far, len(prepared)),
+            )
+        )
+        curves.update({k: batch.trajectory(b) for b, k in enumerate(members)})
+    return [
+        SimulatedRun(one.scenario, one.id, curves[k], one.plan.regimen.events, one.given)
+        for k, one in enumerate(prepared)
+    ]
+
+
+def _offset(progress: Callable[[int, int], None], before: int, all: int) -> Callable[[int, int], None]:
+    return lambda done, _: progress(before + done, all)
 
 
 def as_given(
