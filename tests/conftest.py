@@ -18,6 +18,8 @@ settings.load_profile("suite")
 # No test opens a window, and none prints colours into what it compares; children inherit both.
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["NO_COLOR"] = "1"
+# Every test compiles what it reads, as the first run of a user does.
+os.environ["PBPKC_KEEP"] = "off"
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

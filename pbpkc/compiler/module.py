@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pbpkc.compiler.kernel.source import KernelSource, WrittenKernel
+from pbpkc.compiler.kernel.source import Kernels
 
 #: Changes whenever the same `System` gives another text; part of every fingerprint.
 TEMPLATE_VERSION = "2"
@@ -28,14 +28,14 @@ class GeneratedModule:
     manifest : mapping
         What JSON can hold: names, units and order of states, parameters, inputs and observables,
         sparsity, structure, fingerprint, versions.
-    kernel : KernelSource or WrittenKernel, optional
+    kernel : Kernels, optional
         C text for many subjects at once, written when it is first read.
     """
 
     numpy_text: str
     torch_text: str | None
     manifest: Mapping[str, Any]
-    kernel: KernelSource | WrittenKernel | None = field(default=None, compare=False, repr=False)
+    kernel: Kernels | None = field(default=None, compare=False, repr=False)
 
     @property
     def fingerprint(self) -> str:

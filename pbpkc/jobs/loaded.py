@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -294,7 +294,16 @@ def load(path: str | Path) -> LoadedModel:
     SpecError
         With every problem found; ``str(error)`` is what the command line would print.
     """
+    from pbpkc.jobs.kept import kept
+    from pbpkc.jobs.spec import with_kept_kernels
+
+    path = Path(path)
+    found = kept(path)
+    if found is not None:
+        model, generated = found
+        spec = LoadedModel(path, model, plain=True)
+        return replace(spec, remade=with_kept_kernels(spec, generated))
     from pbpkc.compiler.driver import read
     from pbpkc.language.resolve import resolve
 
-    return LoadedModel(Path(path), resolve(read(path)))
+    return LoadedModel(path, resolve(read(path)), plain=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pbpkc.compiler.driver import compile_model
 from pbpkc.compiler.specialise import hold, is_leaf
 from pbpkc.experiment.regimen import Regimen
 from pbpkc.experiment.scenario import not_in_equations
@@ -61,6 +60,8 @@ class Variants:
         if not derived:
             return self.loaded.model, base
         if derived not in self._made:
+            from pbpkc.compiler.driver import compile_model  # loads sympy, which most runs do without
+
             model = hold(self.loaded.model, {name: overrides[name] for name in derived})
             self._made[derived] = model, load_numpy(compile_model(model, torch=self.torch).generated)
         return self._made[derived]

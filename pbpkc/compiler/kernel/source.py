@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,18 @@ class KernelText:
     text: str
     reason: str = ""
     single: bool = False
+
+
+class Kernels(Protocol):
+    """Whatever has the texts of a system's kernels; `columns` are parameters to differentiate by."""
+
+    def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The nonlinear kernel's."""
+        ...
+
+    def contour(self, columns: tuple[int, ...] = ()) -> KernelText:
+        """The linear kernel's."""
+        ...
 
 
 class KernelSource:
