@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from pbpkc.cli.cluster_options import cluster_options, demand_one_place, pool_of
 from pbpkc.cli.method_options import method_options
 from pbpkc.cli.options import SPEC, as_format, command_line, counted, print_json, settings, solver, warn
 from pbpkc.cli.places import as_folder, demand_apart, files_read
@@ -90,6 +91,7 @@ FILES = (
     show_default=True,
     help="Processes; the result does not depend on it.",
 )
+@cluster_options
 @click.option(
     "--resume/--fresh",
     default=True,
@@ -128,6 +130,8 @@ def command(
     starts: int,
     seed: int,
     workers: int,
+    cluster: str | None,
+    cluster_wait: float | None,
     resume: bool,
     report: bool,
     set_: tuple[str, ...],
@@ -153,8 +157,10 @@ def command(
     from pbpkc.jobs.fit import FitJob, fit
     from pbpkc.jobs.loaded import load
     from pbpkc.jobs.methods import MethodOptions
+    from pbpkc.scale.cluster_worker import ClusterError
     from pbpkc.solve.options import SolverOptions
 
+    demand_one_place(cluster, cluster_wait, workers)
     options = FitOptions(
         estimator="map" if map_ else "ml",
         blq=blq,  # type: ignore[arg-type]  # click has checked the choices
@@ -182,15 +188,15 @@ def command(
     job = FitJob(data, scenario, options, solver_options, start_, method, choices, by)  # type: ignore[arg-type]
     finished = 0
     try:
-        with bar("fitting") as tell:
+        with pool_of(cluster, cluster_wait) as pool, bar("fitting") as tell:
 
             def hear(progress: Progress) -> None:
                 nonlocal finished
                 finished = int(progress.done)
                 tell(progress.done, progress.total, progress.subject)
 
-            fitted = fit(loaded, job, hear, open_store if output is not None else None)
-    except KeyboardInterrupt:
+            fitted = fit(loaded, job, hear, open_store if output is not None else None, pool)
+    except (KeyboardInterrupt, ClusterError):
         if stores and finished:
             click.echo(
                 f"\n{counted(finished, 'subject')} finished and kept in {output}: "

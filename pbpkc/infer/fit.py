@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,10 @@ from pbpkc.infer.result import FitResult, SubjectFit, Timing
 from pbpkc.infer.subject import fit_subject
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 from pbpkc.infer.two_stage import two_stage
+from pbpkc.native.failure import NoKernel
+from pbpkc.scale.cluster_worker import ClusterError, address, no_kernel
+from pbpkc.scale.pool import Pool
+from pbpkc.scale.processes import elsewhere
 
 #: A posterior counts for so many times the work before it.
 _POSTERIOR = 9
@@ -62,6 +66,7 @@ def fit(
     options: FitOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
     store: Store | None = None,
+    pool: Pool | None = None,
 ) -> FitResult:
     """Estimates of every subject.
 
@@ -73,6 +78,8 @@ def fit(
         Called after every search and every subject (after subjects only, with several processes).
     store : Store, optional
         Asked for a finished subject before it is fitted, told of each one after.
+    pool : Pool, optional
+        Where the subjects are fitted, in place of the processes of `options`.
 
     Returns
     -------
@@ -85,6 +92,8 @@ def fit(
     ValueError
         If a prior leaves nothing within the bounds (``map``, posterior), a profile is asked for of what is
         not estimated, or the package that draws from a posterior is missing.
+    ClusterError
+        If the pool is a cluster that fails.
     """
     options = options or FitOptions()
     # All of these refuse before any work is done.
@@ -104,7 +113,7 @@ def fit(
             open_.append(subject)
         else:
             fits[subject.id] = known
-    reused, told, elsewhere = len(fits), [], 0.0
+    reused, told, cpu_elsewhere = len(fits), [], 0.0
 
     def keep(done: SubjectFit) -> None:
         fits[done.id] = done
@@ -113,13 +122,16 @@ def fit(
         if progress is not None:
             progress(Progress(float(len(fits)), total, done.id))
 
-    workers = min(options.workers, len(open_))
-    finished = _parallel(problem, open_, options, workers) if workers > 1 else iter(())
+    workers = min(options.workers if pool is None else pool.workers, len(open_))
+    away = workers > 1 or (pool is not None and bool(open_))
+    finished = _elsewhere(problem, open_, options, pool or workers) if away else iter(())
     while True:
         try:
             done, seconds = next(finished)
         except StopIteration:
             break
+        except ClusterError:
+            raise
         except Exception as error:
             # No process to be had, or a callable that cannot be sent to one. A fault of the fit itself shows
             # again below, in this process.
@@ -127,7 +139,7 @@ def fit(
                 f"further processes could not be used ({type(error).__name__}); this one did the rest"
             )
             break
-        elsewhere += seconds
+        cpu_elsewhere += seconds
         keep(done)
     for subject in open_:
         if subject.id not in fits:
@@ -151,7 +163,7 @@ def fit(
         time_unit=problem.time_unit,
         timing=Timing(
             wall_seconds=time.perf_counter() - wall,
-            cpu_seconds=time.process_time() - cpu + elsewhere,
+            cpu_seconds=time.process_time() - cpu + cpu_elsewhere,
             workers=max(workers, 1),
             reused=reused,
             notes=tuple(told),
@@ -223,27 +235,19 @@ def _whole(
     return replace(found, posterior=drawn)
 
 
-def _parallel(
-    problem: FitProblem, subjects: list[FitSubject], options: FitOptions, workers: int
+def _elsewhere(
+    problem: FitProblem, subjects: list[FitSubject], options: FitOptions, where: Pool | int
 ) -> Iterator[tuple[SubjectFit, float]]:
-    """Fits as they are finished, each with the CPU seconds it took."""
-    # A started interpreter knows nothing of this one's threads; a forked copy of a process that has loaded
-    # numerical libraries may hang in them.
-    import multiprocessing
-
-    # A pool can hang for ever on what it cannot send (its feeding thread dies with work still queued), so
-    # that is tried first.
-    for subject in subjects:
-        pickle.dumps(_alone(problem, subject))
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: list[Future[tuple[SubjectFit, float]]] = [
-            pool.submit(_one, _alone(problem, subject), options) for subject in subjects
-        ]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    """Fits as they are finished, each with the CPU seconds it took; by a pool or a number of processes."""
+    tasks = [_alone(problem, subject) for subject in subjects]
+    # A pool of processes can hang for ever on what it cannot send (its feeding thread dies with work still
+    # queued), so that is tried first.
+    for task in tasks:
+        pickle.dumps(task)
+    work = partial(_one, options)
+    done = elsewhere(work, tasks, where) if isinstance(where, int) else where.each_done(work, tasks)
+    for _, found in done:
+        yield found
 
 
 def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
@@ -251,9 +255,14 @@ def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
     return replace(problem, subjects=(subject,), provenance={})
 
 
-def _one(problem: FitProblem, options: FitOptions) -> tuple[SubjectFit, float]:
+def _one(options: FitOptions, problem: FitProblem) -> tuple[SubjectFit, float]:
     began = time.process_time()
-    return _whole(problem, problem.subjects[0], options), time.process_time() - began
+    try:
+        return _whole(problem, problem.subjects[0], options), time.process_time() - began
+    except NoKernel as error:
+        if address():
+            raise no_kernel(error.reason) from None
+        raise
 
 
 def _describe(parameter: FittedParameter) -> Mapping[str, object]:

@@ -30,6 +30,7 @@ from pbpkc.language.diagnostics import Diagnostic, Problems, SpecError
 from pbpkc.language.model import Model
 from pbpkc.language.options.option_text import OptionError
 from pbpkc.language.options.settings import read_value
+from pbpkc.scale.pool import Pool
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.reference import simulate as solve
 
@@ -100,6 +101,7 @@ def fit(
     job: FitJob,
     progress: Callable[[Progress], None] | None = None,
     open_store: Callable[[], Store] | None = None,
+    where: Pool | None = None,
 ) -> Fitted:
     """Fit every subject of a data file; see `pbpkc.jobs.loaded.LoadedModel.fit`.
 
@@ -108,6 +110,8 @@ def fit(
     open_store : callable, optional
         Gives what keeps finished subjects, so that an interrupted fit goes on. Called when the spec and the
         data are known to be good, so that nothing is left behind where they are not.
+    where : Pool, optional
+        Where the subjects are fitted, in place of the processes of the options.
 
     Raises
     ------
@@ -147,7 +151,7 @@ def fit(
     problem = pool(with_method(problem, job.method, job.choices, job.options), job.by)
     demand_profiles(problem, job.options)
     store = open_store() if open_store is not None else None
-    result = estimate(problem, job.options, progress, store)
+    result = estimate(problem, job.options, progress, store, where)
     notes += _idle_rule(dataset, job.options.blq)
     return Fitted(result, replace(dataset, notes=(*dataset.notes, *notes)), compiled)
 

@@ -107,6 +107,7 @@ class LoadedModel(Spec):
         atol: float | Sequence[float] | None = None,
         population: People | str | Path | None = None,
         workers: int = 1,
+        cluster: str | None = None,
     ) -> Simulation:
         """Run scenarios.
 
@@ -127,6 +128,9 @@ class LoadedModel(Spec):
         workers : int
             For a population: threads of a kernel, processes of the reference. The result is the same for any
             number.
+        cluster : str, optional
+            For a population: the address of a dask scheduler whose workers solve it, in place of this
+            machine.
 
         Raises
         ------
@@ -134,6 +138,8 @@ class LoadedModel(Spec):
             For a setting that does not fit, a file that cannot be read, or people none of whom can be run.
         ValueError
             For a scenario that does not exist, or times that do not fit.
+        pbpkc.scale.cluster_worker.ClusterError
+            If the cluster cannot be used, or fails.
         """
         from pbpkc.jobs.simulate import simulate
         from pbpkc.solve.options import SolverOptions
@@ -147,7 +153,12 @@ class LoadedModel(Spec):
         from pbpkc.jobs.simulate_people import simulate_people
 
         people = read_people(population, self.model) if isinstance(population, str | Path) else population
-        return simulate_people(changed, people, names, times, options, workers=workers)
+        if cluster is None:
+            return simulate_people(changed, people, names, times, options, workers=workers)
+        from pbpkc.scale.cluster import open_cluster
+
+        with open_cluster(cluster) as pool:
+            return simulate_people(changed, people, names, times, options, pool=pool)
 
     def check(self, *, torch: bool = True, progress: Callable[[str], None] | None = None) -> CheckReport:
         """Proofs, agreement of the generated code, expectations."""
@@ -211,6 +222,7 @@ class LoadedModel(Spec):
         learn: str | Sequence[str] = (),
         rtol: float = 1e-10,
         workers: int = 1,
+        cluster: str | None = None,
         profile: bool | str | Sequence[str] = False,
         by: str = "subject",
         posterior: bool | PosteriorOptions = False,
@@ -241,6 +253,8 @@ class LoadedModel(Spec):
             Of the solver.
         workers : int
             Processes. The result is the same for any number.
+        cluster : str, optional
+            The address of a dask scheduler whose workers fit the subjects, in place of this machine.
         profile : bool, str or sequence of str
             Whose profile likelihood is followed: True for all that shape the prediction, or names.
         by : {"subject", "pooled", "both"}
@@ -252,6 +266,8 @@ class LoadedModel(Spec):
         ------
         SpecError
             For problems in the data file or a setting.
+        pbpkc.scale.cluster_worker.ClusterError
+            If the cluster cannot be used, or fails.
         """
         from pbpkc.infer.options import FitOptions
         from pbpkc.infer.posterior_result import PosteriorOptions
@@ -274,7 +290,12 @@ class LoadedModel(Spec):
         choices = MethodOptions(budget, population, None if model is None else Path(model), head)
         job = FitJob(data, scenario, options, SolverOptions(rtol=rtol), _texts(start), method, choices, by)  # type: ignore[arg-type]
         changed = self.with_settings(set=set, mask=mask, unmask=unmask, unknown=unknown, learn=learn)
-        return fit(changed, job).result
+        if cluster is None:
+            return fit(changed, job).result
+        from pbpkc.scale.cluster import open_cluster
+
+        with open_cluster(cluster) as pool:
+            return fit(changed, job, where=pool).result
 
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbpkc.jobs.people_parts import Choice, EachPart, Part, Progress, Solving, solved, subjects
 from pbpkc.native.failure import NoKernel
-from pbpkc.scale.cluster_worker import ClusterError, address, threads
+from pbpkc.scale.cluster_worker import no_kernel, threads
 from pbpkc.scale.pool import Pool, in_order
 from pbpkc.solve.batch import Batch, Plan, Subjects
 from pbpkc.solve.batch_solve import solve_batch
@@ -133,10 +133,7 @@ def _solve(scenarios: tuple[_Scenario, ...], task: _Task) -> Batch:
         elif one.method == "linear":
             linear_kernel(one.compiled)
     except NoKernel as error:
-        raise ClusterError(
-            f"the worker {address()} has no kernel, which this machine has: {error.reason}; install a C "
-            "compiler there, or take --solver reference for all"
-        ) from None
+        raise no_kernel(error.reason) from None
     return solve_batch(
         Subjects(
             one.compiled, task.p, task.plans or one.plans, task.plan_of, one.options, one.states,

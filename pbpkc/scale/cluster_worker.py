@@ -84,6 +84,14 @@ def work(function: bytes, task: bytes, wanted: dict[str, str]) -> Any:
         return do(one)
 
 
+def no_kernel(reason: str) -> ClusterError:
+    """That this worker has no kernel where the machine that asked has one."""
+    return ClusterError(
+        f"the worker {address()} has no kernel, which this machine has: {reason}; install a C compiler "
+        "there, or take --solver reference for all"
+    )
+
+
 @lru_cache(maxsize=4)
 def _unpacked(function: bytes) -> Callable[[Any], Any]:
     found: Callable[[Any], Any] = pickle.loads(function)

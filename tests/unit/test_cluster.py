@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cli_case import TINY, call, write
+from cli_case import TINY, call, study, write
 
 import pbpkc
 from pbpkc.jobs.cluster_bench import cluster_bench
 from pbpkc.scale.cluster import open_cluster
-from pbpkc.scale.cluster_worker import ClusterError, demand_same
+from pbpkc.scale.cluster_worker import ClusterError, about, demand_same, work
 from pbpkc.scale.local_cluster import LocalCluster, local_cluster
 from pbpkc.scale.pool import in_order
 
@@ -102,12 +104,57 @@ def test_a_task_that_ends_its_workers_and_a_scheduler_that_goes_away_are_told(
             list(results)
 
 
+def test_a_fit_with_profiles_has_the_bytes_of_one_machine(cluster: LocalCluster, tmp_path: Path) -> None:
+    study(tmp_path)
+    found = []
+    for name, options in (("here", ()), ("there", ("--cluster", cluster.address))):
+        ran = call("fit", "model.pbpk", "-o", name, "--no-report", "--profile", *options, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        timing = json.loads((tmp_path / name / "timing.json").read_text())
+        assert timing["notes"] == []
+        (tmp_path / name / "timing.json").unlink()
+        found.append(contents(tmp_path / name))
+    assert timing["workers"] == 2
+    assert "profiles.csv" in found[0] and found[0] == found[1]
+
+
+def test_python_takes_a_cluster_too(cluster: LocalCluster, tmp_path: Path) -> None:
+    model = pbpkc.load(study(tmp_path))
+    found = [[one.theta for one in model.fit(cluster=where).fits] for where in (None, cluster.address)]
+    assert len(found[0]) == 2 and found[0] == found[1]
+    crowd = pbpkc.load(write(tmp_path, CROWD, "crowd.pbpk"))
+    people = crowd.population(3)
+    here, there = (
+        [run.trajectory.y.tobytes() for run in crowd.simulate("one", population=people, cluster=where).runs]
+        for where in (None, cluster.address)
+    )
+    assert len(here) == 3 and here == there
+
+
 def test_what_a_task_raises_is_raised(cluster: LocalCluster) -> None:
     with open_cluster(cluster.address) as pool, pytest.raises(TypeError, match="bad operand"):
         list(pool.each_done(abs, ["text"]))
 
 
-def test_other_versions_are_named() -> None:
+def test_other_versions_are_named(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    # This machine says something else of itself than its workers do.
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "9.9")
+    said = r"the worker tcp.* has pbpkc .* where this machine has 9\.9, and numpy .*: install the same"
+    with pytest.raises(ClusterError, match=said), open_cluster(cluster.address):
+        pass
+
+
+def test_a_worker_looks_at_versions_itself() -> None:
+    task = pickle.dumps(-1)
+    assert work(pickle.dumps(abs), task, about()) == 1
+    with pytest.raises(ClusterError, match=r"has numpy .* where this machine has 0\.1"):
+        work(pickle.dumps(abs), task, {**about(), "numpy": "0.1"})
+    gone = pickle.dumps(abs).replace(b"abs", b"abc")
+    with pytest.raises(ClusterError, match="cannot read what it was sent"):
+        work(gone, task, about())
+
+
+def test_versions_that_differ_are_told() -> None:
     here, there = {"Python": "3.11", "pbpkc": "1"}, {"Python": "3.12", "pbpkc": "1"}
     with pytest.raises(ClusterError, match=r"worker tcp://a:1 has Python 3\.12 where this machine has 3\.11"):
         demand_same(here, there, "the worker tcp://a:1")
