@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pbpkc.compiler.gradient import Gradients
-from pbpkc.compiler.kernel.program import KernelProgram, Line, Names, Program, needed
+from pbpkc.compiler.gradient import Gradients, power_log, power_slope
+from pbpkc.compiler.kernel.program import KernelProgram, Line, Names, NoKernelForm, Program, needed
 
 #: How the symbols that a program reads move: 1 for the parameter itself.
 Seeds = Mapping[sp.Symbol, sp.Expr]
@@ -69,7 +69,16 @@ def tangent(program: KernelProgram, columns: Sequence[int]) -> Tangent:
     program : KernelProgram
     columns : sequence of int
         Indices of parameters.
+
+    Raises
+    ------
+    NoKernelForm
+        If the Jacobian holds the slope of a power whose exponent may be below 1.
     """
+    for part in (program.coefficients, program.rhs, program.jacobian, program.observe):
+        expressions = (*(e for _, e in part.lines), *part.results.values())
+        if any(sp.sympify(e).has(power_log, power_slope) for e in expressions):
+            raise NoKernelForm("the slope of a power that may be infinite has no derivative of its own")
     system = program.system
     names = program.names.copy()
     steady = frozenset(p.symbol for p in system.parameters) | frozenset(program.kept)
