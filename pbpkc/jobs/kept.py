@@ -16,7 +16,6 @@ import pickle
 import platform
 import tempfile
 import time
-from ast import literal_eval
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -42,19 +41,22 @@ _FORM = 1
 
 
 class KeptKernels:
-    """Texts of kernels that are kept beside a spec; one that was never written is written now, and kept.
+    """Texts of kernels that are kept beside a module; one that was never written is written now, and kept.
 
     Parameters
     ----------
-    path : Path
-        Of the spec.
+    generated : GeneratedModule
+        Whose equations they solve: another text has other kernels.
     make : callable
         Gives what writes texts; it compiles the spec.
     """
 
-    def __init__(self, path: Path, make: Callable[[], Kernels]) -> None:
-        self._path, self._make = path, make
-        self._texts: dict[str, KernelText] = _read(_place(path, "kernels"), {}) if _on() else {}
+    def __init__(self, generated: GeneratedModule, make: Callable[[], Kernels]) -> None:
+        self._key, self._make = _text_digest(generated.numpy_text), make
+        self._texts: dict[tuple[str, tuple[int, ...]], KernelText] = {}
+        if _on():
+            with suppress(Exception):  # whatever is wrong with what is kept, the texts are written again
+                self._texts = _read(_place("kernels", self._key), {})
 
     def rosenbrock(self, columns: tuple[int, ...] = ()) -> KernelText:
         """The nonlinear kernel's."""
@@ -65,23 +67,21 @@ class KeptKernels:
         return self._text("contour", columns)
 
     def _text(self, kind: str, columns: tuple[int, ...]) -> KernelText:
-        name = f"{kind} {columns}"
-        if name not in self._texts:
-            self._texts[name] = getattr(self._make(), kind)(columns)
+        if (kind, columns) not in self._texts:
+            self._texts[kind, columns] = getattr(self._make(), kind)(columns)
             if _on():
                 with suppress(Exception):
-                    _write(_place(self._path, "kernels"), self._texts, {})
-        return self._texts[name]
+                    _write(_place("kernels", self._key), self._texts, {})
+        return self._texts[kind, columns]
 
     def __reduce__(self) -> tuple[Callable[..., Kernels], tuple[dict[tuple[int, ...], KernelText], ...]]:
         # Another process needs texts alone; the plain ones are among them.
         self.rosenbrock()
         self.contour()
-        found: dict[str, dict[tuple[int, ...], KernelText]] = {"rosenbrock": {}, "contour": {}}
-        for name, text in self._texts.items():
-            kind, _, columns = name.partition(" ")
-            found[kind][literal_eval(columns)] = text
-        return WrittenKernel, (found["rosenbrock"], found["contour"])
+        return WrittenKernel, (self._of("rosenbrock"), self._of("contour"))
+
+    def _of(self, kind: str) -> dict[tuple[int, ...], KernelText]:
+        return {columns: text for (which, columns), text in self._texts.items() if which == kind}
 
 
 def kept(path: Path) -> tuple[Model, GeneratedModule] | None:
@@ -92,7 +92,7 @@ def kept(path: Path) -> tuple[Model, GeneratedModule] | None:
     if not _on():
         return None
     with suppress(Exception):  # whatever is wrong with what is kept, the spec is compiled again
-        found = _read(_place(path, "spec"), None)
+        found = _read(_spec_place(path), None)
         if found is not None:
             model, generated = found
             return model, generated
@@ -107,7 +107,7 @@ def keep(path: Path, model: Model, generated: GeneratedModule) -> None:
         files = {str(Path(one.name).absolute()): _text_digest(one.text) for one in model.files}
         # A file that changed between reading and keeping would be kept with the wrong text.
         if all(_digest(Path(name)) == digest for name, digest in files.items()):
-            _write(_place(path, "spec"), (model, replace(generated, kernel=None)), files)
+            _write(_spec_place(path), (model, replace(generated, kernel=None)), files)
             _sweep(private_folder() / "specs")
 
 
@@ -155,11 +155,15 @@ class _Pickler(pickle.Pickler):
     dispatch_table = {**copyreg.dispatch_table, MappingProxyType: _reduced}  # noqa: RUF012 - pickle's own way
 
 
-def _place(path: Path, kind: str) -> Path:
-    key = hashlib.sha256()
-    for part in (_FORM, path.absolute(), _digest(path), _program(), platform.python_version()):
-        key.update(f"{part}\n".encode())
-    return private_folder() / "specs" / f"{key.hexdigest()[:40]}.{kind}"
+def _spec_place(path: Path) -> Path:
+    return _place("spec", f"{path.absolute()} {_digest(path)}")
+
+
+def _place(kind: str, key: str) -> Path:
+    found = hashlib.sha256()
+    for part in (_FORM, key, _program(), platform.python_version()):
+        found.update(f"{part}\n".encode())
+    return private_folder() / "specs" / f"{found.hexdigest()[:40]}.{kind}"
 
 
 def _digest(path: Path) -> str:

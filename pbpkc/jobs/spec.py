@@ -108,4 +108,4 @@ def with_kept_kernels(spec: Spec, generated: GeneratedModule) -> GeneratedModule
         assert kernel is not None
         return kernel
 
-    return replace(generated, kernel=KeptKernels(spec.path, make))
+    return replace(generated, kernel=KeptKernels(generated, make))

@@ -103,3 +103,34 @@ def test_off_keeps_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PBPKC_KEEP", "off")
     load(place).simulate("s")
     assert not list((place.parent / "cache").rglob("*.spec"))
+
+
+def test_kernels_of_a_changed_used_file_are_written_again(place: Path) -> None:
+    """The text of the spec itself stays, and its kernels would be those of the other body."""
+
+    def texts() -> tuple[str, str]:
+        kernels = load(place).generated.kernel
+        assert kernels is not None
+        return kernels.rosenbrock().text, kernels.contour().text
+
+    first = texts()
+    assert texts() == first
+    (place.parent / "part.pbpk").write_text(
+        "pbpk 1\nparam w = 5 [L]\nparam v = w + 1 [L]\n", encoding="utf-8"
+    )
+    changed = texts()
+    assert changed[0] != first[0]
+    assert changed[1] != first[1]
+
+
+def test_damaged_kernels_are_written_again(place: Path) -> None:
+    """Whatever stands in their file."""
+    kernels = load(place).generated.kernel
+    assert kernels is not None
+    text = kernels.rosenbrock().text
+    (file,) = (place.parent / "cache").rglob("*.kernels")
+    for wrong in (b"", b"\xff" * 40, file.read_bytes()[:-1]):
+        file.write_bytes(wrong)
+        again = load(place).generated.kernel
+        assert again is not None
+        assert again.rosenbrock().text == text
