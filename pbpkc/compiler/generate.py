@@ -17,8 +17,8 @@ from pbpkc.compiler.manifest import manifest
 from pbpkc.compiler.methods import default_functions, methods
 from pbpkc.compiler.module import GeneratedModule
 from pbpkc.compiler.system import System
+from pbpkc.compiler.templates import code_templates
 from pbpkc.language.units import canonical_text
-from pbpkc.resources import resource
 
 
 def generate(analysed: AnalysedSystem, torch: bool = True) -> GeneratedModule:
@@ -98,14 +98,7 @@ def _tables(system: System) -> tuple[_Table, ...]:
 
 @lru_cache(maxsize=1)
 def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the output is Python
-    )
+    environment = code_templates()
     environment.filters["one_line"] = _one_line
     environment.filters["in_docstring"] = _in_docstring
     environment.filters["literal"] = _literal

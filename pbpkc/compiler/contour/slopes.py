@@ -13,8 +13,8 @@ import sympy as sp
 
 from pbpkc.compiler.contour.program import ContourProgram
 from pbpkc.compiler.gradient import Gradients
+from pbpkc.compiler.kernel.c_function import CFunction
 from pbpkc.compiler.kernel.program import Names, Program
-from pbpkc.compiler.kernel.rosenbrock import CFunction
 from pbpkc.compiler.kernel.tangent import along
 
 

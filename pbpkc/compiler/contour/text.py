@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 
-import jinja2
 import sympy as sp
 
 from pbpkc.compiler.contour.elimination import Elimination, Value
 from pbpkc.compiler.contour.program import ContourProgram
 from pbpkc.compiler.contour.slopes import slope_functions, slopes
-from pbpkc.compiler.kernel.c_printing import CPrinter
+from pbpkc.compiler.kernel.c_function import CFunction, body, comment
 from pbpkc.compiler.kernel.program import Program
-from pbpkc.compiler.kernel.rosenbrock import CFunction
 from pbpkc.compiler.kernel.sparse_lu import Entry, symbolic_lu
 from pbpkc.compiler.manifest import versions
-from pbpkc.resources import resource
+from pbpkc.compiler.templates import code_templates
 
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
 TEMPLATE_VERSION = 1
@@ -62,51 +58,37 @@ def contour_text(program: ContourProgram, fingerprint: str, columns: Sequence[in
         own = _coefficients(program, one, f"d_coefficients_{d}", "dc", "Their derivatives.")
         directions += [own, *slope_functions(program, d, one)]
     first = len(program.matrix)
-    return _template().render(
-        title=_comment(f"{system.name}: {system.title}"),
-        version=versions()["pbpkc"],
-        template_version=TEMPLATE_VERSION,
-        fingerprint=_comment(fingerprint),
-        S=len(system.states),
-        P=len(system.parameters),
-        K=len(system.inputs),
-        C=len(program.coefficients.results),
-        R=program.rows,
-        SEEN=len(program.seen),
-        STORED=stored,
-        SEEN_STORED=seen_stored,
-        circuit=program.circuit,
-        whole_circuit=program.whole_circuit,
-        linear_observables=not program.read_states,
-        places=[program.seen.index(i) if i in program.seen else -1 for i in every],
-        read_states=program.read_states,
-        offsets=[(i, first + n) for n, i in enumerate(program.offsets)],
-        readings=_numbered(program.readings, first + len(program.offsets)),
-        constants=[
-            (r, first + len(program.offsets) + len(program.readings) + n)
-            for n, r in enumerate(program.constants)
-        ],
-        functions=(*functions, *directions),
-        D=len(columns),
+    return (
+        code_templates()
+        .get_template("contour.c.j2")
+        .render(
+            title=comment(f"{system.name}: {system.title}"),
+            version=versions()["pbpkc"],
+            template_version=TEMPLATE_VERSION,
+            fingerprint=comment(fingerprint),
+            S=len(system.states),
+            P=len(system.parameters),
+            K=len(system.inputs),
+            C=len(program.coefficients.results),
+            R=program.rows,
+            SEEN=len(program.seen),
+            STORED=stored,
+            SEEN_STORED=seen_stored,
+            circuit=program.circuit,
+            whole_circuit=program.whole_circuit,
+            linear_observables=not program.read_states,
+            places=[program.seen.index(i) if i in program.seen else -1 for i in every],
+            read_states=program.read_states,
+            offsets=[(i, first + n) for n, i in enumerate(program.offsets)],
+            readings=_numbered(program.readings, first + len(program.offsets)),
+            constants=[
+                (r, first + len(program.offsets) + len(program.readings) + n)
+                for n, r in enumerate(program.constants)
+            ],
+            functions=(*functions, *directions),
+            D=len(columns),
+        )
     )
-
-
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the output is C
-    )
-    return environment.get_template("contour.c.j2")
-
-
-def _comment(text: str) -> str:
-    # A title is free text: it must not end the comment.
-    return re.sub(r"[^\w .,:;()%+=<>'-]", " ", " ".join(text.split()), flags=re.ASCII)
 
 
 def _numbered(entries: tuple[Entry, ...], first: int) -> list[tuple[int, int, int]]:
@@ -117,23 +99,8 @@ def _coefficients(program: ContourProgram, what: Program, called: str, target: s
     system = program.system
     names: dict[sp.Symbol, str] = {p.symbol: f"p[{k}]" for k, p in enumerate(system.parameters)}
     names |= {u.symbol: f"u[{k}]" for k, u in enumerate(system.inputs)}
-    printer = CPrinter(names)
-    taken: set[str] = set()
-    lines = []
-    for symbol, expr in what.lines:
-        text = printer.text(expr)
-        # The prefix keeps a name of the spec apart from all words of C.
-        wanted = "m_" + re.sub(r"\W+", "_", symbol.name, flags=re.ASCII)
-        name, number = wanted, 1
-        while name in taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        taken.add(name)
-        printer.name(symbol, name)
-        lines.append(f"const V {name} = {text};")
-    lines += [f"{target}[{n}] = {printer.text(e)};" for n, e in what.results.items()]
     arguments = f"const V *restrict p, const V *restrict u, V *restrict {target}"
-    return CFunction(called, arguments, doc, tuple(lines))
+    return CFunction(called, arguments, doc, tuple(body(what, names, target)))
 
 
 def _elimination(program: ContourProgram, states: tuple[int, ...]) -> Elimination:

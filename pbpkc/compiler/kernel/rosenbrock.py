@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
-import jinja2
 import sympy as sp
 
-from pbpkc.compiler.kernel.c_printing import CPrinter
+from pbpkc.compiler.kernel.c_function import CFunction, body, comment
 from pbpkc.compiler.kernel.program import KernelProgram, NoKernelForm, Program
 from pbpkc.compiler.kernel.sparse_lu import SymbolicLU, symbolic_lu
 from pbpkc.compiler.kernel.tangent import Direction, Tangent
 from pbpkc.compiler.manifest import versions
-from pbpkc.resources import resource
+from pbpkc.compiler.templates import code_templates
 
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
 TEMPLATE_VERSION = 3
@@ -62,17 +59,6 @@ DENSE_OUTPUT = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class CFunction:
-    """One generated function: its name, its arguments, what it is for, its lines."""
-
-    name: str
-    arguments: str
-    doc: str
-    lines: tuple[str, ...]
-    gives: str = "void"
-
-
 def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent | None = None) -> str:
     """The C text of a kernel.
 
@@ -110,29 +96,33 @@ def rosenbrock_text(program: KernelProgram, fingerprint: str, tangent: Tangent |
         _wrong(program),
         *(_differentiated(program, tangent) if tangent is not None else ()),
     )
-    return _template().render(
-        title=_comment(f"{system.name}: {system.title}"),
-        version=versions()["pbpkc"],
-        template_version=TEMPLATE_VERSION,
-        fingerprint=_comment(fingerprint),
-        S=len(system.states),
-        P=len(system.parameters),
-        K=len(system.inputs),
-        C=len(program.kept),
-        O=len(system.outputs),
-        NJ=len(program.pattern),
-        NE=len(system.states) * (len(system.states) + 1) if pivoted else len(lu.entries),
-        pivoted=pivoted,
-        pattern=program.pattern,
-        functions=functions,
-        a=STAGES,
-        g=COUPLING,
-        dense=DENSE_OUTPUT,
-        read=_read_by_observables(program),
-        D=0 if tangent is None else len(tangent.directions),
-        directions=() if tangent is None else [_entries(program, d) for d in tangent.directions],
-        timed=bool(program.time_slope.results),
-        coefficients_change=program.coefficients_change,
+    return (
+        code_templates()
+        .get_template("rosenbrock.c.j2")
+        .render(
+            title=comment(f"{system.name}: {system.title}"),
+            version=versions()["pbpkc"],
+            template_version=TEMPLATE_VERSION,
+            fingerprint=comment(fingerprint),
+            S=len(system.states),
+            P=len(system.parameters),
+            K=len(system.inputs),
+            C=len(program.kept),
+            O=len(system.outputs),
+            NJ=len(program.pattern),
+            NE=len(system.states) * (len(system.states) + 1) if pivoted else len(lu.entries),
+            pivoted=pivoted,
+            pattern=program.pattern,
+            functions=functions,
+            a=STAGES,
+            g=COUPLING,
+            dense=DENSE_OUTPUT,
+            read=_read_by_observables(program),
+            D=0 if tangent is None else len(tangent.directions),
+            directions=() if tangent is None else [_entries(program, d) for d in tangent.directions],
+            timed=bool(program.time_slope.results),
+            coefficients_change=program.coefficients_change,
+        )
     )
 
 
@@ -166,63 +156,18 @@ def _read_by_observables(program: KernelProgram) -> list[int]:
     return [i for i, s in enumerate(program.system.states) if s.symbol in reads]
 
 
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the output is C
+def _names(program: KernelProgram, kept: bool = True) -> dict[sp.Symbol, str]:
+    """How symbols are written inside a function: entries of its arguments."""
+    system = program.system
+    groups: Iterable[tuple[str, Iterable[sp.Symbol]]] = (
+        ("y", (s.symbol for s in system.states)),
+        ("p", (s.symbol for s in system.parameters)),
+        ("u", (s.symbol for s in system.inputs)),
+        ("slope", program.slopes),
+        ("c", program.kept if kept else ()),
     )
-    return environment.get_template("rosenbrock.c.j2")
-
-
-def _comment(text: str) -> str:
-    # A title is free text: it must not end the comment.
-    return re.sub(r"[^\w .,:;()\[\]/%+=<>'-]", " ", " ".join(text.split()), flags=re.ASCII)
-
-
-class _Names:
-    """How symbols are written inside one function: entries of its arguments, and locals."""
-
-    def __init__(self, program: KernelProgram, kept: bool = True) -> None:
-        system = program.system
-        groups: Iterable[tuple[str, Iterable[sp.Symbol]]] = (
-            ("y", (s.symbol for s in system.states)),
-            ("p", (s.symbol for s in system.parameters)),
-            ("u", (s.symbol for s in system.inputs)),
-            ("slope", program.slopes),
-            ("c", program.kept if kept else ()),
-        )
-        names = {s: f"{group}[{k}]" for group, symbols in groups for k, s in enumerate(symbols)}
-        names[system.time] = "t"
-        self.printer = CPrinter(names)
-        self._taken: set[str] = set()
-
-    def local(self, symbol: sp.Symbol) -> str:
-        """A new local of a name near the symbol's; the prefix keeps it apart from all words of C."""
-        wanted = "m_" + re.sub(r"\W+", "_", symbol.name, flags=re.ASCII)
-        name, number = wanted, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        self.printer.name(symbol, name)
-        return name
-
-
-def _body(names: _Names, program: Program, target: str, labels: Sequence[str] = ()) -> list[str]:
-    """Lines of a program; `labels` say in words what each entry of the target is."""
-    lines = []
-    for symbol, expr in program.lines:
-        text = names.printer.text(expr)
-        lines.append(f"const V {names.local(symbol)} = {text};")
-    for i, e in program.results.items():
-        label = f" /* {_comment(labels[i])} */" if labels else ""
-        lines.append(f"{target}[{i}] = {names.printer.text(e)};{label}")
-    return lines
+    names = {s: f"{group}[{k}]" for group, symbols in groups for k, s in enumerate(symbols)}
+    return {**names, system.time: "t"}
 
 
 def _coefficients(program: KernelProgram) -> CFunction:
@@ -230,7 +175,7 @@ def _coefficients(program: KernelProgram) -> CFunction:
         "coefficients",
         "const V *restrict p, const V *restrict u, V *restrict c",
         "What does not change between events, once for each subject.",
-        tuple(_body(_Names(program, kept=False), program.coefficients, "c")),
+        tuple(body(program.coefficients, _names(program, kept=False), "c")),
     )
 
 
@@ -248,7 +193,7 @@ def _function(
         "jac": [f"d {system.states[i].name} / dt by {system.states[j].name}" for i, j in program.pattern],
         "o": [f"{x.name} in {x.unit.text}" for x in system.outputs],
     }
-    lines = [*_body(_Names(program), what, target, labels[target]), *more(program)]
+    lines = [*body(what, _names(program), target, labels[target]), *more(program)]
     return CFunction(name, f"{_MOMENT}, V *restrict {target}", doc, tuple(lines))
 
 
@@ -261,7 +206,7 @@ def _infusions(program: KernelProgram) -> Iterable[str]:
 
 def _time_slope(program: KernelProgram) -> tuple[CFunction]:
     rows = program.time_slope.results
-    lines = _body(_Names(program), program.time_slope, "ft")
+    lines = body(program.time_slope, _names(program), "ft")
     lines += [f"ft[{i}] = ALL(0.0);" for i in range(len(program.system.states)) if i not in rows]
     reads = ", ".join(f"const V *restrict {name}" for name in ("y", "p", "u", "slope", "c"))
     arguments = f"V t, {reads}, V *restrict ft"
@@ -274,25 +219,21 @@ def _differentiated(program: KernelProgram, tangent: Tangent) -> Iterable[CFunct
     moment = f"{_MOMENT}, const V *restrict s, const V *restrict dc, V *restrict "
     for d, direction in enumerate(tangent.directions):
         by = program.system.parameters[direction.column].symbol.name
-        names = _Names(program, kept=False)
         yield CFunction(
             f"d_coefficients_{d}",
             "const V *restrict p, const V *restrict u, V *restrict dc",
             f"Derivatives by {by} of what does not change between events.",
-            tuple(_body(names, direction.coefficients, "dc")),
+            tuple(body(direction.coefficients, _names(program, kept=False), "dc")),
         )
         places = {"d_rhs": direction.rhs, "d_jacobian": direction.jacobian, "d_observe": direction.observe}
         for name, what in places.items():
             target = {"d_rhs": "df", "d_jacobian": "dj", "d_observe": "o"}[name]
-            names = _Names(program)
-            for i, symbol in enumerate(tangent.moved):
-                names.printer.name(symbol, f"s[{i}]")
-            for k, symbol in direction.kept.items():
-                names.printer.name(symbol, f"dc[{k}]")
+            names = _names(program) | {symbol: f"s[{i}]" for i, symbol in enumerate(tangent.moved)}
+            names |= {symbol: f"dc[{k}]" for k, symbol in direction.kept.items()}
             size = {"d_rhs": len(program.system.states), "d_observe": len(program.system.outputs)}.get(name)
             if size is None:  # the entries that move, one after the other
                 what = Program(what.lines, dict(enumerate(what.results.values())))
-            lines = _body(names, what, target)
+            lines = body(what, names, target)
             lines += [f"{target}[{i}] = ALL(0.0);" for i in range(size or 0) if i not in what.results]
             yield CFunction(f"{name}_{d}", f"{moment}{target}", f"Derivatives along {by}.", tuple(lines))
 
