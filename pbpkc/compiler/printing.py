@@ -62,6 +62,9 @@ class TextPrinter(StrPrinter):  # type: ignore[misc]
         self.vocabulary.add(word)
         return word
 
+    def _number(self, expr: sp.Expr) -> str:
+        return number_text(expr)
+
     def _print_Symbol(self, expr: sp.Symbol) -> str:  # noqa: N802 - sympy's naming
         return self._names.get(expr) or str(expr.name)
 
@@ -138,7 +141,7 @@ class TextPrinter(StrPrinter):  # type: ignore[misc]
         if word is None or isinstance(expr, AppliedUndef):
             raise InternalError(f"'{expr.func}' cannot be printed as code")
         if expr.is_number:
-            return number_text(expr)
+            return self._number(expr)
         return f"{self._word(word)}({', '.join(self.text(a) for a in expr.args)})"
 
     # sympy has methods of its own for some classes; here all functions and constants go one way.

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
 from sympy.printing.precedence import PRECEDENCE
-from sympy.printing.str import StrPrinter
 
-from pbpkc.compiler.gradient import ordered_args, power_log, power_slope
+from pbpkc.compiler.gradient import ordered_args
+from pbpkc.compiler.printing import TextPrinter
 from pbpkc.language.diagnostics import InternalError
 
-_FUNCTIONS: Mapping[type, str] = {
-    sp.exp: "v_exp", sp.log: "v_log", sp.sin: "v_sin", sp.cos: "v_cos", sp.tan: "v_tan", sp.tanh: "v_tanh",
-    sp.Abs: "v_abs", sp.sign: "v_sign", sp.floor: "v_floor", sp.ceiling: "v_ceil",
-    power_log: "v_power_log", power_slope: "v_power_slope",
+#: Words of `pbpkc.compiler.printing` that are not their own name behind ``v_``.
+_WORDS: Mapping[str, str] = {
+    "absolute": "v_abs", "minimum": "v_min", "maximum": "v_max", "where": "WHERE", "nan": "ALL(NAN)",
 }  # fmt: skip
 
 _RELATIONS: Mapping[type, str] = {
@@ -31,8 +29,8 @@ _RELATIONS: Mapping[type, str] = {
 MOST_PRODUCTS = 8
 
 
-class CPrinter(StrPrinter):  # type: ignore[misc]
-    """Prints expressions as C.
+class CPrinter(TextPrinter):
+    """Prints expressions as C; what differs from Python is said here.
 
     Parameters
     ----------
@@ -40,23 +38,8 @@ class CPrinter(StrPrinter):  # type: ignore[misc]
         How each symbol is written; one that is missing is an error.
     """
 
-    def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
-        super().__init__()
-        self._names = dict(names)
-
-    def name(self, symbol: sp.Symbol, text: str) -> None:
-        """Write `symbol` as `text` from now on."""
-        self._names[symbol] = text
-
-    def text(self, expr: sp.Basic) -> str:
-        """The expression as C text.
-
-        Raises
-        ------
-        InternalError
-            If it holds something that has no form in C.
-        """
-        return str(self._print(sp.sympify(expr)))
+    def _word(self, word: str) -> str:
+        return _WORDS.get(word, f"v_{word}")
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:  # noqa: N802 - sympy's naming
         if expr not in self._names:
@@ -126,51 +109,14 @@ class CPrinter(StrPrinter):  # type: ignore[misc]
             return f"(ALL(1.0)/v_power({self.text(base)}, {self.text(-exponent)}))"
         return f"v_power({self.text(base)}, {self.text(exponent)})"
 
-    def _print_Function(self, expr: sp.Function) -> str:  # noqa: N802
-        word = _FUNCTIONS.get(type(expr))
-        if word is None or isinstance(expr, AppliedUndef):
-            raise InternalError(f"'{expr.func}' cannot be printed as C")
-        if expr.is_number:
-            return self._number(expr)
-        return f"{word}({', '.join(self.text(a) for a in expr.args)})"
-
-    _print_Abs = _print_Function
-
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:  # noqa: N802
-        *branches, (last, condition) = expr.args
-        text = self.text(last)
-        if condition != sp.true:
-            text = f"WHERE({self.text(condition)}, {text}, ALL(NAN))"
-        for value, test in reversed(branches):
-            text = f"WHERE({self.text(test)}, {self.text(value)}, {text})"
-        return text
-
-    _print_Choice = _print_Piecewise
-
-    def _extreme(self, word: str, expr: sp.Expr) -> str:
-        *others, last = ordered_args(expr)
-        text = self.text(last)
-        for arg in reversed(others):
-            text = f"{word}({self.text(arg)}, {text})"
-        return text
-
-    def _print_Min(self, expr: sp.Min) -> str:  # noqa: N802
-        return self._extreme("v_min", expr)
-
-    def _print_Max(self, expr: sp.Max) -> str:  # noqa: N802
-        return self._extreme("v_max", expr)
+    def _real(self, expr: sp.Expr) -> str:
+        return self.text(expr)
 
     def _print_Relational(self, expr: sp.core.relational.Relational) -> str:  # noqa: N802
         return f"{_RELATIONS[type(expr)]}({self.text(expr.lhs)}, {self.text(expr.rhs)})"
 
-    def _print_And(self, expr: sp.And) -> str:  # noqa: N802
-        return "(" + " & ".join(self.text(a) for a in ordered_args(expr)) + ")"
-
-    def _print_Or(self, expr: sp.Or) -> str:  # noqa: N802
-        return "(" + " | ".join(self.text(a) for a in ordered_args(expr)) + ")"
-
     def _print_Not(self, expr: sp.Not) -> str:  # noqa: N802
-        return f"(~{self.text(expr.args[0])})"
+        return f"(~({self.text(expr.args[0])}))"
 
     def _print_BooleanTrue(self, expr: sp.Basic) -> str:  # noqa: N802
         return "EVERYWHERE"
