@@ -13,9 +13,9 @@ from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Prediction
 from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import absolute_tolerance
-from pbpkc.solve.passage import initial_states
-from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
-from pbpkc.solve.timeline import Segment, timeline
+from pbpkc.solve.passage import initial_slopes, initial_states
+from pbpkc.solve.schedule import NotScheduled, Schedule, demand_given_start, schedule
+from pbpkc.solve.timeline import timeline
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,6 @@ class _Plan:
     """A regimen as the kernel takes it, and the tolerances it sets, shape (S,)."""
 
     regimen: BoundRegimen
-    segments: tuple[Segment, ...]
     schedule: Schedule
     atol: Array
 
@@ -80,15 +79,14 @@ class KernelPredictor(CompiledPredictor):
         return self._run(p, self._plan)
 
     def _planned(self, p: Array, regimen: BoundRegimen) -> _Plan:
-        if regimen.rests or regimen.after is not None:
-            raise NotScheduled("a run begins in a steady state or where another ends")
+        demand_given_start(regimen)
         compiled = self.compiled
         regimen = regimen.by([compiled.parameter_names[column] for column in self._solved])
         inputs = compiled.manifest["inputs"]
         segments = timeline(regimen, self.time, inputs, compiled.state_names, self.order, p=p)
         plan = schedule([(segments, self.time)], len(compiled.state_names), len(inputs), len(self._solved))
         atol = absolute_tolerance(self.solver, compiled.manifest["states"], regimen.smallest_dose)
-        return _Plan(regimen, segments, plan, atol)
+        return _Plan(regimen, plan, atol)
 
     def _run(self, p: Array, plan: _Plan) -> list[Prediction | Failure]:
         y0, ds0 = self._starts(p, plan.regimen)
@@ -104,11 +102,7 @@ class KernelPredictor(CompiledPredictor):
     def _starts(self, p: Array, regimen: BoundRegimen) -> tuple[Array, Array]:
         """States at the start (B, S) and their derivatives (B, D, S)."""
         compiled, columns = self.compiled, self._solved.tolist()
-        y0 = initial_states(compiled, p)
-        if compiled.manifest["d_initial_dp"]["rows"]:
-            ds0 = np.array([compiled.d_initial_dp_dense(one, columns).T for one in p])
-        else:
-            ds0 = np.zeros((len(p), len(columns), y0.shape[1]))
+        y0, ds0 = initial_states(compiled, p), initial_slopes(compiled, p, columns)
         for start in regimen.starts:
             y0[:, start.state] = start.value
             ds0[:, :, start.state] = 0.0 if start.d_value is None else start.d_value

@@ -21,7 +21,7 @@ from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
 from pbpkc.solve.passage import initial_states
 from pbpkc.solve.reference import simulate
-from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
+from pbpkc.solve.schedule import NotScheduled, Schedule, demand_given_start, schedule
 from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
 
@@ -184,8 +184,7 @@ def _ready(subjects: Subjects, linear: bool = False) -> _Ready:
     manifest = compiled.manifest
     sizes = len(compiled.state_names), len(manifest["inputs"])
     for plan in plans:
-        if plan.regimen.rests or plan.regimen.after is not None:
-            raise NotScheduled("a run begins in a steady state or where another ends")
+        demand_given_start(plan.regimen)
     # Inputs that are held begin at values of the subject's own parameters.
     own = any(item["kind"] == "held" for item in manifest["inputs"])
     whose = list(range(len(p))) if own else [int(np.argmax(plan_of == k)) for k in range(len(plans))]

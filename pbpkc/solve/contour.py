@@ -209,7 +209,7 @@ class LinearKernel:
         y0 = np.ascontiguousarray(y0, dtype=float)
         which = np.ascontiguousarray(which, dtype=np.int64)
         count = len(p)
-        rows = np.concatenate(([0], np.cumsum(schedule.sample_counts()[which]))).astype(np.int64)
+        rows = schedule.first_rows(which)
         # Observables that are no sums of states are made of all states, or of those they read.
         kept = states or (observables and bool(self.read_states))
         runs = LinearRuns(

@@ -202,7 +202,7 @@ class Kernel:
         p, y0 = _doubles(p), _doubles(y0)
         which = np.ascontiguousarray(which, dtype=np.int64)
         count = len(p)
-        rows = np.concatenate(([0], np.cumsum(schedule.sample_counts()[which]))).astype(np.int64)
+        rows = schedule.first_rows(which)
         runs = KernelRuns(
             rows,
             np.full((rows[-1], self.states), np.nan) if states else None,

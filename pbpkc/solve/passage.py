@@ -6,6 +6,7 @@ there are doses, resets, and steady states of doses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,13 @@ def initial_states(compiled: CompiledModel, p: Array) -> Array:
     with np.errstate(all="ignore"):
         start = compiled.initial_state(some, compiled.prepare(some))
     return np.array(np.broadcast_to(start, (len(p), len(compiled.state_names))), dtype=float)
+
+
+def initial_slopes(compiled: CompiledModel, p: Array, columns: Sequence[int]) -> Array:
+    """Their derivatives by the parameters of `columns`, shape (B, k, S)."""
+    if not compiled.manifest["d_initial_dp"]["rows"]:
+        return np.zeros((len(p), len(columns), len(compiled.state_names)))
+    return np.array([compiled.d_initial_dp_dense(one, columns).T for one in p])
 
 
 def sizes(p: Array, columns: tuple[int, ...]) -> Array:

@@ -11,6 +11,8 @@ from pbpkc.language.source import SourceFile
 from pbpkc.language.syntax.parse import parse
 from pbpkc.runtime.compiled import CompiledModel
 from pbpkc.runtime.load import load_numpy
+from pbpkc.solve.schedule import Schedule, schedule
+from pbpkc.solve.timeline import timeline
 from pbpkc.studies.solvers.peers.problem import Problem
 
 
@@ -30,3 +32,13 @@ def compiled_spec(problem: Problem) -> tuple[CompiledModel, BoundRegimen]:
     """The numpy module of the spec, and the doses."""
     stages = compiled_stages(problem)
     return load_numpy(stages.generated), bound_doses(problem, stages)
+
+
+def planned(
+    problem: Problem, compiled: CompiledModel, regimen: BoundRegimen, columns: tuple[int, ...] = ()
+) -> Schedule:
+    """The doses and samples as a kernel takes them, with derivatives by some parameters."""
+    inputs, names = compiled.manifest["inputs"], compiled.state_names
+    along = regimen.by([compiled.parameter_names[column] for column in columns])
+    segments = timeline(along, problem.times, inputs, names, p=compiled.parameters())
+    return schedule([(segments, problem.times)], len(names), len(inputs), len(columns))
