@@ -12,6 +12,7 @@ from pbpkc.experiment.whole_file import write_whole
 from pbpkc.infer.codec import to_plain
 from pbpkc.infer.output import lines
 from pbpkc.jobs.solver_bench import Comparison, SolverBenchOptions
+from pbpkc.native.processor import first_core
 from pbpkc.report.plot_style import picture
 from pbpkc.solve.output import versions
 from pbpkc.studies.solvers.plot import draw_costs, plot_size
@@ -55,9 +56,4 @@ def write_solver_bench(folder: Path, found: Comparison, options: SolverBenchOpti
 
 def _processor() -> str:
     """What the processor calls itself."""
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+    return first_core().get("model name") or platform.processor() or "unknown"

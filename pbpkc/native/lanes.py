@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 from functools import lru_cache
-from pathlib import Path
 
-_CPUINFO = Path("/proc/cpuinfo")
+from pbpkc.native.processor import first_core
 
 
 @lru_cache(maxsize=1)
@@ -24,9 +23,4 @@ def lanes() -> int:
 def _flags() -> frozenset[str]:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return frozenset()
-    try:
-        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return frozenset()
-    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return frozenset(line.partition(":")[2].split())
+    return frozenset(first_core().get("flags", "").split())

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
+from pbpkc.native.processor import first_core
 from pbpkc.native.toolchain import Toolchain
 
 # No -ffast-math: a value that is not a number has to stay one, and infinities too.
@@ -96,26 +96,18 @@ def _for_this_processor(toolchain: Toolchain) -> tuple[str, ...]:
     return ("-march=native",) if machine in ("x86_64", "amd64", "i686", "i386") else ()
 
 
+#: What of a core decides which code it runs.
+_TELLING = frozenset({"flags", "features", "model name", "cpu family", "model", "cpu part"})
+
+
 @lru_cache(maxsize=1)
 def _processor() -> str:
     """What decides whether code for this processor runs on another: system, model and instruction sets."""
     told = [sys.platform, platform.machine()]
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if not line.strip():  # the other cores are like the first
-                    break
-                name, _, value = line.partition(":")
-                if name.strip().lower() in (
-                    "flags",
-                    "features",
-                    "model name",
-                    "cpu family",
-                    "model",
-                    "cpu part",
-                ):
-                    told.append(value.strip())
-    except OSError:
+    core = first_core()
+    if core:
+        told += [value for name, value in core.items() if name in _TELLING]
+    else:
         # Not enough to tell two processors of one make apart; the name of the machine does that.
         told += [platform.processor(), platform.node()]
     return "\n".join(told)
