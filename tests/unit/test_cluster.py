@@ -26,6 +26,9 @@ CROWD = TINY + "population adults { BW ~ normal(cv = 15 [%]); k ~ lognormal(cv =
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with local_cluster(2) as found:
+        # Started is not yet there: a command looks at who has come when it begins.
+        with open_cluster(found.address) as pool:
+            pool.client.wait_for_workers(2, timeout=pool.wait)
         yield found
 
 
