@@ -6,7 +6,7 @@ import math
 
 from pbpkc.cli.fit_text import table
 from pbpkc.jobs.solver_bench import Comparison, SolverBenchOptions
-from pbpkc.studies.solvers.tables import shown_table
+from pbpkc.studies.solvers.tables import shown_slopes, shown_table
 
 
 def solvers_text(found: Comparison, options: SolverBenchOptions) -> str:
@@ -17,6 +17,8 @@ def solvers_text(found: Comparison, options: SolverBenchOptions) -> str:
         told = "" if math.isnan(confirmed) else f"; two references agree to {confirmed:.1e}"
         lines += [f"{title} ({name}), rtol {options.rtol:g}{told}"]
         lines += [f"  {line}" for line in table(*shown_table(mine, options.sizes))]
+        if any(s.slope_costs for s in mine):
+            lines += ["", *(f"  {line}" for line in table(*shown_slopes(mine, options.slope_sizes)))]
         lines += [f"  {s.title}: {s.lost} of {options.checked} subjects not solved" for s in mine if s.lost]
         lines += [f"  not compared: {s.title}: {s.reason}" for s in mine if s.reason]
         lines.append("")
@@ -26,8 +28,8 @@ def solvers_text(found: Comparison, options: SolverBenchOptions) -> str:
         "peer over this one's. first s: from the problem to the first solution, compilation and all, without",
         "imports; warm: with what an earlier run left in the cache. * gives the watched observables alone,",
         f"others all states. Errors are relative, of {options.checked} subjects, where a curve is above a",
-        "millionth of its peak. 5 sens.: five sensitivities of one subject in ms, over a plain run, and",
-        "their error over their largest value.",
+        "millionth of its peak. Five sensitivities: their time with the plain run in it, over that of a",
+        "plain run, and the error of the first subject's over their largest value.",
         *notes,
     ]
     return "\n".join(lines) + "\n"

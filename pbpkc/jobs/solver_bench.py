@@ -16,7 +16,7 @@ from pbpkc.studies.solvers.methods import PEERS, PRODUCT, Method
 from pbpkc.studies.solvers.peers.measure import Plan
 from pbpkc.studies.solvers.problem_folder import Case, compiled_case, subjects_of, write_problem
 from pbpkc.studies.solvers.run_method import run_method
-from pbpkc.studies.solvers.scores import Score, score
+from pbpkc.studies.solvers.scores import Score, compared, score
 from pbpkc.studies.solvers.systems import SYSTEMS, system_named
 from pbpkc.studies.solvers.truth import Truth, truth_of
 
@@ -62,7 +62,12 @@ class SolverBenchOptions:
     @property
     def plan(self) -> Plan:
         """What each process is told."""
-        return Plan(self.sizes, self.budget, self.repeats, self.checked)
+        return Plan(self.sizes, self.slope_sizes, self.budget, self.repeats, self.checked)
+
+    @property
+    def slope_sizes(self) -> tuple[int, ...]:
+        """Numbers of subjects whose sensitivities are computed."""
+        return compared(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -205,7 +210,7 @@ def _scored(
     def make() -> Score:
         patience = _PATIENCE_SECONDS + _PATIENCE * options.budget
         figures, arrays = run_method(method, place, options.plan, environment, patience)
-        return score(blank, figures, arrays, truth, options.sizes)
+        return score(blank, figures, arrays, truth, options.sizes, options.slope_sizes)
 
     return folder.part(f"{case.system.name}_{method.name}", key, Score, make)
 

@@ -9,6 +9,7 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,15 @@ from pbpkc.studies.solvers.peers.scipy_lsoda import build as scipy_build
 from pbpkc.studies.solvers.peers.subjects import observer, preparation
 from pbpkc.studies.solvers.peers.words import FLOATS
 from pbpkc.studies.solvers.problem_folder import Case, compiled_case, write_problem
-from pbpkc.studies.solvers.scores import Cost, Score, fastest_peer, score, times_faster
+from pbpkc.studies.solvers.scores import (
+    Cost,
+    Score,
+    fastest_peer,
+    score,
+    slope_ratio,
+    slope_times_faster,
+    times_faster,
+)
 from pbpkc.studies.solvers.systems import SYSTEMS, system_named
 from pbpkc.studies.solvers.truth import Truth, truth_of, worst
 
@@ -194,26 +203,42 @@ def test_measure_counts_what_is_done(made: tuple[Case, Problem]) -> None:
 
         return Built(solve, "watched")
 
-    figures, arrays = measure(build, problem, Plan((1, 2, 3), 5.0, 2, 2))
+    def differentiated(problem: Problem) -> Built:
+        def slopes(p: np.ndarray) -> np.ndarray:
+            return np.ones((len(p), len(problem.times), 5))
+
+        return replace(build(problem), sensitivities=slopes)
+
+    figures, arrays = measure(build, problem, Plan((1, 2, 3), (1, 3), 5.0, 2, 2))
     assert [n for n, _, _ in figures["cells"]] == [1, 2, 3] and all(s > 0.0 for _, s, _ in figures["cells"])
     assert asked[0] == 1 and asked[-1] == 2 and arrays["curves"].shape[0] == 2
-    assert figures["sensitivities"] is None and figures["gives"] == "watched"
+    assert figures["slope_cells"] == [] and figures["gives"] == "watched"
+    figures, arrays = measure(differentiated, problem, Plan((1,), (1, 3), 5.0, 2, 2))
+    assert [n for n, _, _ in figures["slope_cells"]] == [1, 3]
+    assert arrays["sensitivities"].shape == (len(problem.times), 5)
 
 
 def test_what_takes_too_long_is_in_proportion() -> None:
     truth = Truth(np.ones((2, 3, 1)), np.ones((3, 5)), math.nan)
-    figures = {"first": 0.1, "cells": [[1, 0.5, 3], [10, 4.0, 2]], "sensitivities": None, "rss": 10.0,
+    figures = {"first": 0.1, "cells": [[1, 0.5, 3], [10, 4.0, 2]], "slope_cells": [], "rss": 10.0,
                "gives": "watched", "note": ""}  # fmt: skip
     curves = np.ones((2, 3, 1))
     curves[0, 1] = 1.001
-    found = score(Score("s", "m", "M", False), figures, {"curves": curves}, truth, (1, 10, 100))
+    found = score(Score("s", "m", "M", False), figures, {"curves": curves}, truth, (1, 10, 100), (1,))
     assert found.cost(100) == Cost(100, 40.0, 0) and found.cost(10) == Cost(10, 4.0, 2)
     assert found.max_error == pytest.approx(1e-3) and found.median_error == 0.0
     quick = Score("s", "own", "Own", True, costs=(Cost(1, 0.05, 5), Cost(100, 0.4, 5)))
     assert fastest_peer((found, quick), 100) is found
     assert times_faster(quick, (found, quick), 100) == pytest.approx(100.0)
     assert times_faster(found, (found, quick), 100) == 1.0
-    assert math.isnan(times_faster(quick, (quick,), 1))
+    assert math.isnan(times_faster(quick, (quick,), 1)) and found.slope_costs == ()
+    figures["slope_cells"] = [[1, 2.0, 3]]
+    slopes = {"curves": curves, "sensitivities": np.ones((3, 5))}
+    along = score(Score("s", "n", "N", False), figures, slopes, truth, (1, 10, 100), (1, 100))
+    assert along.slope_cost(100) == Cost(100, 200.0, 0) and slope_ratio(along, 100) == pytest.approx(5.0)
+    own = replace(quick, slope_costs=(Cost(1, 0.1, 5), Cost(100, 1.0, 5)))
+    assert slope_times_faster(own, (along, own), 100) == pytest.approx(200.0)
+    assert math.isnan(slope_ratio(quick, 1))
 
 
 def test_small_values_and_lost_subjects_do_not_count() -> None:

@@ -58,7 +58,9 @@ def run_method(
     with tempfile.TemporaryDirectory() as cache:
         if not method.product:
             return _measured(method, problem, plan, environment, patience, cache)
-        cold, _ = _measured(method, problem, replace(plan, sizes=()), environment, patience, cache)
+        cold, _ = _measured(
+            method, problem, replace(plan, sizes=(), slope_sizes=()), environment, patience, cache
+        )
         if "reason" in cold:
             return cold, {}
         figures, arrays = _measured(method, problem, plan, environment, patience, cache)

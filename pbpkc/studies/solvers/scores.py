@@ -50,8 +50,8 @@ class Score:
         Relative, of the watched observables over the checked subjects.
     lost : int
         Checked subjects without a curve.
-    sensitivities : float or None
-        Processor seconds of five sensitivities of one subject, the plain solution included.
+    slope_costs : tuple of Cost
+        Of five sensitivities, the plain solution included; none where the method has none.
     sensitivity_error : float or None
         The largest, over the largest value of that sensitivity.
     memory : float
@@ -73,7 +73,7 @@ class Score:
     max_error: float = math.nan
     median_error: float = math.nan
     lost: int = 0
-    sensitivities: float | None = None
+    slope_costs: tuple[Cost, ...] = ()
     sensitivity_error: float | None = None
     memory: float = math.nan
     gives: str = ""
@@ -85,9 +85,18 @@ class Score:
         """The cost of that many subjects, None where it is not known."""
         return next((one for one in self.costs if one.subjects == subjects), None)
 
+    def slope_cost(self, subjects: int) -> Cost | None:
+        """The cost of the sensitivities of that many subjects, None where it is not known."""
+        return next((one for one in self.slope_costs if one.subjects == subjects), None)
+
 
 def score(
-    blank: Score, figures: Mapping[str, Any], arrays: Mapping[str, Array], truth: Truth, sizes: Sequence[int]
+    blank: Score,
+    figures: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    truth: Truth,
+    sizes: Sequence[int],
+    slope_sizes: Sequence[int],
 ) -> Score:
     """A score from what `measure` wrote.
 
@@ -98,14 +107,11 @@ def score(
     figures, arrays
         As of `pbpkc.studies.solvers.run_method.run_method`.
     truth : Truth
-    sizes : sequence of int
+    sizes, slope_sizes : sequence of int
         All numbers of subjects; what was not run is in proportion to the largest that was.
     """
     if "reason" in figures:
         return _with(blank, reason=str(figures["reason"]))
-    costs = [Cost(int(n), float(s), int(r)) for n, s, r in figures["cells"]]
-    last = costs[-1]
-    costs += [Cost(n, last.seconds * n / last.subjects, 0) for n in sizes if n > last.subjects]
     curves = arrays["curves"]
     largest, median, lost = worst(curves, truth.curves[: len(curves)])
     slopes = arrays.get("sensitivities")
@@ -113,11 +119,11 @@ def score(
         blank,
         first=float(figures["first"]),
         warm=float(figures.get("warm", math.nan)),
-        costs=tuple(costs),
+        costs=_costs(figures["cells"], sizes),
         max_error=largest,
         median_error=median,
         lost=lost,
-        sensitivities=None if slopes is None else float(figures["sensitivities"]),
+        slope_costs=() if slopes is None else _costs(figures["slope_cells"], slope_sizes),
         sensitivity_error=None if slopes is None else worst_sensitivity(slopes, truth.sensitivities),
         memory=float(figures["rss"]),
         gives=str(figures["gives"]),
@@ -125,8 +131,22 @@ def score(
     )
 
 
+def _costs(cells: Sequence[Sequence[float]], sizes: Sequence[int]) -> tuple[Cost, ...]:
+    """What was run, then what follows from the largest of it."""
+    run = [Cost(int(n), float(s), int(r)) for n, s, r in cells]
+    last = run[-1]
+    rest = [Cost(n, last.seconds * n / last.subjects, 0) for n in sizes if n > last.subjects]
+    return (*run, *rest)
+
+
 def _with(blank: Score, **found: Any) -> Score:
     return Score(**{**vars(blank), **found})
+
+
+def compared(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of subjects for which ratios are shown: one, and a thousand or the largest below."""
+    many = [n for n in sizes if n <= 1000]
+    return tuple(dict.fromkeys((sizes[0], many[-1] if many else sizes[-1])))
 
 
 def fastest_peer(scores: Sequence[Score], subjects: int) -> Score | None:
@@ -144,9 +164,14 @@ def times_faster(one: Score, scores: Sequence[Score], subjects: int) -> float:
     return math.nan if theirs is None or mine is None else theirs.seconds / mine.seconds
 
 
-def slope_ratio(one: Score) -> float:
+def slope_times_faster(one: Score, scores: Sequence[Score], subjects: int) -> float:
+    """Time that the fastest peer takes for sensitivities over that of one method; nan where not known."""
+    theirs = [c.seconds for s in scores if not s.product and (c := s.slope_cost(subjects)) is not None]
+    mine = one.slope_cost(subjects)
+    return min(theirs) / mine.seconds if theirs and mine is not None else math.nan
+
+
+def slope_ratio(one: Score, subjects: int) -> float:
     """Cost of five sensitivities over that of a plain solution; nan where there are none."""
-    plain = one.cost(1)
-    if one.sensitivities is None or plain is None:
-        return math.nan
-    return one.sensitivities / plain.seconds
+    plain, slopes = one.cost(subjects), one.slope_cost(subjects)
+    return math.nan if slopes is None or plain is None else slopes.seconds / plain.seconds

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pbpkc.studies.solvers.scores import Score, slope_ratio, times_faster
+from pbpkc.studies.solvers.scores import Cost, Score, compared, slope_ratio, slope_times_faster, times_faster
 
 #: Columns of the file of figures.
 COLUMNS = (
     "system", "method", "title", "product", "subjects", "cpu_ms", "repeats", "extrapolated", "times_faster",
-    "first_s", "warm_s", "max_error", "median_error", "lost", "memory_mb", "sensitivities_ms",
-    "sensitivities_over_run", "sensitivity_error", "gives", "note", "reason", "versions",
+    "sensitivities_ms", "sensitivities_over_run", "first_s", "warm_s", "max_error", "median_error", "lost",
+    "memory_mb", "sensitivity_error", "gives", "note", "reason", "versions",
 )  # fmt: skip
 
 
@@ -20,24 +20,29 @@ def figure_rows(scores: Sequence[Score]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for one in scores:
         mine = [s for s in scores if s.system == one.system]
-        slopes = None if one.sensitivities is None else 1e3 * one.sensitivities
         after = (
-            one.first, one.warm, one.max_error, one.median_error, one.lost, one.memory, slopes,
-            slope_ratio(one), one.sensitivity_error, one.gives, one.note, one.reason, " ".join(one.versions),
+            one.first, one.warm, one.max_error, one.median_error, one.lost, one.memory,
+            one.sensitivity_error, one.gives, one.note, one.reason, " ".join(one.versions),
         )  # fmt: skip
         named = (one.system, one.method, one.title, one.product)
         rows += [
             (*named, c.subjects, 1e3 * c.seconds, c.repeats, c.repeats == 0,
-             times_faster(one, mine, c.subjects), *after)
+             times_faster(one, mine, c.subjects), _slopes_ms(one, c.subjects), slope_ratio(one, c.subjects),
+             *after)
             for c in one.costs
-        ] or [(*named, None, None, None, None, None, *after)]  # fmt: skip
+        ] or [(*named, *(None,) * 7, *after)]  # fmt: skip
     return rows
+
+
+def _slopes_ms(one: Score, subjects: int) -> float | None:
+    cost = one.slope_cost(subjects)
+    return None if cost is None else 1e3 * cost.seconds
 
 
 def shown_table(scores: Sequence[Score], sizes: Sequence[int]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of the table of one system, for people; times in ms, ``~`` before extrapolated ones."""
-    head = ["method", "first s", "warm", *(f"{n}" for n in sizes), *(f"x at {n}" for n in _compared(sizes)),
-            "max error", "median", "MB", "5 sens.", "x run", "error"]  # fmt: skip
+    head = ["method", "first s", "warm", *(f"{n}" for n in sizes), *(f"x at {n}" for n in compared(sizes)),
+            "max error", "median", "MB"]  # fmt: skip
     rows = []
     for one in scores:
         if one.reason:
@@ -49,22 +54,33 @@ def shown_table(scores: Sequence[Score], sizes: Sequence[int]) -> tuple[list[str
         ]
         for n in sizes:
             cost = one.cost(n)
-            cells.append(
-                "" if cost is None else ("~" if cost.repeats == 0 else "") + _figure(1e3 * cost.seconds, 3)
-            )
-        cells += [_figure(times_faster(one, scores, n), 3) for n in _compared(sizes)]
+            cells.append("" if cost is None else _cost(cost))
+        cells += [_figure(times_faster(one, scores, n), 3) for n in compared(sizes)]
         cells += [_error(one.max_error), _error(one.median_error), f"{one.memory:.0f}"]
-        slopes = one.sensitivities
-        cells += ["" if slopes is None else _figure(1e3 * slopes, 3), _figure(slope_ratio(one), 2),
-                  "" if one.sensitivity_error is None else _error(one.sensitivity_error)]  # fmt: skip
         rows.append(cells)
     return head, rows
 
 
-def _compared(sizes: Sequence[int]) -> list[int]:
-    """Numbers of subjects for which ratios are shown: one, and a thousand or the largest below."""
-    many = [n for n in sizes if n <= 1000]
-    return list(dict.fromkeys((sizes[0], many[-1] if many else sizes[-1])))
+def shown_slopes(scores: Sequence[Score], sizes: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+    """The same of five sensitivities; the table is empty where no method has some."""
+    head = ["five sensitivities", *(f"{n}" for n in sizes), *(f"x at {n}" for n in sizes),
+            *(f"x run, {n}" for n in sizes), "error"]  # fmt: skip
+    rows = []
+    for one in (s for s in scores if s.slope_costs):
+        costs = [one.slope_cost(n) for n in sizes]
+        rows.append(
+            [one.title]
+            + ["" if c is None else _cost(c) for c in costs]
+            + [_figure(slope_times_faster(one, scores, n), 3) for n in sizes]
+            + [_figure(slope_ratio(one, n), 2) for n in sizes]
+            + ["" if one.sensitivity_error is None else _error(one.sensitivity_error)]
+        )
+    return head, rows
+
+
+def _cost(cost: Cost) -> str:
+    """Milliseconds, with ``~`` where fewer subjects were run."""
+    return ("~" if cost.repeats == 0 else "") + _figure(1e3 * cost.seconds, 3)
 
 
 def _figure(value: float, digits: int) -> str:

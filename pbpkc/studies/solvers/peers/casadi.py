@@ -76,6 +76,6 @@ def build(problem: Problem, jit: bool = False) -> Built:
     unknown = ca.DM(len(problem.times), 1)
 
     def sensitivities(p: Array) -> Array:
-        return np.asarray(slopes(p, unknown, seeds).full())
+        return np.array([slopes(one, unknown, seeds).full() for one in p])
 
     return Built(solve, "states", sensitivities)

@@ -74,6 +74,6 @@ def build(problem: Problem) -> Built:
     slopes = jax.jit(jax.jacfwd(watched))
 
     def sensitivities(p: Array) -> Array:
-        return np.asarray(slopes(p[places], p))
+        return np.array([slopes(one[places], one) for one in p])
 
     return Built(solve, "states", sensitivities)

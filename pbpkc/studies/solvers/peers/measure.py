@@ -32,6 +32,8 @@ class Plan:
     ----------
     sizes : tuple of int
         Numbers of subjects, rising; none if only the time to the first solution is wanted.
+    slope_sizes : tuple of int
+        The same for the sensitivities.
     budget : float
         Processor seconds that one size may take; a larger one is not tried.
     repeats : int
@@ -41,6 +43,7 @@ class Plan:
     """
 
     sizes: tuple[int, ...]
+    slope_sizes: tuple[int, ...]
     budget: float
     repeats: int
     checked: int
@@ -53,8 +56,8 @@ def measure(build: Callable[[Problem], Built], problem: Problem, plan: Plan) -> 
     -------
     dict
         ``first``, processor seconds until the first subject is solved; ``cells``, a list of subjects, seconds
-        and repetitions; ``sensitivities``, seconds of one subject, None where the method has none; ``rss``,
-        MB at the most; ``note``.
+        and repetitions; ``slope_cells``, the same of the sensitivities, empty where the method has none;
+        ``rss``, MB at the most; ``note``.
     dict of str to ndarray
         ``curves`` (E, T, W) and, where there are some, ``sensitivities`` (T, k).
     """
@@ -66,33 +69,42 @@ def measure(build: Callable[[Problem], Built], problem: Problem, plan: Plan) -> 
     first = _clock() - began + (built.clock() if built.clock is not None else 0.0)
     if not plan.sizes:
         return {"first": first}, {}
-    cells: list[tuple[int, float, int]] = []
-    last = first
-    for size in plan.sizes:
-        # A size is tried if the last one says that it fits the budget.
-        if cells and last * size / cells[-1][0] > plan.budget:
-            break
-        seconds, repeats = _fastest(partial(built.solve, problem.p[:size]), plan, clock)
-        cells.append((size, seconds, repeats))
-        last = seconds
+    cells = _cells(built.solve, problem.p, plan.sizes, plan, clock)
     arrays: dict[str, Array] = {}
     checked = problem.p[: plan.checked]
     found = built.solve(checked)
     arrays["curves"] = observer(problem)(checked, found) if built.gives == "states" else found
-    slope = None
+    peak = _peak_memory()
+    slope_cells: list[tuple[int, float, int]] = []
     if built.sensitivities is not None:
-        arrays["sensitivities"] = built.sensitivities(problem.p[0])
-        slope, _ = _fastest(partial(built.sensitivities, problem.p[0]), plan, clock)
+        arrays["sensitivities"] = built.sensitivities(problem.p[:1])[0]
+        slope_cells = _cells(built.sensitivities, problem.p, plan.slope_sizes, plan, clock)
     return {
         "first": first,
         "cells": cells,
-        "sensitivities": slope,
-        "rss": _peak_memory(),
+        "slope_cells": slope_cells,
+        "rss": peak,
         "rss_before": before,
         "gives": built.gives,
         "note": built.note,
         "python": platform.python_version(),
     }, arrays
+
+
+def _cells(
+    work: Callable[[Array], Array],
+    p: Array,
+    sizes: tuple[int, ...],
+    plan: Plan,
+    clock: Callable[[], float],
+) -> list[tuple[int, float, int]]:
+    """Subjects, seconds and repetitions; a size is tried if the one before says that it fits the budget."""
+    cells: list[tuple[int, float, int]] = []
+    for size in sizes:
+        if cells and cells[-1][1] * size / cells[-1][0] > plan.budget:
+            break
+        cells.append((size, *_fastest(partial(work, p[:size]), plan, clock)))
+    return cells
 
 
 def _clock() -> float:
@@ -139,7 +151,9 @@ def main() -> None:
     """Measure as the command line says; a failure is written as ``reason``."""
     name, folder, out, options = sys.argv[1:5]
     told = json.loads(options)
-    plan = Plan(tuple(told["sizes"]), told["budget"], told["repeats"], told["checked"])
+    plan = Plan(
+        tuple(told["sizes"]), tuple(told["slope_sizes"]), told["budget"], told["repeats"], told["checked"]
+    )
     arrays: dict[str, Array] = {}
     try:
         module = importlib.import_module(name)

@@ -115,7 +115,7 @@ class Built:
         ``solve(p (N, P))`` gives the states (N, T, S) or the watched observables (N, T, W).
     gives : {"states", "watched"}
     sensitivities : callable, optional
-        ``sensitivities(p (P,))`` gives derivatives of the first watched observable, (T, k).
+        ``sensitivities(p (N, P))`` gives derivatives of the first watched observable, (N, T, k).
     note : str
         What a reader of the figures should know.
     clock : callable, optional

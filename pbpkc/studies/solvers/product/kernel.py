@@ -30,7 +30,6 @@ def build(problem: Problem) -> Built:
         return found.states.reshape(len(p), problem.times.size, kernel.states)
 
     columns = tuple(problem.sensitive)
-    nobody = np.zeros(1, dtype=np.int64)
 
     @cache
     def along() -> tuple[Kernel, Schedule]:
@@ -38,12 +37,13 @@ def build(problem: Problem) -> Built:
 
     def sensitivities(p: Array) -> Array:
         with_slopes, doses = along()
-        one = p[None]
+        which = np.zeros(len(p), dtype=np.int64)
         found = with_slopes.solve(
-            one, initial_states(compiled, one), doses, nobody, problem.rtol, atol, 20_000,
-            states=False, ds0=initial_slopes(compiled, one, columns),
+            p, initial_states(compiled, p), doses, which, problem.rtol, atol, 20_000,
+            states=False, ds0=initial_slopes(compiled, p, columns),
         )  # fmt: skip
         assert found.d_observables is not None
-        return found.d_observables[:, :, problem.watched[0]]
+        watched = found.d_observables[..., problem.watched[0]]
+        return watched.reshape(len(p), problem.times.size, len(columns))
 
     return Built(solve, "states", sensitivities)

@@ -18,7 +18,7 @@ def build(problem: Problem) -> Built:
     compiled, regimen = compiled_spec(problem)
     kernel = linear_kernel(compiled)
     plan = planned(problem, compiled, regimen)
-    columns, nobody = tuple(problem.sensitive), np.zeros(1, dtype=np.int64)
+    columns = tuple(problem.sensitive)
     watched = list(problem.watched)
 
     def solve(p: Array) -> Array:
@@ -34,17 +34,13 @@ def build(problem: Problem) -> Built:
 
     def sensitivities(p: Array) -> Array:
         with_slopes, doses = along()
-        one = p[None]
+        which = np.zeros(len(p), dtype=np.int64)
         found = with_slopes.solve(
-            one,
-            initial_states(compiled, one),
-            doses,
-            nobody,
-            problem.rtol,
-            states=False,
-            ds0=initial_slopes(compiled, one, columns),
-        )
+            p, initial_states(compiled, p), doses, which, problem.rtol,
+            states=False, ds0=initial_slopes(compiled, p, columns),
+        )  # fmt: skip
         assert found.d_observables is not None
-        return found.d_observables[:, :, problem.watched[0]]
+        watched = found.d_observables[..., problem.watched[0]]
+        return watched.reshape(len(p), problem.times.size, len(columns))
 
     return Built(solve, "watched", sensitivities)

@@ -20,8 +20,11 @@ def build(problem: Problem) -> Built:
         return np.stack([simulate(compiled, one, regimen, problem.times, options).y for one in p])
 
     def sensitivities(p: Array) -> Array:
-        run = simulate_with_sensitivities(compiled, p, regimen, problem.times, problem.sensitive, options)
-        assert run.d_observables_dp is not None
-        return run.d_observables_dp[:, problem.watched[0]]
+        runs = [
+            simulate_with_sensitivities(compiled, one, regimen, problem.times, problem.sensitive, options)
+            for one in p
+        ]
+        slopes = [run.d_observables_dp for run in runs]
+        return np.array([found[:, problem.watched[0]] for found in slopes if found is not None])
 
     return Built(solve, "states", sensitivities)
