@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pbpkc.native.failure import NoKernel
 from pbpkc.scale.processes import Processes
 from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
-from pbpkc.solve.batch_steady import one_interval, steady_starts
+from pbpkc.solve.batch_pieces import Courses, follow, given_starts, starts
+from pbpkc.solve.batch_rest import Solver
 from pbpkc.solve.contour import linear_kernel
-from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
+from pbpkc.solve.kernel import KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import SolverOptions, absolute_tolerance
-from pbpkc.solve.passage import initial_states
 from pbpkc.solve.reference import simulate
-from pbpkc.solve.schedule import NotScheduled, Schedule, demand_given_start, schedule
+from pbpkc.solve.schedule import NotScheduled, schedule
 from pbpkc.solve.timeline import Segment, timeline
 from pbpkc.solve.trajectory import Outcome, SolverRecord, Trajectory
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pbpkc.runtime.compiled import CompiledModel
 
 Array = NDArray[np.float64]
-Places = NDArray[np.int64]
 
 #: From this many subjects on, `auto` takes a compiled kernel: below, compiling costs more than it saves.
 WORTH_COMPILING = 24
@@ -128,20 +127,38 @@ def _by_kernels(subjects: Subjects) -> _Runs:
             if method == "linear":
                 raise
     ready = _ready(subjects)
-    kernel = rosenbrock_kernel(subjects.compiled.generated)
-    _settle(subjects, ready, kernel)
-    found = kernel.solve(
-        subjects.p, ready.y0, ready.schedule, ready.which, subjects.options.rtol, ready.atol,
-        subjects.options.max_steps, states=subjects.states, threads=subjects.workers,
-        progress=subjects.progress,
+    solver = _solver(subjects)
+    found = follow(
+        solver, ready.courses, ready.runs, ready.times, starts(solver, ready.courses),
+        states=subjects.states, observables=True, progress=subjects.progress,
     )  # fmt: skip
     return _Runs(found, ready, "kernel", "the model has a compiled kernel")
 
 
+def _solver(subjects: Subjects) -> Solver:
+    """The nonlinear kernel.
+
+    Raises
+    ------
+    NoKernel
+    """
+    kernel = rosenbrock_kernel(subjects.compiled.generated)
+    options = subjects.options
+    return Solver(subjects.compiled, kernel, options.rtol, options.max_steps, subjects.workers)
+
+
 def _by_linear(subjects: Subjects) -> _Runs:
-    ready = _ready(subjects, linear=True)
-    found = linear_kernel(subjects.compiled).solve(
-        subjects.p, ready.y0, ready.schedule, ready.which, subjects.options.rtol, states=subjects.states,
+    ready = _ready(subjects)
+    kernel, courses = linear_kernel(subjects.compiled), ready.courses
+    sizes = len(subjects.compiled.state_names), len(subjects.compiled.manifest["inputs"])
+    plan = schedule(list(zip(ready.runs, ready.times, strict=True)), *sizes, steady=True)
+    if any(regimen.rests or regimen.after is not None for regimen in courses.regimens):
+        # Where such a run begins the nonlinear kernel finds.
+        y0 = starts(_solver(subjects), courses)
+    else:
+        y0 = given_starts(subjects.compiled, courses)
+    found = kernel.solve(
+        subjects.p, y0, plan, courses.which, subjects.options.rtol, states=subjects.states,
         threads=subjects.workers, progress=subjects.progress,
     )  # fmt: skip
     return _Runs(found, ready, "linear", "the equations are linear between events")
@@ -149,65 +166,29 @@ def _by_linear(subjects: Subjects) -> _Runs:
 
 @dataclass(frozen=True)
 class _Ready:
-    """Starts (B, S), schedules, which of them each subject has (B,), tolerances by schedule (runs, S).
+    """What is done to all subjects: segments and samples of each regimen."""
 
-    `intervals` maps a plan that begins at steady state to one interval of its doses.
-    """
-
-    y0: Array
-    schedule: Schedule
-    which: Places
-    atol: Array
-    intervals: Mapping[int, Schedule]
+    courses: Courses
+    runs: tuple[Sequence[Segment], ...]
+    times: tuple[Array, ...]
 
 
-def _settle(subjects: Subjects, ready: _Ready, kernel: Kernel) -> None:
-    """Put steady states in the place of starts: no numbers where there is none; the reference says why."""
-    for k, interval in ready.intervals.items():
-        who = np.flatnonzero(subjects.plan_of == k)
-        found = steady_starts(
-            kernel, subjects.compiled.manifest, subjects.p[who], ready.y0[who], interval,
-            subjects.options.rtol, ready.atol[k], subjects.options.max_steps, subjects.workers,
-        )  # fmt: skip
-        ready.y0[who] = np.where(found.found[:, None], found.y, np.nan)
-
-
-def _ready(subjects: Subjects, linear: bool = False) -> _Ready:
-    """What a kernel takes; the linear one finds steady states of doses by itself.
-
-    Raises
-    ------
-    NotScheduled
-        If a plan holds what a kernel does not do.
-    """
+def _ready(subjects: Subjects) -> _Ready:
+    """What a kernel takes."""
     compiled, p, plans, plan_of = subjects.compiled, subjects.p, subjects.plans, subjects.plan_of
     manifest = compiled.manifest
-    sizes = len(compiled.state_names), len(manifest["inputs"])
-    for plan in plans:
-        demand_given_start(plan.regimen)
     # Inputs that are held begin at values of the subject's own parameters.
     own = any(item["kind"] == "held" for item in manifest["inputs"])
     whose = list(range(len(p))) if own else [int(np.argmax(plan_of == k)) for k in range(len(plans))]
     used = [subjects.plan(b) if own else plans[k] for k, b in enumerate(whose)]
-    runs: list[tuple[Sequence[Segment], Array]] = []
-    intervals: dict[int, Schedule] = {}
-    for k, (plan, b) in enumerate(zip(used, whose, strict=True)):
-        inputs, names = manifest["inputs"], compiled.state_names
-        segments = timeline(plan.regimen, plan.times, inputs, names, plan.order, p=p[b])
-        steady = segments[0].events[0].steady if segments[0].events else None
-        if steady is not None and not linear:
-            if any(event.kind == "reset" for part in segments for event in part.events):
-                raise NotScheduled("a run begins in a steady state and is reset")
-            intervals[k] = one_interval(steady, manifest, names, p[b])
-            segments = (replace(segments[0], events=segments[0].events[1:]), *segments[1:])
-        runs.append((segments, plan.times))
+    runs = tuple(
+        timeline(plan.regimen, plan.times, manifest["inputs"], compiled.state_names, plan.order, p=p[b])
+        for plan, b in zip(used, whose, strict=True)
+    )
     atol = [absolute_tolerance(subjects.options, manifest["states"], x.regimen.smallest_dose) for x in used]
-    y0 = initial_states(compiled, p)
-    for k, plan in enumerate(plans):
-        for given in plan.regimen.starts:
-            y0[plan_of == k, given.state] = given.value
     which = np.arange(len(p), dtype=np.int64) if own else plan_of
-    return _Ready(y0, schedule(runs, *sizes, steady=linear), which, np.array(atol), intervals)
+    courses = Courses(p, tuple(plan.regimen for plan in used), which, np.array(atol))
+    return _Ready(courses, runs, tuple(plan.times for plan in used))
 
 
 def sample_of(count: int, of: int) -> tuple[int, ...]:
@@ -257,9 +238,10 @@ def _whole(subjects: Subjects, runs: _Runs, verification: Verification, began: f
     found, ready = runs.found, runs.ready
     assert found.observables is not None
     seconds = (time.process_time() - began) / len(subjects)
-    segments = np.diff(ready.schedule.segments)[ready.which]
-    atol = [tuple(row.tolist()) for row in ready.atol]
-    counts = (ready.which, found.steps, found.rejected, segments)
+    which = ready.courses.which
+    segments = np.array([len(parts) for parts in ready.runs])[which]
+    atol = [tuple(row.tolist()) for row in ready.courses.atol]
+    counts = (which, found.steps, found.rejected, segments)
     solvers = [
         SolverRecord(runs.method, subjects.options.rtol, atol[run], steps, 8 * (steps + refused),
                      steps + refused, count, seconds)

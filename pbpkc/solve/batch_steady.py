@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbpkc.experiment.events import BoundRegimen, Event, Steady
+from pbpkc.solve.equilibrium import NOTHING
 from pbpkc.solve.kernel import Kernel
-from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
+from pbpkc.solve.schedule import NotScheduled, Schedule
 from pbpkc.solve.steady_structure import steady_structure
-from pbpkc.solve.timeline import timeline
+from pbpkc.solve.timeline import Held, Segment, timeline
 
 Array = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 #: Intervals that a subject is followed for at most.
 MOST_INTERVALS = 80
@@ -57,27 +59,24 @@ class SteadyStarts:
     intervals: int
 
 
-def one_interval(steady: Steady, manifest: Mapping[str, Any], names: tuple[str, ...], p: Array) -> Schedule:
-    """The doses of one interval as a schedule.
+def interval_segments(
+    steady: Steady, manifest: Mapping[str, Any], names: tuple[str, ...], held: Held
+) -> tuple[Segment, ...]:
+    """The doses of one interval, with what is held meanwhile.
 
     Raises
     ------
     NotScheduled
-        For infusions that never change, doses that are added to what is there, and models that read clocks or
-        held values.
+        For models that read the time.
     """
-    if steady.period is None or steady.adds:
-        raise NotScheduled("a steady state of an infusion, or on top of what is there, is asked for")
-    structure = steady_structure(manifest)
-    if any(item["kind"] == "held" for item in manifest["inputs"]):
-        raise NotScheduled("a steady state of a model whose values are held is asked for")
-    if structure.stores.size or structure.reads_time:
-        raise NotScheduled("a model that stores what it gets, or reads time, has no steady state")
+    assert steady.period is not None
+    if steady_structure(manifest).reads_time:
+        raise NotScheduled("a model that reads time has no steady state")
     running = tuple(Event(0.0, "start", one.state, value=one.rate) for one in steady.running)
     events = tuple(sorted((*running, *steady.events), key=lambda event: event.place))
     regimen = BoundRegimen(events, begin=0.0, end=steady.period)
     times = np.empty(0)
-    segments = timeline(regimen, times, manifest["inputs"], names, end=steady.period, p=p)
+    segments = timeline(regimen, times, manifest["inputs"], names, end=steady.period, held=held)
     ages = {clock.species: clock.age for clock in steady.clocks}
     places = [k for k, item in enumerate(manifest["inputs"]) if item["kind"] == "tad"]
     aged = []
@@ -88,7 +87,7 @@ def one_interval(steady: Steady, manifest: Mapping[str, Any], names: tuple[str, 
             if slope[k] == 0.0 and manifest["inputs"][k]["target"] in ages:
                 u[k], slope[k] = ages[manifest["inputs"][k]["target"]] + part.t0, 1.0
         aged.append(replace(part, u=u, slope=slope))
-    return schedule([(aged, times)], len(names), len(manifest["inputs"]))
+    return tuple(aged)
 
 
 def steady_starts(
@@ -96,13 +95,14 @@ def steady_starts(
     manifest: Mapping[str, Any],
     p: Array,
     start: Array,
-    interval: Schedule,
+    intervals: Schedule,
+    which: Places,
     rtol: float,
     atol: Array,
     max_steps: int,
     threads: int,
 ) -> SteadyStarts:
-    """The steady states of subjects who take the same doses.
+    """The steady states of B subjects.
 
     Parameters
     ----------
@@ -110,13 +110,17 @@ def steady_starts(
     manifest : mapping
     p, start : ndarray, shapes (B, P) and (B, S)
         Parameters, and the states at the beginning: those that only receive keep theirs.
-    interval : Schedule
+    intervals : Schedule
+        One interval of each of R regimens, from time 0.
+    which : ndarray of int, shape (B,)
+        The regimen of each subject.
     rtol : float
-    atol : ndarray, shape (S,)
+    atol : ndarray, shape (R, S)
     max_steps, threads : int
     """
     kept = np.ones(start.shape[1], dtype=bool)
-    kept[steady_structure(manifest).left] = False
+    structure = steady_structure(manifest)
+    kept[structure.left] = False
     y, found = start.copy(), np.zeros(len(p), dtype=bool)
     working = np.arange(len(p))
     # Differences of states and of what an interval changes, newest last, (B, DEPTH, kept).
@@ -126,11 +130,12 @@ def steady_starts(
     last_change = np.zeros_like(last_state)
     for count in range(MOST_INTERVALS):
         runs = kernel.solve(
-            p[working], y[working], interval, np.zeros(len(working), dtype=np.int64),
-            max(TIGHTER * rtol, 1e-13), TIGHTER * atol[None], max_steps, states=False, observables=False,
+            p[working], y[working], intervals, which[working],
+            max(TIGHTER * rtol, 1e-13), TIGHTER * atol, max_steps, states=False, observables=False,
             threads=threads,
         )  # fmt: skip
         good = runs.status == 0
+        gains = np.abs(runs.last - y[working])[good][:, structure.stores].max(axis=1, initial=0.0)
         working, ends = working[good], runs.last[good][:, kept]
         if not len(working):
             break
@@ -141,7 +146,7 @@ def steady_starts(
             states[working, slot] = here - last_state[working]
             changes[working, slot] = change - last_change[working]
         last_state[working], last_change[working] = here, change
-        size = np.maximum(np.maximum(np.abs(here), np.abs(ends)), atol[kept] / rtol)
+        size = np.maximum(np.maximum(np.abs(here), np.abs(ends)), atol[which[working]][:, kept] / rtol)
         step = _accelerated(states[working], changes[working], change, size, min(count, DEPTH))
         following = here + step
         # A negative amount is no state; the plain interval never leads to one.
@@ -149,7 +154,8 @@ def steady_starts(
         following[wrong] = ends[wrong]
         settled = ~wrong & np.all(np.abs(step) <= SETTLED * (rtol * size), axis=1)
         y[np.ix_(working, np.flatnonzero(kept))] = following
-        found[working[settled]] = True
+        # What only fills has no steady state.
+        found[working[settled]] = (gains <= NOTHING * np.abs(ends).max(axis=1, initial=0.0))[settled]
         working = working[~settled]
         if not len(working):
             return SteadyStarts(y, found, count + 1)

@@ -22,25 +22,25 @@ from pbpkc.solve.timeline import Segment
 Array = NDArray[np.float64]
 
 #: Times the equations are followed for before each try, h: from a minute to ten thousand years.
-_HORIZONS = tuple(10.0**k for k in range(-2, 9))
+HORIZONS = tuple(10.0**k for k in range(-2, 9))
 
 #: Newton steps of one try. It begins near a solution, or is not to find one.
-_STEPS = 12
+NEWTON_STEPS = 12
 
 #: A Newton step below this part of each state is rounding.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 #: How far Newton's method may go from where it begins, in parts of each state: not to another solution.
-_NEAR = 0.5
+NEAR = 0.5
 
 #: An amount below this part of the largest is none.
-_VANISHED = 1e-25
+VANISHED = 1e-25
 
 #: A change below this part of the largest state is none.
 NOTHING = 1e-9
 
 #: A deviation that grows more slowly than this (1/h, in parts of the fastest rate) is rounding.
-_NEUTRAL = 1e-9
+NEUTRAL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def equilibrium(
             "let the run begin elsewhere, or make the rates independent of t",
         )
     y, reached = start.y, 0.0
-    for horizon in (0.0, *_HORIZONS):
+    for horizon in (0.0, *HORIZONS):
         if horizon > reached:
             part = integrate(flow.states.on(flow.segment), y, horizon - reached, np.empty(0), options, atol)
             if part.reason:
@@ -141,7 +141,7 @@ def equilibrium(
         )
     settled = np.array(start.y)
     # What the linear algebra leaves of an amount that is not there.
-    settled[kept] = np.where(np.abs(found[kept]) < _VANISHED * np.abs(found).max(), 0.0, found[kept])
+    settled[kept] = np.where(np.abs(found[kept]) < VANISHED * np.abs(found).max(), 0.0, found[kept])
     demand_no_store(flow.states, structure, flow.slope(settled), float(np.abs(settled).max()))
     matrix = flow.jacobian(settled)
     by_parameters = flow.by_parameters(settled, columns)[:, kept] + start.s[:, kept] @ matrix.T
@@ -160,7 +160,7 @@ def _newton(flow: Flow, y: Array, start: Array, atol: Array) -> Array | None:
     structure, kept = flow.structure, flow.structure.kept
     origin, y = y, y.copy()
     last = np.inf
-    for _ in range(_STEPS):
+    for _ in range(NEWTON_STEPS):
         slope = flow.slope(y)[kept]
         if not np.all(np.isfinite(slope)):
             return None
@@ -172,13 +172,13 @@ def _newton(flow: Flow, y: Array, start: Array, atol: Array) -> Array | None:
         y[kept] += step
         size = np.maximum(_sizes(y[kept]), atol[kept])
         # What has all but vanished may vanish.
-        allowed = _NEAR * np.maximum(size, _sizes(origin[kept])) + 10.0 * atol[kept]
+        allowed = NEAR * np.maximum(size, _sizes(origin[kept])) + 10.0 * atol[kept]
         if np.any(np.abs(y - origin)[kept] > allowed):
             return None
         change = float(np.max(np.abs(step) / size, initial=0.0))
-        if change <= _ROUNDING or (change <= 1e-9 and change >= 0.5 * last):
+        if change <= ROUNDING or (change <= 1e-9 and change >= 0.5 * last):
             fastest = float(np.abs(np.linalg.eigvals(matrix)).max(initial=0.0))
-            stable = growth(matrix, len(structure.totals), discrete=False) <= _NEUTRAL * fastest
+            stable = growth(matrix, len(structure.totals), discrete=False) <= NEUTRAL * fastest
             return y if stable else None
         last = change
     return None
