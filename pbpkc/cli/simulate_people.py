@@ -233,7 +233,8 @@ def _tell_failures(failed: Sequence[Mapping[str, Any]], people: People) -> None:
     if not failed:
         return
     who = len({one["id"] for one in failed})
-    click.echo(f"{who} of {len(people)} people failed, the others are delivered:", err=True)
+    others = ", the others are delivered" if who < len(people) else ""
+    click.echo(f"{who} of {len(people)} people failed{others}:", err=True)
     for one in failed[:_MOST_TOLD]:
         help = f" ({one['suggestion']})" if one["suggestion"] else ""
         values = [

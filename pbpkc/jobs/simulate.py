@@ -27,7 +27,7 @@ from pbpkc.jobs.variants import Variants
 from pbpkc.language.diagnostics import Diagnostic, raise_if_errors
 from pbpkc.language.model import Model
 from pbpkc.language.units import Unit
-from pbpkc.solve.batch import Plan, Subjects
+from pbpkc.solve.batch import KERNEL_NAMES, Plan, Subjects
 from pbpkc.solve.batch_solve import solve_batch
 from pbpkc.solve.options import SolverOptions
 from pbpkc.solve.output import Run
@@ -71,9 +71,6 @@ class NotRun:
     problems: tuple[Diagnostic, ...]
 
 
-_KERNELS = {"kernel": "nonlinear", "linear": "linear"}
-
-
 @dataclass(frozen=True)
 class SolvedBy:
     """How the people of a scenario were solved.
@@ -108,10 +105,11 @@ class SolvedBy:
         compared = (
             f"; {len(self.checked)} of them again by the reference, the largest difference is "
             f"{self.worst:.3g} relative tolerances, accepted are {self.accepted:g}"
-            if self.checked and self.worst == self.worst
+            # A kernel that did not stand is not used, and the reason holds the figures.
+            if self.checked and self.worst == self.worst and self.method != "reference"
             else ""
         )
-        solver = "the reference" if self.method == "reference" else f"the {_KERNELS[self.method]} kernel"
+        solver = "the reference" if self.method == "reference" else f"the {KERNEL_NAMES[self.method]} kernel"
         return f"{self.scenario}: the people are solved by {solver}, since {self.reason}{compared}"
 
 

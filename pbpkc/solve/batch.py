@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+#: What the methods that are compiled are called in sentences.
+KERNEL_NAMES = {"kernel": "nonlinear", "linear": "linear"}
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pbpkc.native.failure import NoKernel
 from pbpkc.scale.processes import Processes
-from pbpkc.solve.batch import Batch, BatchRecord, Plan, Subjects, Verification
+from pbpkc.solve.batch import KERNEL_NAMES, Batch, BatchRecord, Plan, Subjects, Verification
 from pbpkc.solve.batch_pieces import Courses, follow, given_starts, starts
 from pbpkc.solve.batch_rest import Solver
 from pbpkc.solve.contour import linear_kernel
@@ -89,8 +89,8 @@ def solve_batch(subjects: Subjects) -> Batch:
     verification = _verified(subjects, runs.found)
     if not verification.holds:
         reason = (
-            f"the {runs.method} kernel differs from the reference by {verification.worst:.3g} relative "
-            f"tolerances, accepted are {verification.accepted:g}"
+            f"the {KERNEL_NAMES[runs.method]} kernel differs from the reference by {verification.worst:.3g} "
+            f"relative tolerances, accepted are {verification.accepted:g}"
         )
         batch = _by_reference(subjects, reason, began)
         return replace(batch, record=replace(batch.record, verification=verification))

@@ -21,7 +21,7 @@ _SMALL = "the step size became too small"
 #: Words of LSODA's messages, what they mean, and what to try.
 _LSODA_FAILURES = (
     ("Excess work", "the solver used up its steps before it reached the next sample",
-     "allow more steps, loosen the tolerances, or look for a rate that explodes"),
+     "allow more steps, loosen the tolerances, or look for a rate that explodes or jumps"),
     ("Excess accuracy", "the tolerances ask for more than double precision holds", "raise rtol or atol"),
     ("Repeated error test", _SMALL,
      "try another method (bdf, radau), other tolerances, or look for a rate that explodes or jumps"),
@@ -262,7 +262,9 @@ def _step_by_step(
                     path.append(Step(float(solver.t_old), reached, dense))
             if since_sample >= options.max_steps:
                 reason = f"the solver took {since_sample} steps without reaching the next sample"
-                suggestion = "allow more steps, loosen the tolerances, or look for a rate that explodes"
+                suggestion = (
+                    "allow more steps, loosen the tolerances, or look for a rate that explodes or jumps"
+                )
                 break
     return Integration(
         values, last if not reason else np.full(start.size, np.nan), reached, reason, suggestion,

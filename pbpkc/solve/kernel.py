@@ -94,7 +94,7 @@ REASONS: dict[int, tuple[str, str]] = {
     1: ("the step size became too small",
         "try other tolerances, or look for a rate that explodes or jumps"),
     2: ("the solver used up its steps before it reached the next sample",
-        "allow more steps, loosen the tolerances, or look for a rate that explodes"),
+        "allow more steps, loosen the tolerances, or look for a rate that explodes or jumps"),
     3: ("the equations have no value",
         "look for a division by zero, or for a rate that explodes"),
     4: ("the linear equations of a step could not be solved accurately",

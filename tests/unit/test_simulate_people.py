@@ -13,6 +13,7 @@ import pytest
 from cli_case import BODY, TINY, call, study, write
 
 import pbpkc
+from pbpkc.jobs.simulate import SolvedBy
 from pbpkc.report.percentile_plot import legend_text
 from pbpkc.scale.processes import Processes
 from pbpkc.solve.percentiles import percentile_curves
@@ -234,7 +235,16 @@ def test_a_person_whom_the_solver_does_not_finish_is_listed(tmp_path: Path) -> N
     assert "1 of 2 people failed" in ran.err
     assert float(rows(ran.out)[-1]["p50"]) == pytest.approx(1 / (1 - 0.3), rel=1e-6)
     alone = people(tmp_path, "id,r\n2,2\n", {"r": "1/h"}, "alone.csv")
-    assert call("simulate", spec, "--population", alone, "--points", "4").code == 3
+    nobody = call("simulate", spec, "--population", alone, "--points", "4")
+    assert nobody.code == 3
+    assert "1 of 1 people failed:" in nobody.err
+    assert "delivered" not in nobody.err
+
+
+def test_a_kernel_that_does_not_stand_its_verification_is_told_once() -> None:
+    reason = "the nonlinear kernel differs from the reference by 40 relative tolerances, accepted are 30"
+    refused = SolvedBy("one", "reference", reason, checked=("1", "2", "3"), worst=40.0, accepted=30.0)
+    assert refused.text == f"one: the people are solved by the reference, since {reason}"
 
 
 # ---- what is refused ------------------------------------------------------------------------------------
