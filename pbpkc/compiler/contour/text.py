@@ -16,7 +16,7 @@ from pbpkc.compiler.manifest import versions
 from pbpkc.compiler.templates import code_templates
 
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 
 _Z = Value("zr", "zi")
 

@@ -15,7 +15,7 @@ from pbpkc.compiler.manifest import versions
 from pbpkc.compiler.templates import code_templates
 
 #: Part of the text, and so of the key under which it is cached: raise it when the template changes.
-TEMPLATE_VERSION = 3
+TEMPLATE_VERSION = 4
 
 #: Multiplications of one factorisation from which on it is done by loops with pivots, one subject at a time:
 #: straight-line code of more would be too long for the instruction cache, and for a compiler's patience.
