@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,28 @@ from numpy.typing import NDArray
 from pbpkc.experiment.events import BoundRegimen
 from pbpkc.infer.compiled_predictor import CompiledPredictor
 from pbpkc.infer.predictor import Failure, Prediction
+from pbpkc.solve.equations import StateEquations
+from pbpkc.solve.fixed_point import Unsteady
 from pbpkc.solve.kernel import Kernel, KernelRuns, rosenbrock_kernel
 from pbpkc.solve.options import absolute_tolerance
-from pbpkc.solve.passage import initial_slopes, initial_states
-from pbpkc.solve.schedule import NotScheduled, Schedule, demand_given_start, schedule
-from pbpkc.solve.timeline import timeline
+from pbpkc.solve.passage import Passage, initial_slopes, initial_states
+from pbpkc.solve.schedule import NotScheduled, Schedule, schedule
+from pbpkc.solve.timeline import Segment, timeline
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """A regimen as the kernel takes it, and the tolerances it sets, shape (S,)."""
+    """A regimen as the kernel takes it, and the tolerances it sets, shape (S,).
+
+    `entered` are the segments of a run whose beginning the reference has to find.
+    """
 
     regimen: BoundRegimen
     schedule: Schedule
     atol: Array
+    entered: tuple[Segment, ...] = ()
 
 
 @dataclass
@@ -79,17 +85,22 @@ class KernelPredictor(CompiledPredictor):
         return self._run(p, self._plan)
 
     def _planned(self, p: Array, regimen: BoundRegimen) -> _Plan:
-        demand_given_start(regimen)
         compiled = self.compiled
         regimen = regimen.by([compiled.parameter_names[column] for column in self._solved])
         inputs = compiled.manifest["inputs"]
         segments = timeline(regimen, self.time, inputs, compiled.state_names, self.order, p=p)
+        steady = any(event.steady is not None for event in segments[0].events)
+        entered = segments if steady or regimen.rests or regimen.after is not None else ()
+        if steady:
+            if any(event.kind == "reset" for part in segments for event in part.events):
+                raise NotScheduled("a run begins in a steady state of doses and is reset")
+            segments = (replace(segments[0], events=(), held=()), *segments[1:])
         plan = schedule([(segments, self.time)], len(compiled.state_names), len(inputs), len(self._solved))
         atol = absolute_tolerance(self.solver, compiled.manifest["states"], regimen.smallest_dose)
-        return _Plan(regimen, plan, atol)
+        return _Plan(regimen, plan, atol, entered)
 
     def _run(self, p: Array, plan: _Plan) -> list[Prediction | Failure]:
-        y0, ds0 = self._starts(p, plan.regimen)
+        y0, ds0 = self._entered(p, plan) if plan.entered else self._starts(p, plan.regimen)
         runs = self.kernel.solve(
             p, y0, plan.schedule, np.zeros(len(p), dtype=np.int64), self.solver.rtol, plan.atol[None],
             self.solver.max_steps, states=False, ds0=ds0,
@@ -106,6 +117,22 @@ class KernelPredictor(CompiledPredictor):
         for start in regimen.starts:
             y0[:, start.state] = start.value
             ds0[:, :, start.state] = 0.0 if start.d_value is None else start.d_value
+        return y0, ds0
+
+    def _entered(self, p: Array, plan: _Plan) -> tuple[Array, Array]:
+        """The same where a run begins in a steady state or after another; nan where there is none."""
+        compiled, columns = self.compiled, tuple(self._solved.tolist())
+        y0 = np.full((len(p), len(compiled.state_names)), np.nan)
+        ds0 = np.zeros((len(p), len(columns), y0.shape[1]))
+        for b, one in enumerate(p):
+            states = StateEquations(compiled, one)
+            passage = Passage(states, plan.regimen, plan.entered, self.solver, plan.atol, columns)
+            try:
+                y0[b], ds0[b] = passage.start.y, passage.start.s
+                if any(event.steady is not None for event in plan.entered[0].events):
+                    y0[b], ds0[b] = passage.enter_with(y0[b], ds0[b], None, plan.entered[0])
+            except Unsteady:
+                y0[b] = np.nan  # the reference says why
         return y0, ds0
 
     def _taken(self, runs: KernelRuns, b: int) -> Prediction:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pbpkc.experiment.events import BoundRegimen, Steady
+from pbpkc.experiment.events import Steady
 from pbpkc.solve.timeline import Segment
 
 Array = NDArray[np.float64]
@@ -98,17 +98,6 @@ class Schedule:
     def first_rows(self, which: Places) -> Places:
         """The first sample of each of B subjects with these runs, and the number of all, shape (B + 1,)."""
         return np.concatenate(([0], np.cumsum(self.sample_counts()[which]))).astype(np.int64)
-
-
-def demand_given_start(regimen: BoundRegimen) -> None:
-    """Do nothing if a run begins at given amounts.
-
-    Raises
-    ------
-    NotScheduled
-    """
-    if regimen.rests or regimen.after is not None:
-        raise NotScheduled("a run begins in a steady state or where another ends")
 
 
 def schedule(
