@@ -399,12 +399,12 @@ def test_any_statement_survives(measuring: bool) -> None:
 
     # Kind by kind, and what stands in scenarios once more: one draw of many would show few of them.
     for drawn in (*_KINDS, *map(_scenario_of, _ITEMS), *map(_data_of, _ROWS)):
-        count = 60 if measuring else 8
+        count = 60 if measuring else 5
         settings(max_examples=count, derandomize=True, deadline=None, database=None)(given(drawn)(survives))()
     assert seen == set(n.Syntax.__subclasses__()), "every construct of the language is drawn"
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@settings(max_examples=30, derandomize=True, deadline=None, database=None)
 @given(_tuple(_statements, most=6), st.integers(0, 10**6))
 def test_any_spec_survives(statements: tuple[n.Statement, ...], seed: int) -> None:
     tree = n.SyntaxTree(SourceFile("", ""), "1", statements)

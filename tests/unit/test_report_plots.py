@@ -336,7 +336,8 @@ def test_wrong_requests_are_refused_before_anything_is_written(specs: Path, tmp_
 def test_each_mark_of_a_page_tells_its_own_numbers(
     content: ReportContent, series: tuple[Series, ...]
 ) -> None:
-    plots = page_plots(content.result, series)
+    # Of one subject: the marks of another take as long to draw, and are not looked at.
+    plots = page_plots(replace(content.result, fits=content.result.fits[:1]), series[:1])
     scale, drawn = plots.time[0].plots[0].pictures[0]
     assert scale == "linear"
     root = ElementTree.fromstring(str(drawn))
