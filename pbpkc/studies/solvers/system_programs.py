@@ -9,6 +9,8 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from pbpkc.studies.solvers.peers.cvode_klu import KLU_HEADERS
+
 _PATIENCE = 60.0
 
 _PROBE = """#include <cvode/cvode.h>
@@ -36,7 +38,7 @@ def sundials_missing() -> str:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "probe.c"
         source.write_text(_PROBE)
-        command = [os.environ.get("CC", "cc"), str(source), "-o", str(Path(folder) / "probe"),
+        command = [os.environ.get("CC", "cc"), *KLU_HEADERS, str(source), "-o", str(Path(folder) / "probe"),
                    "-lsundials_cvode", "-lsundials_nvecserial", "-lsundials_sunlinsolklu", "-lklu",
                    "-lm"]  # fmt: skip
         try:
