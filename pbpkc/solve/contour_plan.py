@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pbpkc.solve.contour_nodes import WIDEST, Nodes, nodes, wide_enough
 from pbpkc.solve.linear_stretches import Entry, Stretch
+from pbpkc.solve.schedule import NotScheduled
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -23,6 +24,9 @@ Places = NDArray[np.int64]
 
 #: Multiplications of one node for each state, beside those of one number of the matrix.
 _COST_OF_A_STATE = 8.0
+
+#: Pairs of a sample and a dose that a plan may hold: some arrays of 200 MB.
+MOST_PAIRS = 25_000_000
 
 #: The spectrum is proved to lie left of this part of 1/(longest time): a sink or a total that nothing
 #: changes has the eigenvalue zero.
@@ -119,12 +123,22 @@ def plan(
         Whether checks are added.
     at_end : bool
         The end of the stretch is the only sample.
+
+    Raises
+    ------
+    NotScheduled
+        For more samples and doses than memory should hold at once.
     """
     if at_end:
         times, segments = np.array([stretch.end]), np.array([stretch.end_segment], dtype=np.int64)
     else:
         times, segments = stretch.times, stretch.segments
     entries = stretch.entries
+    if len(times) * len(entries) > MOST_PAIRS:
+        raise NotScheduled(
+            f"{len(entries)} starts and doses and {len(times)} samples are too many for the linear kernel, "
+            f"which takes {MOST_PAIRS} pairs of them"
+        )
     since = times[:, None] - np.array([e.time for e in entries])
     seen = np.array([e.first for e in entries]) <= segments[:, None]
     seen &= segments[:, None] < np.array([e.last for e in entries])

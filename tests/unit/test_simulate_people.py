@@ -16,6 +16,7 @@ import pbpkc
 from pbpkc.jobs.simulate import SolvedBy
 from pbpkc.report.percentile_plot import legend_text
 from pbpkc.scale.processes import Processes
+from pbpkc.solve import contour_plan
 from pbpkc.solve.percentiles import percentile_curves
 
 CROWD = TINY + "population adults { BW ~ normal(cv = 15 [%]); k ~ lognormal(cv = 30 [%]) }\n"
@@ -245,6 +246,21 @@ def test_a_kernel_that_does_not_stand_its_verification_is_told_once() -> None:
     reason = "the nonlinear kernel differs from the reference by 40 relative tolerances, accepted are 30"
     refused = SolvedBy("one", "reference", reason, checked=("1", "2", "3"), worst=40.0, accepted=30.0)
     assert refused.text == f"one: the people are solved by the reference, since {reason}"
+
+
+def test_more_doses_and_samples_than_memory_holds_are_left_to_the_nonlinear_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, file = write(tmp_path, CROWD), tmp_path / "people.csv"
+    assert call("population", spec, "-n", "24", "-o", file).code == 0
+    monkeypatch.setattr(contour_plan, "MOST_PAIRS", 4)
+    asked = ("simulate", spec, "-s", "one", "--population", file, "--points", "5")
+    ran = call(*asked)
+    assert ran.code == 0
+    assert "by the linear kernel" not in ran.err
+    refused = call(*asked, "--solver", "linear")
+    assert refused.code != 0
+    assert "3 starts and doses and 5 samples are too many for the linear kernel" in refused.err
 
 
 # ---- what is refused ------------------------------------------------------------------------------------
