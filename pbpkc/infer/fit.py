@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -16,12 +16,14 @@ from pbpkc.infer.posterior import posterior
 from pbpkc.infer.posterior_nuts import demand_sampler
 from pbpkc.infer.problem import FitProblem, FitSubject
 from pbpkc.infer.result import FitResult, SubjectFit, Timing
+from pbpkc.infer.search import Searched
+from pbpkc.infer.spread_starts import Part, alone, parts_of, search_part
 from pbpkc.infer.subject import fit_subject
 from pbpkc.infer.transform import FittedParameter, ParameterSpace
 from pbpkc.infer.two_stage import two_stage
 from pbpkc.native.failure import NoKernel
 from pbpkc.scale.cluster_worker import ClusterError, address, no_kernel
-from pbpkc.scale.pool import Pool
+from pbpkc.scale.pool import Pool, Result, Task
 from pbpkc.scale.processes import elsewhere
 
 #: A posterior counts for so many times the work before it.
@@ -122,9 +124,17 @@ def fit(
         if progress is not None:
             progress(Progress(float(len(fits)), total, done.id))
 
-    workers = min(options.workers if pool is None else pool.workers, len(open_))
+    ready = options.workers if pool is None else pool.workers
+    parts = parts_of(problem, open_, options, ready)
+    workers = min(ready, max(len(open_), len(parts)))
     away = workers > 1 or (pool is not None and bool(open_))
-    finished = _elsewhere(problem, open_, options, pool or workers) if away else iter(())
+
+    def tell(part: float) -> None:
+        # With more workers than subjects the searches come first, which are most of the work.
+        if progress is not None:
+            progress(Progress(len(fits) + 0.9 * part * len(open_), total, open_[0].id))
+
+    finished = _elsewhere(problem, open_, parts, options, pool or workers, tell) if away else iter(())
     while True:
         try:
             done, seconds = next(finished)
@@ -217,9 +227,10 @@ def _whole(
     subject: FitSubject,
     options: FitOptions,
     heard: Callable[[float], None] | None = None,
+    searched: Sequence[Searched] = (),
 ) -> SubjectFit:
     """One subject with everything that was asked about it."""
-    found = fit_subject(problem, subject, options, heard)
+    found = fit_subject(problem, subject, options, heard, searched)
     if options.posterior is None or not found.theta:
         return found
     before = _searches(subject, options)
@@ -236,29 +247,56 @@ def _whole(
 
 
 def _elsewhere(
-    problem: FitProblem, subjects: list[FitSubject], options: FitOptions, where: Pool | int
+    problem: FitProblem,
+    subjects: list[FitSubject],
+    parts: Sequence[Part],
+    options: FitOptions,
+    where: Pool | int,
+    tell: Callable[[float], None],
 ) -> Iterator[tuple[SubjectFit, float]]:
     """Fits as they are finished, each with the CPU seconds it took; by a pool or a number of processes."""
-    tasks = [_alone(problem, subject) for subject in subjects]
+    searched: dict[str, list[Searched]] = {subject.id: [] for subject in subjects}
+    spent = dict.fromkeys(searched, 0.0)
+    found: dict[int, tuple[Searched, ...]] = {}
+    for index, (some, seconds) in _done(partial(_searched, options), parts, where):
+        found[index] = some
+        spent[parts[index].problem.subjects[0].id] += seconds
+        tell(len(found) / len(parts))
+    for index, part in enumerate(parts):
+        searched[part.problem.subjects[0].id] += found[index]
+    tasks = [(alone(problem, subject), tuple(searched[subject.id])) for subject in subjects]
+    for _, (fit_, seconds) in _done(partial(_one, options), tasks, where):
+        yield fit_, seconds + spent[fit_.id]
+
+
+def _done(
+    work: Callable[[Task], Result], tasks: Sequence[Task], where: Pool | int
+) -> Iterator[tuple[int, Result]]:
+    """Results by a pool or a number of processes."""
     # A pool of processes can hang for ever on what it cannot send (its feeding thread dies with work still
     # queued), so that is tried first.
     for task in tasks:
         pickle.dumps(task)
-    work = partial(_one, options)
-    done = elsewhere(work, tasks, where) if isinstance(where, int) else where.each_done(work, tasks)
-    for _, found in done:
-        yield found
+    if isinstance(where, int):
+        yield from elsewhere(work, tasks, max(1, min(where, len(tasks))))
+    else:
+        yield from where.each_done(work, tasks)
 
 
-def _alone(problem: FitProblem, subject: FitSubject) -> FitProblem:
-    """The problem of one subject, so that no process is sent the data of all."""
-    return replace(problem, subjects=(subject,), provenance={})
+def _searched(options: FitOptions, part: Part) -> tuple[tuple[Searched, ...], float]:
+    return _on_a_worker(partial(search_part, options, part))
 
 
-def _one(options: FitOptions, problem: FitProblem) -> tuple[SubjectFit, float]:
+def _one(options: FitOptions, task: tuple[FitProblem, tuple[Searched, ...]]) -> tuple[SubjectFit, float]:
+    problem, searched = task
+    return _on_a_worker(partial(_whole, problem, problem.subjects[0], options, None, searched))
+
+
+def _on_a_worker(work: Callable[[], Result]) -> tuple[Result, float]:
+    """What is found, and the CPU seconds that it took."""
     began = time.process_time()
     try:
-        return _whole(problem, problem.subjects[0], options), time.process_time() - began
+        return work(), time.process_time() - began
     except NoKernel as error:
         if address():
             raise no_kernel(error.reason) from None

@@ -71,10 +71,22 @@ class MultiStart:
         self, objective: Objective, options: FitOptions, seed: int, heard: Heard | None
     ) -> Sequence[Searched]:
         """Searches from `starting_points`, in step where the predictor answers several at once."""
+        return self.part(objective, options, seed, heard, 0, options.starts)
+
+    def part(
+        self,
+        objective: Objective,
+        options: FitOptions,
+        seed: int,
+        heard: Heard | None,
+        first: int,
+        last: int,
+    ) -> Sequence[Searched]:
+        """Searches from the starts `first` to before `last`: what they find among all starts, too."""
         space = objective.space
-        points = starting_points(space, options.starts, seed)
+        points = starting_points(space, options.starts, seed)[first:last]
         predictor = objective.predictor
-        if len(points) > 1 and not options.agree and isinstance(predictor, SideBySide):
+        if options.starts > 1 and not options.agree and isinstance(predictor, SideBySide):
             ends = minimise_together(
                 partial(objective.many, predictor), list(points), space.lower, space.upper, space.reach,
                 options.search,

@@ -48,7 +48,11 @@ _MOST_BETTER = 3
 
 
 def fit_subject(
-    problem: FitProblem, subject: FitSubject, options: FitOptions, heard: Heard | None = None
+    problem: FitProblem,
+    subject: FitSubject,
+    options: FitOptions,
+    heard: Heard | None = None,
+    searched: Sequence[Searched] = (),
 ) -> SubjectFit:
     """The estimates of one subject with everything that is said about them.
 
@@ -60,6 +64,8 @@ def fit_subject(
     options : FitOptions
     heard : callable, optional
         Called with the number of searches made, after each.
+    searched : sequence of Searched
+        Of all starts, where they were made before.
 
     Returns
     -------
@@ -78,7 +84,7 @@ def fit_subject(
         return _failed(subject, key, seed, scoring.count, (), failure)
 
     objective = Objective(space, subject.predictor, scoring)
-    searches = list(problem.search(objective, options, seed, heard))
+    searches = list(searched or problem.search(objective, options, seed, heard))
     profiles: tuple[Profile, ...] = ()
     met: list[str] = []
     while True:

@@ -121,6 +121,23 @@ def test_a_fit_with_profiles_has_the_bytes_of_one_machine(cluster: LocalCluster,
     assert "profiles.csv" in found[0] and found[0] == found[1]
 
 
+def test_the_starts_of_one_fit_are_spread(cluster: LocalCluster, tmp_path: Path) -> None:
+    study(tmp_path)
+    found, asked = [], ("fit", "model.pbpk", "--no-report", "--by", "pooled", "--starts", "16")
+    for name, options in (
+        ("here", ()),
+        ("two", ("--workers", "2")),
+        ("there", ("--cluster", cluster.address)),
+    ):
+        ran = call(*asked, "-o", name, *options, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        timing = json.loads((tmp_path / name / "timing.json").read_text())
+        assert timing["notes"] == [] and timing["workers"] == (2 if options else 1)
+        (tmp_path / name / "timing.json").unlink()
+        found.append(contents(tmp_path / name))
+    assert found[0] == found[1] == found[2]
+
+
 def test_python_takes_a_cluster_too(cluster: LocalCluster, tmp_path: Path) -> None:
     model = pbpkc.load(study(tmp_path))
     found = [[one.theta for one in model.fit(cluster=where).fits] for where in (None, cluster.address)]
