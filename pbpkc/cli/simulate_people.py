@@ -97,6 +97,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     """
     from pbpkc.cli.progress import bar
     from pbpkc.experiment.people_file import read_people
+    from pbpkc.jobs.cohort import beyond_masks
     from pbpkc.jobs.people_output import partial_folder
     from pbpkc.jobs.people_store import OtherRun, remove_partial
     from pbpkc.jobs.people_stream import stream_people
@@ -107,6 +108,7 @@ def run_people(run: PeopleRun, loaded: LoadedModel, options: SolverOptions, kept
     inputs = [run.people, *files_read(loaded.model)]
     demand_apart(outputs_of(run), inputs)
     people = read_people(run.people, loaded.model)
+    warn(beyond_masks(loaded.model, people))
     at = read_times(loaded.model, run.times) if run.times is not None else None
     prepared = prepare_people(loaded, people, run.scenarios, at, run.points)
     folder = None if run.output is None else partial_folder(run.output)

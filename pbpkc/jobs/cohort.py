@@ -194,10 +194,16 @@ def _alone(
 
 
 def _outside(model: Model, id: str, values: Mapping[str, float]) -> Iterator[Diagnostic]:
-    """Covariates outside their bounds."""
+    """Covariates outside their bounds, and masked parameters below zero that cannot be."""
     for name, value in values.items():
         definition = model.definitions[name]
         bounds, unit = definition.bounds, definition.unit
+        if definition.mask is not None and value < 0.0 <= definition.mask.low:
+            yield Diagnostic(
+                "out-of-bounds",
+                f"person '{id}': '{name}' is {value / float(unit.factor):g} {unit}, below zero",
+                help=f"the spec estimates it from {definition.mask.low / float(unit.factor):g} {unit} on",
+            )
         if bounds is None or bounds[0] <= value <= bounds[1]:
             continue
         shown, low, high = (f"{(x - float(unit.offset)) / float(unit.factor):g}" for x in (value, *bounds))
@@ -206,6 +212,28 @@ def _outside(model: Model, id: str, values: Mapping[str, float]) -> Iterator[Dia
             f"person '{id}': the covariate '{name}' is {shown} {unit}",
             help=f"the spec allows ({low}, {high}) {unit}",
         )
+
+
+def beyond_masks(model: Model, people: People) -> list[Diagnostic]:
+    """A warning for each masked parameter that is beyond its bounds in some people."""
+    found = []
+    for name, column in people.columns().items():
+        mask, unit = model.definitions[name].mask, model.definitions[name].unit
+        if mask is None:
+            continue
+        who = np.flatnonzero((column < mask.low) | (column > mask.high))
+        if who.size:
+            low, high, one = (x / float(unit.factor) for x in (mask.low, mask.high, float(column[who[0]])))
+            found.append(
+                Diagnostic(
+                    "out-of-bounds",
+                    f"{who.size} of {len(people)} people have '{name}' outside the bounds of the masked "
+                    f"parameter, ({low:g}, {high:g}) {unit}: id {people.ids[who[0]]} has {one:g}",
+                    help="what can be computed is computed all the same; check the numbers and their unit",
+                    severity="warning",
+                )
+            )
+    return found
 
 
 def _overrides(
@@ -237,6 +265,9 @@ def _overrides(
         bounds = model.definitions[name].bounds
         if bounds is not None:
             doubt |= ~((column >= bounds[0]) & (column <= bounds[1]))
+        mask = model.definitions[name].mask
+        if mask is not None and mask.low >= 0.0:
+            doubt |= column < 0.0
     values = {name: Many.of(v) if isinstance(v, np.ndarray) else v for name, v in found.items()}
     return found, doubt | doubtful(model, values, count)
 

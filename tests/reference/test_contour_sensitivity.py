@@ -110,6 +110,7 @@ def test_five_parameters_of_a_whole_body(tmp_path: Path) -> None:
     assert _run(path, "doses", names, 1e-6)[1] < 1e-6
 
 
+@pytest.mark.long
 def test_weight_and_flows_of_shipped_models() -> None:
     """Parameters that many entries of the matrix read, and several observables."""
     for name, scenario, names in (

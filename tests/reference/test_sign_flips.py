@@ -42,7 +42,7 @@ def paracetamol() -> LoadedModel:
     return pbpkc.load(Path(__file__).parents[2] / "specs" / "paracetamol.pbpk")
 
 
-@pytest.mark.parametrize("target", ["numpy", "torch"])
+@pytest.mark.parametrize("target", ["numpy", pytest.param("torch", marks=pytest.mark.long)])
 def test_every_flipped_term_is_found_by_the_agreement(
     paracetamol: LoadedModel, target: str, figure: Callable[..., None]
 ) -> None:

@@ -340,6 +340,7 @@ def test_all_subjects_fail(tmp_path: Path) -> None:
     assert "95 %" not in ran.out
 
 
+@pytest.mark.long
 def test_one_and_two_processes_give_the_same_bytes(tmp_path: Path) -> None:
     study(tmp_path)
     for workers in (1, 2):

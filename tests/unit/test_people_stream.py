@@ -189,11 +189,10 @@ def test_two_runs_do_not_write_the_same_rows(
 def test_a_kernel_that_cannot_do_it_is_refused(tmp_path: Path) -> None:
     """Asked for by name; nothing is left."""
     spec, file, out = write(tmp_path, HARD), tmp_path / "people.csv", tmp_path / "out.csv"
-    spec.write_text(spec.read_text() + "scenario rest { start after short; run 1 [h] }\n")
     write(tmp_path, json.dumps({"columns": {"r": "1/h"}}), "people.csv.json")
     write(tmp_path, "id,r\n1,0.1\n2,0.2\n", "people.csv")
-    command = ["simulate", spec, "-s", "rest", "--population", file, "-o", out]
-    ran = call(*command, "--solver", "kernel")
+    command = ["simulate", spec, "-s", "short", "--population", file, "-o", out]
+    ran = call(*command, "--solver", "linear")
     assert ran.code == 2
     assert "error: no compiled kernel does this: " in ran.err
     assert not list(tmp_path.glob("out.csv*"))

@@ -200,6 +200,7 @@ def test_a_bound_and_a_censored_value_count(with_prior: bool) -> None:
     assert with_prior or "takes ln(k) as uniform between its bounds, 0.2 and 1.5" in said[0]
 
 
+@pytest.mark.long
 def test_weights_take_the_error_of_a_fast_model_away() -> None:
     fast = Line(X, bend=0.03)
     wrong, _, worth = moments(of(straight(fast), PosteriorOptions(draws=200, warmup=40)))

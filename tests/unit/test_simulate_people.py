@@ -46,6 +46,11 @@ def curve(table: list[dict[str, str]], id: str, name: str = "Cp") -> list[float]
     return [float(row[name]) for row in table if row["id"] == id]
 
 
+MASKED = TINY.replace(
+    "param k = 0.1 [1/h]", "masked k ~ lognormal(0.1 [1/h], cv = 30 [%]) in (0.01, 5) [1/h]"
+)
+
+
 # ---- curves and percentiles -----------------------------------------------------------------------------
 
 
@@ -63,6 +68,16 @@ def test_each_person_has_the_curve_of_a_run_with_the_same_values(tmp_path: Path)
         "simulate", spec, "-s", "one", "--times", "0,5,10", "--set", "BW = 35 kg", "--set", "k = 0.1 1/h"
     )
     assert [float(row["Cp"]) for row in rows(alone.out)] == curve(table, "ana")
+
+
+def test_masked_values_that_cannot_be_and_those_beyond_the_bounds_are_told(tmp_path: Path) -> None:
+    spec, out = write(tmp_path, MASKED), tmp_path / "out.csv"
+    file = people(tmp_path, "id,k\nana,0.2\nbo,-3\ncy,7\n", {"k": "1/h"})
+    ran = call("simulate", spec, "-s", "one", "--population", file, "-o", out)
+    assert ran.code == 4
+    told = "2 of 3 people have 'k' outside the bounds of the masked parameter, (0.01, 5) [1/h]: id bo has -3"
+    assert told in ran.err and "person 'bo': 'k' is -3 [1/h], below zero" in ran.err
+    assert {row["id"] for row in rows(out.read_text())} == {"ana", "cy"}
 
 
 def test_percentiles_are_those_of_the_curves(tmp_path: Path) -> None:

@@ -258,6 +258,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     return out, ran
 
 
+@pytest.mark.long
 def test_the_short_form_end_to_end(short: tuple[Path, Ran]) -> None:
     out, ran = short
     assert "Whole body, 15 states, linear" in ran.out and "pbpkc reference" in ran.out
@@ -272,6 +273,7 @@ def test_the_short_form_end_to_end(short: tuple[Path, Ran]) -> None:
     assert (out / "solvers.svg").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.long
 def test_the_short_form_goes_on_where_it_was(short: tuple[Path, Ran]) -> None:
     out, _ = short
     before = {p.name: p.read_bytes() for p in (out / "parts").iterdir()}
