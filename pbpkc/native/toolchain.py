@@ -96,7 +96,8 @@ def _found(wished: str, path: str) -> Toolchain | str:
         asked = _asked(words, Path(words[0]).name) if words else None
         if asked is not None:
             return asked
-        refused = f"CC={shlex.quote(wished)} names no compiler that can be run"
+        silent = f"did not say its version within {_VERSION_SECONDS:g} s, as a compiler does"
+        refused = f"CC={shlex.quote(wished)} {silent if words else 'names no compiler that can be run'}"
     for command, name in _candidates():
         asked = _asked(command, name, f"{refused}, so {name} is used" if refused else "")
         if asked is not None:
