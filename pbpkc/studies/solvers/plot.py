@@ -37,7 +37,7 @@ def draw_costs(figure: Figure, scores: Sequence[Score], titles: Sequence[tuple[s
     """
     width, height = (float(x) for x in figure.get_size_inches())
     methods = list(dict.fromkeys((s.method, s.title, s.product) for s in scores if s.costs))
-    peers = [m for m in methods if not m[2]]
+    peers, own = [m for m in methods if not m[2]], [m for m in methods if m[2]]
     across = min(_ACROSS, len(titles))
     drawn = {}
     for k, (name, title) in enumerate(titles):
@@ -53,8 +53,7 @@ def draw_costs(figure: Figure, scores: Sequence[Score], titles: Sequence[tuple[s
         )
         mine = [s for s in scores if s.system == name and s.costs]
         for s in mine:
-            place = methods.index((s.method, s.title, s.product))
-            number = peers.index(methods[place]) if not s.product else place
+            number = (own if s.product else peers).index((s.method, s.title, s.product))
             style = {
                 "color": INK if s.product else SERIES[number % len(SERIES)],
                 "lw": 2.0 if s.product else 1.0,
