@@ -236,6 +236,7 @@ def test_a_64_bit_arm_gives_the_same_curves(name: str, scenario: str, program: P
     demand_same(problem(name, scenario).solved(kernel), expected)
 
 
+@pytest.mark.long
 def test_no_byte_beside_an_array_is_touched(program: Program) -> None:
     """Nor is anything done that C leaves undefined; under the checkers of gcc."""
     name, scenario = CASES[0]

@@ -113,7 +113,9 @@ def _blocks(model: LoadedModel) -> list:  # type: ignore[type-arg]
     return [s.data for s in model.model.scenarios.values() if s.data is not None]
 
 
-@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] if n == "p_paracetamol33" else []) for n in STATES]
+)
 def test_a_sketch_compiles_and_what_it_demands_holds(sketches: Path, name: str) -> None:
     model = pbpkc.load(sketches / f"{name}.pbpk")
     assert len(model.model.states) == STATES[name]

@@ -503,6 +503,7 @@ def test_the_tables_do_not_replace_the_data(tmp_path: Path) -> None:
     assert (tmp_path / "subjects.csv").read_text() == STUDY_DATA
 
 
+@pytest.mark.long
 def test_a_posterior_is_drawn_written_and_taken_over(tmp_path: Path) -> None:
     study(tmp_path)
     (tmp_path / "study.csv").write_text("\n".join(STUDY_DATA.splitlines()[:7]) + "\n")

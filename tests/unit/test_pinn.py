@@ -196,6 +196,7 @@ def trained(given: FitProblem, options: PinnOptions = SHORT, seed: int = 3) -> T
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_recovers_the_parameters_of_one_compartment(spec: Path) -> None:
     given = problem(spec, "once")
     best = fit(given, FitOptions(starts=1)).fits[0]

@@ -89,6 +89,7 @@ def test_a_second_time_changes_nothing(make: Callable[[], System]) -> None:
     assert simplify(once) == once
 
 
+@pytest.mark.long
 def test_the_text_does_not_depend_on_the_seed_of_hashing() -> None:
     program = (
         "import hand_systems as h\n"
