@@ -28,6 +28,7 @@ from pbpkc.language.evaluate import NotEvaluable, evaluate_definitions
 from pbpkc.language.evaluate_many import Many, evaluate_many
 from pbpkc.language.expression import Name
 from pbpkc.language.model import Model
+from pbpkc.language.units import Unit
 from pbpkc.solve.batch import Plan
 
 if TYPE_CHECKING:
@@ -201,12 +202,12 @@ def _outside(model: Model, id: str, values: Mapping[str, float]) -> Iterator[Dia
         if definition.mask is not None and value < 0.0 <= definition.mask.low:
             yield Diagnostic(
                 "out-of-bounds",
-                f"person '{id}': '{name}' is {value / float(unit.factor):g} {unit}, below zero",
-                help=f"the spec estimates it from {definition.mask.low / float(unit.factor):g} {unit} on",
+                f"person '{id}': '{name}' is {_shown(value, unit)} {unit}, below zero",
+                help=f"the spec estimates it from {_shown(definition.mask.low, unit)} {unit} on",
             )
         if bounds is None or bounds[0] <= value <= bounds[1]:
             continue
-        shown, low, high = (f"{(x - float(unit.offset)) / float(unit.factor):g}" for x in (value, *bounds))
+        shown, low, high = (_shown(x, unit) for x in (value, *bounds))
         yield Diagnostic(
             "out-of-bounds",
             f"person '{id}': the covariate '{name}' is {shown} {unit}",
@@ -223,17 +224,21 @@ def beyond_masks(model: Model, people: People) -> list[Diagnostic]:
             continue
         who = np.flatnonzero((column < mask.low) | (column > mask.high))
         if who.size:
-            low, high, one = (x / float(unit.factor) for x in (mask.low, mask.high, float(column[who[0]])))
+            low, high, one = (_shown(x, unit) for x in (mask.low, mask.high, float(column[who[0]])))
             found.append(
                 Diagnostic(
                     "out-of-bounds",
                     f"{who.size} of {len(people)} people have '{name}' outside the bounds of the masked "
-                    f"parameter, ({low:g}, {high:g}) {unit}: id {people.ids[who[0]]} has {one:g}",
+                    f"parameter, ({low}, {high}) {unit}: id {people.ids[who[0]]} has {one}",
                     help="what can be computed is computed all the same; check the numbers and their unit",
                     severity="warning",
                 )
             )
     return found
+
+
+def _shown(canonical: float, unit: Unit) -> str:
+    return f"{(canonical - float(unit.offset)) / float(unit.factor):g}"
 
 
 def _overrides(
